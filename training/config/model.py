@@ -1,0 +1,59 @@
+"""Which model a run starts from, and how it is put in front of the problems."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from training.config.base import Config
+
+
+class BuiltinModel(Config):
+    """The small model that ships with Espalier: trains on a CPU in minutes."""
+
+    kind: Literal["builtin"] = "builtin"
+
+
+class LocalModel(Config):
+    """A folder with a Hugging Face checkpoint."""
+
+    kind: Literal["local"] = "local"
+
+    path: str = Field(min_length=1)
+    """Folder that holds config.json, the weights as safetensors and the tokenizer."""
+
+
+class HubModel(Config):
+    """A model of the Hugging Face hub; downloaded on first use."""
+
+    kind: Literal["hub"] = "hub"
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+(/[\w.-]+)?$")
+    """Name on the hub, such as Qwen/Qwen3-0.6B."""
+
+    revision: str = "main"
+    """Branch, tag or commit."""
+
+
+class CheckpointModel(Config):
+    """A checkpoint that an earlier run saved."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+
+    run: int = Field(ge=1)
+    """Number of the run that saved it."""
+
+    step: int = Field(ge=0)
+    """Step at which it was saved."""
+
+
+ModelSource = Annotated[BuiltinModel | LocalModel | HubModel | CheckpointModel, Field(discriminator="kind")]
+
+
+class PromptConfig(Config):
+    """How a problem becomes the text that the model continues."""
+
+    template: Literal["chat", "r1_zero", "plain"] = "chat"
+    """chat: the tokenizer's chat template. r1_zero: the User/Assistant template of DeepSeek-R1-Zero. plain: the bare problem and a newline."""
+
+    system: str = ""
+    """System message of the chat template; empty for none."""

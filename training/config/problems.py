@@ -1,0 +1,46 @@
+"""Which problems a run trains on and is held to."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from training.config.base import Config
+
+
+class BuiltinProblems(Config):
+    """Generated multi-step integer arithmetic; train and held-out problems never overlap."""
+
+    kind: Literal["builtin"] = "builtin"
+
+    level: Literal["easy", "middle", "hard"] = "middle"
+    """Number of operations, digits and brackets."""
+
+    train_count: int = Field(default=4096, ge=1, le=1_000_000)
+    """Distinct training problems to generate."""
+
+    heldout_count: int = Field(default=256, ge=1, le=100_000)
+    """Distinct held-out problems to generate."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of the generator."""
+
+
+class ImportedProblems(Config):
+    """A problem set imported on the Datasets page."""
+
+    kind: Literal["imported"] = "imported"
+
+    slug: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Short name of the set, as in its address."""
+
+
+class FileProblems(Config):
+    """A JSONL file of problems, one object a line with prompt, answer, split and optionally solution."""
+
+    kind: Literal["file"] = "file"
+
+    path: str = Field(min_length=1)
+    """The file; relative paths start at the run's folder."""
+
+
+ProblemSource = Annotated[BuiltinProblems | ImportedProblems | FileProblems, Field(discriminator="kind")]

@@ -1,0 +1,138 @@
+"""The whole configuration of one run: what the form shows, the database stores and the trainer reads."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from training.config.base import Config
+from training.config.methods import GrpoMethod, Method, nearest_divisor, nearest_multiple
+from training.config.model import BuiltinModel, ModelSource, PromptConfig
+from training.config.problems import BuiltinProblems, ProblemSource
+
+
+class OptimisationConfig(Config):
+    """AdamW and its schedule."""
+
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
+    """Peak learning rate. Large models want 1e-6 in reinforcement learning; the built-in model takes 1e-4."""
+
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the rate falls after the warm-up: not at all, or to min_rate_share of the peak by the last step."""
+
+    warmup_steps: int = Field(default=0, ge=0)
+    """Steps over which the rate rises from zero."""
+
+    min_rate_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the peak rate that is left at the last step of a falling schedule."""
+
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """Decoupled decay of matrices; biases and norms are spared."""
+
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of the first moment."""
+
+    beta2: float = Field(default=0.95, ge=0, lt=1)
+    """Decay of the second moment."""
+
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+
+    micro_batch_tokens: int = Field(default=8192, ge=64)
+    """Tokens in one forward and backward pass; changes memory and speed, never the result."""
+
+
+class EvaluationConfig(Config):
+    """Held-out problems, answered while training goes on."""
+
+    every_steps: int = Field(default=10, ge=0)
+    """Evaluate every so many steps, and before the first; 0 turns it off."""
+
+    problems: int = Field(default=64, ge=1)
+    """Held-out problems asked each time, always the same ones."""
+
+    samples: int = Field(default=4, ge=1, le=1024)
+    """Sampled answers a problem; pass@1 is their mean."""
+
+    temperature: float = Field(default=1.0, gt=0, le=5)
+    """Temperature of the sampled answers; a greedy one is always asked as well."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest answer; empty takes the training limit."""
+
+
+class CheckpointConfig(Config):
+    """What is saved, and what is kept."""
+
+    every_steps: int = Field(default=25, ge=0)
+    """Save every so many steps; the last step and a stop always save. 0 saves only those."""
+
+    keep_last: int = Field(default=2, ge=1)
+    """Latest checkpoints kept; pinned ones and the best stay as well."""
+
+    keep_best: bool = True
+    """Keep the one with the highest held-out pass@1 (lowest held-out loss for SFT)."""
+
+
+class HardwareConfig(Config):
+    """Where and how precisely the run computes."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a GPU when there is one."""
+
+    processes: int = Field(default=1, ge=1, le=1024)
+    """Training processes (torchrun); the result does not depend on it."""
+
+    threads: int = Field(default=0, ge=0, le=1024)
+    """CPU threads of each process; 0 shares the cores among the processes."""
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the forward pass; the weights being trained stay float32."""
+
+
+class RunConfig(Config):
+    """One run."""
+
+    model: ModelSource = BuiltinModel()
+
+    problems: ProblemSource = BuiltinProblems()
+
+    prompt: PromptConfig = PromptConfig()
+
+    method: Method = GrpoMethod()
+
+    steps: int = Field(default=100, ge=1, le=10_000_000)
+    """Training steps. A GRPO step samples, scores and updates; an SFT step is one update."""
+
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Fixes data order, sampling and initialisation."""
+
+    optimisation: OptimisationConfig = OptimisationConfig()
+
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    checkpoints: CheckpointConfig = CheckpointConfig()
+
+    hardware: HardwareConfig = HardwareConfig()
+
+    @model_validator(mode="after")
+    def _processes_share_the_batch(self) -> Self:
+        processes = self.hardware.processes
+        if isinstance(self.method, GrpoMethod):
+            share, name = self.method.sampling.prompts_per_step // self.method.updates_per_step, "prompts per update"
+        else:
+            share, name = self.method.sequences_per_step, "sequences per step"
+        if share % processes:
+            raise ValueError(
+                f"{share} {name} cannot be shared equally by {processes} processes; nearest that work: "
+                f"{nearest_divisor(share, processes)} processes, or {nearest_multiple(share, processes)} {name}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_ends_before_the_run(self) -> Self:
+        if self.optimisation.warmup_steps >= self.steps:
+            raise ValueError(
+                f"the warm-up ({self.optimisation.warmup_steps} steps) must be shorter than the run "
+                f"({self.steps} steps); a tenth of it is usual: {self.steps // 10}"
+            )
+        return self

@@ -1,0 +1,157 @@
+"""What a trainer says while it runs: one frozen model per kind of event, told apart by ``kind``.
+
+An event is a line of JSON in ``RUN_DIR/events.jsonl``. Everything a page shows of a run comes from here.
+A resumed trainer says ``started`` with ``resumed_step`` = s: whatever earlier attempts said of steps after s is void.
+"""
+
+import time
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Split = Literal["train", "heldout"]
+Phase = Literal["loading", "sampling", "scoring", "updating", "evaluating", "saving"]
+FinishReason = Literal["stop", "length", "abort"]
+
+TOKEN_ARRAYS = {
+    "id": "<i4",  # token id
+    "end": "<i4",  # where the token's text ends in the rollout's text, in characters
+    "logprob": "<f2",  # log-probability under the policy that sampled, as the trainer computes it
+    "entropy": "<f2",  # entropy of the distribution it was drawn from, nats
+    "advantage": "<f2",  # advantage used in training
+    "ratio": "<f4",  # probability ratio at the last update it took part in
+    "clipped": "<u1",  # 1 where the clip removed the gradient
+    "ref_logprob": "<f2",  # log-probability under the reference policy
+    "mask": "<u1",  # 1 where the token was trained on (0: tool output)
+}
+"""Little-endian numpy dtypes of the arrays a rollout may carry, each [tokens] long."""
+
+
+class Event(BaseModel):
+    """Common part of all events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+    step: int = Field(ge=0)
+    at: float = Field(default_factory=time.time)
+    """Seconds since the epoch."""
+
+
+class Started(Event):
+    """A trainer process begins, or resumes after ``resumed_step``."""
+
+    kind: Literal["started"] = "started"
+    attempt: int = Field(ge=1)
+    total_steps: int
+    resumed_step: int | None = None
+    parameters: int = 0
+    device: str = "cpu"
+    processes: int = 1
+
+
+class PhaseChanged(Event):
+    """What the trainer does now; a phase that lasts far over its median is stuck."""
+
+    kind: Literal["phase"] = "phase"
+    phase: Phase
+    done: int = 0
+    total: int = 0
+
+
+class Metrics(Event):
+    """Figures of one step. Names are ``group/name``; a value that is not finite is null."""
+
+    kind: Literal["metrics"] = "metrics"
+    values: dict[str, float | None]
+
+
+class RolloutRecord(BaseModel):
+    """One response, as it was scored and used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+    text: str
+    reward: float
+    parts: dict[str, float] = {}
+    """The rewards by name, before weighting."""
+    advantage: float | None = None
+    correct: bool | None = None
+    extracted: str | None = None
+    """The answer the verifier read off the response."""
+    finish_reason: FinishReason = "stop"
+    tokens: dict[str, str] = {}
+    """Base64 of the arrays named in ``TOKEN_ARRAYS``."""
+    length: int = Field(ge=0)
+    """Tokens of the response."""
+    greedy: bool = False
+
+
+class RolloutGroup(Event):
+    """A problem and all responses to it at one step. ``index`` numbers the groups of a step and split from 0."""
+
+    kind: Literal["group"] = "group"
+    split: Split
+    index: int = Field(ge=0)
+    problem_id: str
+    prompt: str
+    answer: str
+    rollouts: list[RolloutRecord]
+    weights_version: int = 0
+    trained: bool = True
+    """False where dynamic sampling dropped the group."""
+
+
+class CheckpointSaved(Event):
+    """A checkpoint stands complete in ``path``, relative to the run's folder."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    path: str
+    size: int = Field(ge=0)
+    """Bytes."""
+    score: float | None = None
+    """Held-out score at the last evaluation; higher is better."""
+    best: bool = False
+
+
+class CheckpointRemoved(Event):
+    """The keeping rule removed the checkpoint of ``step``."""
+
+    kind: Literal["checkpoint_removed"] = "checkpoint_removed"
+
+
+class Alert(Event):
+    """Something looks wrong, said in words."""
+
+    kind: Literal["alert"] = "alert"
+    code: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    advice: str
+    metric: str = ""
+
+
+class Finished(Event):
+    """The trainer ended by itself."""
+
+    kind: Literal["finished"] = "finished"
+    reason: Literal["done", "stopped"]
+    checkpoint: str = ""
+
+
+AnyEvent = Annotated[
+    Started
+    | PhaseChanged
+    | Metrics
+    | RolloutGroup
+    | CheckpointSaved
+    | CheckpointRemoved
+    | Alert
+    | Finished,
+    Field(discriminator="kind"),
+]
+_adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def parse_event(line: str | bytes) -> AnyEvent:
+    """The event of one JSON line. Raises pydantic's ValidationError when it is none."""
+    return _adapter.validate_json(line)
