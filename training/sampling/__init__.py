@@ -1,0 +1,1 @@
+"""Sampling on token ids: one protocol (`types`), and the engines that implement it."""
