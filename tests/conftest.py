@@ -1,0 +1,27 @@
+"""Fixtures for all tests: users of each role, and a client logged in as one."""
+
+import pytest
+from django.test import Client
+
+from webapp.accounts.models import Role, User
+
+
+@pytest.fixture
+def researcher(db: None) -> User:
+    return User.objects.create_user("alice", password="correct horse battery", role=Role.RESEARCHER)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return User.objects.create_user("victor", password="correct horse battery", role=Role.VIEWER)
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_user("ada", password="correct horse battery", role=Role.ADMIN)
+
+
+@pytest.fixture
+def researcher_client(client: Client, researcher: User) -> Client:
+    client.force_login(researcher)
+    return client

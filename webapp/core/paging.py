@@ -1,0 +1,60 @@
+"""Keyset paging: the next page starts after the last row's values, so that page 10,000 costs what page 1 does."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import models
+from django.db.models import F, QuerySet
+from django.db.models.expressions import Func
+
+from webapp.core.errors import UserError
+
+M = TypeVar("M", bound=models.Model)
+
+
+class Row(Func):
+    """``ROW(a, b)``: PostgreSQL compares rows of values left to right and can use a composite index for it."""
+
+    function = "ROW"
+    output_field = models.BooleanField()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """Rows of one page, and the cursor of the next one (empty on the last)."""
+
+    rows: list[M]
+    next_cursor: str
+
+
+def keyset_page(rows: QuerySet[M], *, by: str, descending: bool, cursor: str, size: int = 50) -> Page[M]:
+    """One page of ``rows`` ordered by the non-null column ``by`` and then by id, after ``cursor``.
+
+    Raises UserError when the cursor was not made here.
+    """
+    if cursor:
+        value, pk = _decode(cursor)
+        column = rows.model._meta.get_field(by)
+        lookup = Row(F(by), F("pk"))
+        bound = Row(models.Value(column.to_python(value), output_field=column), models.Value(pk))
+        compare = "__lt" if descending else "__gt"
+        rows = rows.alias(_key=lookup).filter(**{f"_key{compare}": bound})
+    sign = "-" if descending else ""
+    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: size + 1])
+    more = len(found) > size
+    last = found[size - 1] if more else None
+    return Page(found[:size], _encode(getattr(last, by), last.pk) if last else "")
+
+
+def _encode(value: Any, pk: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([value, pk], default=str).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[Any, int]:
+    try:
+        value, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return value, int(pk)
+    except (ValueError, TypeError) as error:
+        raise UserError("This page address is damaged. Go back to the first page of the list.") from error

@@ -1,0 +1,7 @@
+"""Static files under hashed names, compressed, with imports between our ES modules rewritten to those names."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedCompressedStorage(CompressedManifestStaticFilesStorage):
+    support_js_module_import_aggregation = True

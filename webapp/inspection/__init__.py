@@ -1,0 +1,1 @@
+"""What a run produced: groups, rollouts, tokens."""

@@ -1,0 +1,1 @@
+"""Runs: configure, launch, watch, stop, resume, compare."""

@@ -1,0 +1,13 @@
+"""Addresses: one include an app."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="runs:list"), name="home"),
+    path("", include("webapp.core.urls")),
+    path("accounts/", include("webapp.accounts.urls")),
+    path("datasets/", include("webapp.datasets.urls")),
+    path("runs/", include("webapp.runs.urls")),
+    path("", include("webapp.inspection.urls")),
+]
