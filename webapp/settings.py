@@ -9,7 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from webapp.core.embedded import Embedded
 
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -39,7 +38,7 @@ EMBEDDED = Embedded(ESPALIER_DATA)
 
 
 def database(url: str) -> dict[str, object]:
-    """Django's settings for a ``postgresql://user:password@host:port/name`` address (``?host=/socket/folder`` works)."""
+    """Django's settings for a ``postgresql://user:password@host:port/name`` address (``?host=/socket/folder`` too)."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise ImproperlyConfigured(
@@ -94,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "webapp.accounts.middleware.OwnPasswordFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -1,0 +1,62 @@
+"""Pages for passwords and users."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth import views as auth_views
+from django.forms import BaseModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse_lazy
+from django.views.decorators.http import require_POST
+
+from webapp.accounts import services
+from webapp.accounts.forms import UserForm
+from webapp.accounts.models import Role, User
+from webapp.accounts.permissions import role_required
+
+
+class PasswordChange(auth_views.PasswordChangeView):
+    """One's own password; the generated one must be changed here first."""
+
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("home")
+
+    def form_valid(self, form: BaseModelForm[User]) -> HttpResponse:  # type: ignore[override]
+        response = super().form_valid(form)  # type: ignore[arg-type]
+        User.objects.filter(pk=self.request.user.pk).update(must_change_password=False)
+        messages.success(self.request, "Your password is changed.")
+        return response
+
+
+@role_required(Role.ADMIN)
+def user_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/users.html", {"users": User.objects.order_by("username"), "nav": "users"})
+
+
+@role_required(Role.ADMIN)
+def user_create(request: HttpRequest) -> HttpResponse:
+    form = UserForm(request.POST or None, initial={"role": Role.RESEARCHER})
+    if form.is_valid():
+        user, password = services.create_user(form.cleaned_data["username"], Role(form.cleaned_data["role"]))
+        return render(request, "accounts/password_made.html", {"made_for": user, "password": password})
+    return render(request, "accounts/user_form.html", {"form": form, "nav": "users"})
+
+
+@role_required(Role.ADMIN)
+def user_edit(request: HttpRequest, user_id: int) -> HttpResponse:
+    user = get_object_or_404(User, pk=user_id)
+    form = UserForm(request.POST or None, instance=user)
+    if form.is_valid():
+        services.save_user(cast(User, form.save(commit=False)))
+        messages.success(request, f"{user.username} is saved.")
+        return redirect("users")
+    return render(request, "accounts/user_form.html", {"form": form, "edited": user, "nav": "users"})
+
+
+@require_POST
+@role_required(Role.ADMIN)
+def user_reset_password(request: HttpRequest, user_id: int) -> HttpResponse:
+    user = get_object_or_404(User, pk=user_id)
+    password = services.reset_password(user)
+    return render(request, "accounts/password_made.html", {"made_for": user, "password": password})
