@@ -27,6 +27,7 @@ def start_postgres(folder: Path) -> str:
 if PREPARED not in os.environ:
     os.environ[PREPARED] = "1"
     data = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
+    (data / "static").mkdir()
     os.environ.update(ESPALIER_DATA=str(data), HASHED_STATIC="0", SECRET_KEY="tests", BROKER_URL="memory://")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     if not os.environ.get("DATABASE_URL"):

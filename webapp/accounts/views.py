@@ -1,10 +1,12 @@
 """Pages for passwords and users."""
 
+from __future__ import annotations
+
 from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
-from django.forms import BaseModelForm
+from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -22,8 +24,8 @@ class PasswordChange(auth_views.PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("home")
 
-    def form_valid(self, form: BaseModelForm[User]) -> HttpResponse:  # type: ignore[override]
-        response = super().form_valid(form)  # type: ignore[arg-type]
+    def form_valid(self, form: PasswordChangeForm[User]) -> HttpResponse:
+        response = super().form_valid(form)
         User.objects.filter(pk=self.request.user.pk).update(must_change_password=False)
         messages.success(self.request, "Your password is changed.")
         return response

@@ -4,4 +4,6 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedCompressedStorage(CompressedManifestStaticFilesStorage):
+    """WhiteNoise's storage, which also follows the imports of ES modules."""
+
     support_js_module_import_aggregation = True
