@@ -4,7 +4,14 @@ Imports the standard library and pydantic only, so that the web can load it in a
 """
 
 from training.config.base import Config
-from training.config.methods import DynamicSamplingConfig, GrpoMethod, LossConfig, RewardConfig, SamplingConfig, SftMethod
+from training.config.methods import (
+    DynamicSamplingConfig,
+    GrpoMethod,
+    LossConfig,
+    RewardConfig,
+    SamplingConfig,
+    SftMethod,
+)
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
 from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConfig, OptimisationConfig, RunConfig

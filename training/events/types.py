@@ -139,14 +139,7 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Started
-    | PhaseChanged
-    | Metrics
-    | RolloutGroup
-    | CheckpointSaved
-    | CheckpointRemoved
-    | Alert
-    | Finished,
+    Started | PhaseChanged | Metrics | RolloutGroup | CheckpointSaved | CheckpointRemoved | Alert | Finished,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
