@@ -8,8 +8,8 @@ probability >= `top_p`, then renormalised. Entropies are in nats. At temperature
 distribution is a point; there the figures are those of the model's plain softmax (temperature 1, nothing cut).
 
 **Reproducible.** Sample `j` of prompt `i` depends on the weights, the prompt, its `SamplingParams` and `(seed, i, j)`
-only, where `i` is the index in the call's `prompts`: neither the batch it travelled in, nor `n`, nor a kept prefix change
-it. (Sums are rounded in another order in another batch; a draw that lies within rounding of a boundary may fall
+only, where `i` is the index in the call's `prompts`: neither the batch it travelled in, nor `n`, nor a kept prefix
+change it. (Sums are rounded in another order in another batch; a draw that lies within rounding of a boundary may fall
 on the other side.)
 """
 
@@ -44,7 +44,7 @@ class SamplingParams:
     stop_ids: tuple[int, ...]
     """Ids that end a sample; may be empty."""
     seed: int
-    """Any integer >= 0. Two calls meant to differ need two seeds."""
+    """Any integer in [0, 2^64). Two calls meant to differ need two seeds."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -59,8 +59,8 @@ class SamplingParams:
             raise ValueError(f"top_k must be 0 (keep every token) or more, got {self.top_k}")
         if any(stop < 0 for stop in self.stop_ids):
             raise ValueError(f"stop_ids must be token ids >= 0, got {self.stop_ids}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in [0, 2^64), got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +102,8 @@ class Engine(Protocol):
     """Samples continuations of token sequences from one causal language model.
 
     Engines share prefixes by themselves: a prompt is prefilled once for its n samples, and an engine that was given
-    memory to keep key/value states reuses the longest prefix it still holds, be it of an earlier prompt or of an earlier
-    *completion*. A tree search therefore just samples from `prompt + path`; `counters` tells what was reused.
+    memory to keep key/value states reuses the longest prefix it still holds, be it of an earlier prompt or of an
+    earlier *completion*. A tree search therefore just samples from `prompt + path`; `counters` tells what was reused.
     """
 
     @property
@@ -125,8 +125,8 @@ class Engine(Protocol):
     ) -> list[list[Completion]]:
         """Draw `params.n` completions of each prompt; `params` may be one for all or one for each.
 
-        Returns one list for each prompt, in order. `should_abort` is asked every few steps; once it says yes, unfinished
-        samples end as `abort` with the tokens they have (maybe none), and `on_finish` still hears of them.
+        Returns one list for each prompt, in order. `should_abort` is asked every few steps; once it says yes,
+        unfinished samples end as `abort` with the tokens they have (maybe none), and `on_finish` still hears of them.
         Raises ValueError for an empty prompt, an id outside the vocabulary, a length beyond the model's context, or a
         number of params that is not the number of prompts.
         """

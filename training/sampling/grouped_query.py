@@ -1,0 +1,181 @@
+"""Forward pass of the Llama family (Llama, Qwen2, Qwen3) on the model's own parameters, for sampling only.
+
+The arithmetic is that of the transformers modules: pre-norm blocks of grouped-query attention with rotary positions
+(Su et al., 2021) and a gated MLP. What is left out is what sampling does not need: masks built anew each step, keys and
+values copied once per query head (a decoding step reads them once for all heads of a group), a cache that grows by
+copying. Nothing is copied from the parameters either, so a trainer may change them between two calls.
+"""
+
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM, Qwen3ForCausalLM
+
+from training.sampling.kv_cache import Window
+
+FAMILY = (LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
+FIXED_ROTARY_TYPES = {"default", "linear", "llama3", "yarn"}
+"""Rotary embeddings whose angles depend on the position alone, so that a table can hold them."""
+
+
+class Linear(NamedTuple):
+    """Arguments of `F.linear`."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+class Norm(NamedTuple):
+    """Arguments of `F.rms_norm`."""
+
+    shape: tuple[int, ...]
+    weight: Tensor
+    epsilon: float
+
+
+class Layer(NamedTuple):
+    """Parameters of one block."""
+
+    attention_norm: Norm
+    query: Linear
+    key: Linear
+    value: Linear
+    query_norm: Norm | None
+    key_norm: Norm | None
+    output: Linear
+    scale: float
+    mlp_norm: Norm
+    gate: Linear
+    up: Linear
+    down: Linear
+    activation: nn.Module
+
+
+class Rotation(NamedTuple):
+    """Cosines and signed sines of the positions at hand, [rows, new, 1, head size]."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Rotate `states` [rows, new, heads, head size]."""
+        return torch.addcmul(states * self.cos, states.roll(states.shape[-1] // 2, -1), self.sin)
+
+
+class GroupedQueryForward:
+    """See `forward.Forward`. Made by `of` for one call of the engine: it refers to the parameters of that moment."""
+
+    def __init__(self, model: PreTrainedModel, longest: int) -> None:
+        body = model.model
+        self._embedding: Tensor = body.embed_tokens.weight
+        self._layers = [_layer(block) for block in body.layers]
+        self._norm = _norm(body.norm)
+        self._head = _linear(model.lm_head)
+        self._head_dim: int = body.layers[0].self_attn.head_dim
+        positions = torch.arange(longest, device=self._embedding.device)
+        cos, sin = body.rotary_emb(self._embedding[:1, None], positions[None])
+        half = self._head_dim // 2
+        self._cos: Tensor = cos[0]
+        # With the sign of "rotate half" in the table, rotating is a roll.
+        self._sin = torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, longest: int) -> Self | None:
+        """The forward for `model` up to `longest` positions, or None when its structure is not the one known here."""
+        return cls(model, longest) if has_known_structure(model) else None
+
+    def __call__(self, ids: Tensor, positions: Tensor, window: Window) -> Tensor:
+        """See `forward.Forward`."""
+        hidden = F.embedding(ids, self._embedding)
+        rotation = Rotation(
+            F.embedding(positions, self._cos)[:, :, None], F.embedding(positions, self._sin)[:, :, None]
+        )
+        bias = window.bias()
+        for index, layer in enumerate(self._layers):
+            normed = F.rms_norm(hidden, *layer.attention_norm)
+            query, keys, values = self._project(layer, normed, rotation)
+            attended = attend(query, *window.update(index, keys, values), bias, layer.scale)
+            hidden = hidden + F.linear(attended, *layer.output)
+            normed = F.rms_norm(hidden, *layer.mlp_norm)
+            gated = layer.activation(F.linear(normed, *layer.gate)).mul_(F.linear(normed, *layer.up))
+            hidden = hidden + F.linear(gated, *layer.down)
+        return F.linear(F.rms_norm(hidden[:, -1], *self._norm), *self._head)
+
+    def _project(self, layer: Layer, normed: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries, rotated keys, values: each [rows, heads, new, head size]."""
+        heads = (*normed.shape[:2], -1, self._head_dim)
+        query = F.linear(normed, *layer.query).view(heads)
+        keys = F.linear(normed, *layer.key).view(heads)
+        values = F.linear(normed, *layer.value).view(heads)
+        if layer.query_norm is not None and layer.key_norm is not None:
+            query, keys = F.rms_norm(query, *layer.query_norm), F.rms_norm(keys, *layer.key_norm)
+        return rotation(query).transpose(1, 2), rotation(keys).transpose(1, 2), values.transpose(1, 2)
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float) -> Tensor:
+    """Attend from `query` [rows, heads, new, size] to [rows, key heads, columns, size]: [rows, new, heads * size]."""
+    rows, heads, new, size = query.shape
+    key_heads = keys.shape[1]
+    group = heads // key_heads
+    if new == 1:
+        # The heads of a group attend the same keys under the same mask: for attention, `group` queries of one head.
+        query = query.reshape(rows, key_heads, group, size)
+    elif group > 1:
+        keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
+    attended = F.scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)
+    return attended.view(rows, heads, new, size).transpose(1, 2).reshape(rows, new, heads * size)
+
+
+def has_known_structure(model: PreTrainedModel) -> bool:
+    """Whether `model` is part for part what is computed here: nothing adapted, hooked, quantised or sharded."""
+    if type(model) not in FAMILY:
+        return False
+    body = model.model
+    blocks = list(body.layers)
+    linears = [model.lm_head, *(part for block in blocks for part in _linear_parts(block))]
+    return (
+        all(type(part) is nn.Linear for part in linears)
+        and all(type(parameter) is nn.Parameter for parameter in model.parameters())
+        and not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+        and set(getattr(model.config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
+        and body.rotary_emb.rope_type in FIXED_ROTARY_TYPES
+        and body.rotary_emb.inv_freq.shape[0] * 2 == blocks[0].self_attn.head_dim
+    )
+
+
+def _linear_parts(block: Any) -> list[nn.Module]:
+    attention, mlp = block.self_attn, block.mlp
+    return [
+        *(getattr(attention, name) for name in ("q_proj", "k_proj", "v_proj", "o_proj")),
+        *(getattr(mlp, name) for name in ("gate_proj", "up_proj", "down_proj")),
+    ]
+
+
+def _layer(block: Any) -> Layer:
+    attention, mlp = block.self_attn, block.mlp
+    query_norm, key_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
+    return Layer(
+        attention_norm=_norm(block.input_layernorm),
+        query=_linear(attention.q_proj),
+        key=_linear(attention.k_proj),
+        value=_linear(attention.v_proj),
+        query_norm=None if query_norm is None else _norm(query_norm),
+        key_norm=None if key_norm is None else _norm(key_norm),
+        output=_linear(attention.o_proj),
+        scale=attention.scaling,
+        mlp_norm=_norm(block.post_attention_layernorm),
+        gate=_linear(mlp.gate_proj),
+        up=_linear(mlp.up_proj),
+        down=_linear(mlp.down_proj),
+        activation=mlp.act_fn,
+    )
+
+
+def _linear(part: Any) -> Linear:
+    return Linear(part.weight, part.bias)
+
+
+def _norm(part: Any) -> Norm:
+    return Norm(tuple(part.weight.shape), part.weight, part.variance_epsilon)

@@ -1,0 +1,165 @@
+"""Keys and values of the rows in flight, in memory that is written in place and never rebuilt.
+
+All rows end at one common column, so a decoding step writes one slice for the whole batch, and attention reads one
+view. Rows of different length start at different columns; what lies before a row's start is masked by `bias`, which is
+written when the row enters and needs no further care. Shape of a layer: [rows, key/value heads, columns, head size].
+
+    column   0    first           end    columns
+    row 0    .    [prompt|answer)        .         first: where the longest live row starts
+    row 1    .        [prompt|an)        .         end:   where the next token is written
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SPARE_COLUMNS = 64
+"""Columns added at least when the buffers are laid out anew, so that this stays rare."""
+
+
+class KVCache:
+    """Buffers for `rows` rows of `layers` layers. A layer takes shape and dtype from the first states written to it."""
+
+    def __init__(self, rows: int, layers: int, columns: int, device: torch.device, dtype: torch.dtype) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.first = 0
+        self.end = 0
+        self.keys: list[Tensor | None] = [None] * layers
+        self.values: list[Tensor | None] = [None] * layers
+        self.bias = torch.zeros(rows, columns, device=device, dtype=dtype)
+        """Added to attention scores: 0 where a row has a token, the dtype's least number where it has none."""
+
+    @property
+    def width(self) -> int:
+        """Columns in use: the length of the longest live row."""
+        return self.end - self.first
+
+    def window(self, rows: int, new: int) -> "Window":
+        """View of the first `rows` rows, of whose columns the last `new` get written."""
+        return Window(self, rows, self.first, self.end, new)
+
+    def open_rows(self, lengths: Sequence[int]) -> None:
+        """Make an empty cache one of rows of these lengths, which all end at the last column."""
+        starts = self.columns - torch.tensor([lengths], device=self.bias.device).T
+        before = torch.arange(self.columns, device=self.bias.device) < starts
+        self.bias.masked_fill_(before, torch.finfo(self.bias.dtype).min)
+        self.first, self.end = 0, self.columns
+
+    def narrow(self, width: int) -> None:
+        """Say that the longest live row now has `width` tokens."""
+        self.first = self.end - width
+
+    def open_column(self) -> None:
+        """Make room for the next token of every row."""
+        if self.end == self.columns:
+            self._lay_out(end=self.width, spare=max(SPARE_COLUMNS, self.width))
+        self.end += 1
+
+    def adopt(self, row: int, source: "KVCache", source_rows: Tensor) -> None:
+        """Copy `source_rows` (int64 index tensor) of another cache to the rows from `row` on."""
+        width = source.width
+        self._reserve(width)
+        rows = slice(row, row + len(source_rows))
+        there = slice(self.end - width, self.end)
+        for layer, (keys, values) in enumerate(zip(source.keys, source.values, strict=True)):
+            if keys is not None and values is not None:
+                own_keys, own_values = self.buffers(layer, keys, values)
+                own_keys[rows, :, there] = keys[source_rows, :, source.first : source.end]
+                own_values[rows, :, there] = values[source_rows, :, source.first : source.end]
+        self.bias[rows, : there.start] = torch.finfo(self.bias.dtype).min
+        self.bias[rows, there] = source.bias[source_rows, source.first : source.end]
+        self.bias[rows, self.end :] = 0
+        self.first = min(self.first, there.start)
+
+    def buffers(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Buffers of one layer, made like the states given when there are none yet."""
+        key_buffer, value_buffer = self.keys[layer], self.values[layer]
+        if key_buffer is None or value_buffer is None:
+            key_buffer, value_buffer = (
+                states.new_zeros(self.rows, states.shape[1], self.columns, states.shape[3]) for states in (keys, values)
+            )
+            self.keys[layer], self.values[layer] = key_buffer, value_buffer
+        return key_buffer, value_buffer
+
+    def copy_states(self, row: int, column: int, count: int) -> list[tuple[Tensor, Tensor]]:
+        """Copies of the (keys, values) of `count` columns of one row, for each layer: [heads, count, head size]."""
+        columns = slice(column, column + count)
+        return [
+            (keys[row, :, columns].clone(), values[row, :, columns].clone())
+            for keys, values in zip(self.keys, self.values, strict=True)
+            if keys is not None and values is not None
+        ]
+
+    def paste_states(self, row: int, column: int, states: list[tuple[Tensor, Tensor]]) -> None:
+        """Write what `copy_states` gave to `row`, from `column` on."""
+        for layer, (keys, values) in enumerate(states):
+            own_keys, own_values = self.buffers(layer, keys[None], values[None])
+            columns = slice(column, column + keys.shape[1])
+            own_keys[row, :, columns] = keys
+            own_values[row, :, columns] = values
+
+    def move_rows(self, sources: Tensor, targets: Tensor) -> None:
+        """Copy rows `sources` over rows `targets` (int64 index tensors of one length)."""
+        live = slice(self.first, self.end)
+        self.bias[targets] = self.bias[sources]
+        for buffer in (*self.keys, *self.values):
+            if buffer is not None:
+                buffer[targets, :, live] = buffer[sources, :, live]
+
+    def _reserve(self, width: int) -> None:
+        """Make room for a row of `width` tokens that ends where all rows end."""
+        if self.end < width:
+            self._lay_out(end=width, spare=SPARE_COLUMNS)
+
+    def _lay_out(self, end: int, spare: int) -> None:
+        """Move the live columns to buffers in which they stop at column `end`, with `spare` columns after them."""
+        width, columns = self.width, end + spare
+
+        def moved(old: Tensor, axis: int) -> Tensor:
+            new = old.new_zeros([*old.shape[:axis], columns, *old.shape[axis + 1 :]])
+            new.narrow(axis, end - width, width).copy_(old.narrow(axis, self.first, width))
+            return new
+
+        self.bias = moved(self.bias, 1)
+        self.bias[:, : end - width] = torch.finfo(self.bias.dtype).min
+        self.keys = [None if layer is None else moved(layer, 2) for layer in self.keys]
+        self.values = [None if layer is None else moved(layer, 2) for layer in self.values]
+        self.first, self.end, self.columns = end - width, end, columns
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a forward pass sees: the first `rows` rows, columns [`first`, `end`), of which it writes the last `new`."""
+
+    cache: KVCache
+    rows: int
+    first: int
+    end: int
+    new: int
+
+    def update(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store new states [rows, heads, new, head size]; returns views of all: [rows, heads, end - first, size]."""
+        key_buffer, value_buffer = self.cache.buffers(layer, keys, values)
+        key_buffer = key_buffer[: self.rows, :, self.first : self.end]
+        value_buffer = value_buffer[: self.rows, :, self.first : self.end]
+        key_buffer[:, :, -self.new :] = keys
+        value_buffer[:, :, -self.new :] = values
+        return key_buffer, value_buffer
+
+    def bias(self) -> Tensor:
+        """[rows, 1, new or 1, columns] to add to the scores; for several new columns it is causal among them."""
+        padding = self.cache.bias[: self.rows, None, None, self.first : self.end]
+        if self.new == 1:
+            return padding
+        width = self.end - self.first
+        future = torch.full(
+            (self.new, width), torch.finfo(padding.dtype).min, device=padding.device, dtype=padding.dtype
+        )
+        return torch.minimum(padding, future.triu_(width - self.new + 1))
+
+    def attention_mask(self) -> Tensor:
+        """int64 [rows, columns], 1 where a row has a token: the mask transformers' models take."""
+        return (self.cache.bias[: self.rows, self.first : self.end] == 0).long()

@@ -1,0 +1,57 @@
+"""What one call of an engine asks for: its samples, checked before any work is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.sampling.types import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion to draw."""
+
+    prompt: tuple[int, ...]
+    prompt_index: int
+    sample_index: int
+    params: SamplingParams
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the prompt and of the longest completion it may have."""
+        return len(self.prompt) + self.params.max_tokens
+
+
+def samples_of(
+    prompts: Sequence[Sequence[int]],
+    params: SamplingParams | Sequence[SamplingParams],
+    vocabulary: int,
+    context: int | None,
+) -> list[Sample]:
+    """Every sample of a call, in order of prompts.
+
+    Raises ValueError for an empty prompt, an id outside [0, `vocabulary`), a length beyond `context`, or a number of
+    params that is not the number of prompts.
+    """
+    each = [params] * len(prompts) if isinstance(params, SamplingParams) else list(params)
+    if len(each) != len(prompts):
+        raise ValueError(f"{len(prompts)} prompts came with {len(each)} params; give one for all, or one for each")
+    samples = []
+    for index, (prompt, own) in enumerate(zip(prompts, each, strict=True)):
+        ids = tuple(prompt)
+        _check(index, ids, own, vocabulary, context)
+        samples += [Sample(ids, index, number, own) for number in range(own.n)]
+    return samples
+
+
+def _check(index: int, ids: tuple[int, ...], params: SamplingParams, vocabulary: int, context: int | None) -> None:
+    if not ids:
+        raise ValueError(f"prompt {index} is empty; a prompt needs at least one token")
+    if min(ids) < 0 or max(ids) >= vocabulary:
+        raise ValueError(
+            f"prompt {index} has ids from {min(ids)} to {max(ids)}; the model's go from 0 to {vocabulary - 1}"
+        )
+    if context is not None and len(ids) + params.max_tokens > context:
+        raise ValueError(
+            f"prompt {index} has {len(ids)} tokens and may get {params.max_tokens} more, but the model's context is "
+            f"{context} tokens; shorten the prompt or lower max_tokens"
+        )

@@ -1,0 +1,130 @@
+"""One call of the torch engine, a step at a time: prompts enter as places become free, all live rows step together."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from training.sampling.batch import Batch
+from training.sampling.forward import cached_layers, forward_for
+from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
+from training.sampling.prefill import Prefilled, Prompt, batch_size, prefill
+from training.sampling.prefix_cache import PrefixCache
+from training.sampling.requests import Sample
+from training.sampling.types import Completion, EngineCounters
+
+Finished = list[tuple[Sample, Completion]]
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much may be in flight at once: rows, and bytes of their keys and values."""
+
+    max_rows: int
+    kv_bytes: int
+
+    def rows_for(self, samples: Sequence[Sample], bytes_per_token: int) -> int:
+        """Rows to make room for. Raises ValueError when the longest sample alone does not fit."""
+        row_bytes = max(sample.longest for sample in samples) * bytes_per_token
+        if row_bytes > self.kv_bytes:
+            raise ValueError(
+                f"the longest sample needs {row_bytes / 2**20:.0f} MiB for its keys and values, but the engine may use "
+                f"{self.kv_bytes / 2**20:.0f} MiB; lower max_tokens or raise kv_bytes"
+            )
+        return min(len(samples), self.max_rows, self.kv_bytes // row_bytes)
+
+
+class Session:
+    """Draws `samples` with the weights that `model` has now."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        samples: Sequence[Sample],
+        capacity: Capacity,
+        prefixes: PrefixCache,
+        counters: EngineCounters,
+        version: int,
+    ) -> None:
+        self._model = model
+        self._prefixes = prefixes
+        self._counters = counters
+        self._layers = cached_layers(model)
+        self._waiting = _by_prompt(samples)
+        self._prefilled: Prefilled | None = None
+        self._ready: deque[tuple[Sample, int]] = deque()
+        self._forward = forward_for(model, max(sample.longest for sample in samples))
+        rows = capacity.rows_for(samples, bytes_per_token(model))
+        cache = self._cache(rows, max(len(sample.prompt) for sample in samples) + SPARE_COLUMNS)
+        self._batch = Batch(cache, [sample.params for sample in samples], version)
+        counters.prefill_tokens_requested += sum(len(sample.prompt) for sample in samples)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every sample has been returned."""
+        return not (len(self._batch) or self._ready or self._waiting)
+
+    @torch.inference_mode()
+    def advance(self) -> Finished:
+        """Do the next piece of work; returns the samples it finished, often none."""
+        self._fill()
+        finished = self._batch.leave(self._prefixes)
+        if not finished:
+            self._counters.decode_steps += 1
+            self._counters.decode_rows += len(self._batch)
+            self._batch.step(self._forward)
+        return finished
+
+    @torch.inference_mode()
+    def abort(self) -> Finished:
+        """End every sample with the tokens it has."""
+        unstarted = [sample for sample, _ in self._ready] + [sample for _, group in self._waiting for sample in group]
+        self._ready.clear()
+        self._waiting.clear()
+        started = self._batch.leave(self._prefixes, abort=True)
+        return started + [(sample, self._batch.empty_completion()) for sample in unstarted]
+
+    def _fill(self) -> None:
+        while self._batch.free and (self._ready or self._waiting):
+            if not self._ready:
+                self._prefill_next()
+            entering = [self._ready.popleft() for _ in range(min(self._batch.free, len(self._ready)))]
+            samples, prompt_rows = zip(*entering, strict=True)
+            assert self._prefilled is not None
+            self._batch.enter(samples, self._prefilled, prompt_rows)
+            if not self._ready:
+                self._prefilled = None
+
+    def _prefill_next(self) -> None:
+        """Prefill as many prompts as the free places have use for."""
+        wanted = samples = 0
+        while samples < self._batch.free and wanted < len(self._waiting):
+            samples += len(self._waiting[wanted][1])
+            wanted += 1
+        prompts = [prompt for prompt, _ in self._waiting]
+        groups = [self._waiting.popleft() for _ in range(batch_size(prompts, wanted))]
+        prompts = [prompt for prompt, _ in groups]
+        cache = self._cache(len(prompts), max(len(prompt) for prompt in prompts))
+        self._prefilled = prefill(prompts, self._forward, cache, self._prefixes, self._counters)
+        self._ready.extend((sample, row) for row, (_, group) in enumerate(groups) for sample in group)
+
+    def _cache(self, rows: int, columns: int) -> KVCache:
+        return KVCache(rows, self._layers, columns, self._model.device, self._model.dtype)
+
+
+def _by_prompt(samples: Sequence[Sample]) -> deque[tuple[Prompt, list[Sample]]]:
+    """Samples grouped by prompt, longest prompt first, so that prompts prefilled together have similar lengths."""
+    groups: dict[Prompt, list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault(sample.prompt, []).append(sample)
+    return deque(sorted(groups.items(), key=lambda group: -len(group[0])))
+
+
+def bytes_per_token(model: PreTrainedModel) -> int:
+    """Memory of the keys and values of one token in all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * int(config.num_hidden_layers) * int(heads) * int(size) * int(model.dtype.itemsize)
