@@ -16,6 +16,11 @@ class Sample:
     params: SamplingParams
 
     @property
+    def stream(self) -> int:
+        """What its random numbers depend on besides the seed and `sample_index`."""
+        return self.prompt_index if self.params.stream is None else self.params.stream
+
+    @property
     def longest(self) -> int:
         """Tokens of the prompt and of the longest completion it may have."""
         return len(self.prompt) + self.params.max_tokens

@@ -71,7 +71,7 @@ class RowTensors:
         stops = self.stops.shape[1]
         streams = uniform_streams(
             [each.seed for each in params],
-            [sample.prompt_index for sample in samples],
+            [sample.stream for sample in samples],
             [sample.sample_index for sample in samples],
             self.uniforms.shape[1],
         )

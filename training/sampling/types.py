@@ -8,7 +8,7 @@ probability >= `top_p`, then renormalised. Entropies are in nats. At temperature
 distribution is a point; there the figures are those of the model's plain softmax (temperature 1, nothing cut).
 
 **Reproducible.** Sample `j` of prompt `i` depends on the weights, the prompt, its `SamplingParams` and `(seed, i, j)`
-only, where `i` is the index in the call's `prompts`: neither the batch it travelled in, nor `n`, nor a kept prefix
+only, where `i` is `SamplingParams.stream`, or else the index in the call's `prompts`: neither the batch it travelled in, nor `n`, nor a kept prefix
 change it. (Sums are rounded in another order in another batch; a draw that lies within rounding of a boundary may fall
 on the other side.)
 """
@@ -45,6 +45,8 @@ class SamplingParams:
     """Ids that end a sample; may be empty."""
     seed: int
     """Any integer in [0, 2^64). Two calls meant to differ need two seeds."""
+    stream: int | None = None
+    """Stands in for the prompt's index, so that a part of a batch draws what it would as part of the whole."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
