@@ -1,0 +1,1 @@
+"""Tests of extraction, verdicts, format and length."""
