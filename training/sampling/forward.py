@@ -15,6 +15,9 @@ from transformers.cache_utils import CacheLayerMixin
 from training.sampling.grouped_query import GroupedQueryForward
 from training.sampling.kv_cache import Window
 
+CACHED_LAYER_TYPES = {"full_attention", "sliding_attention", "chunked_attention"}
+"""Layers whose whole memory is keys and values; a mask tells which of them a token sees."""
+
 
 class Forward(Protocol):
     """Runs the model over the new columns of a window and stores their keys and values in it."""
@@ -90,8 +93,7 @@ def cached_layers(model: PreTrainedModel) -> int:
         raise ValueError(
             f"{type(model).__name__} is an encoder-decoder; this engine samples from causal language models"
         )
-    kinds = set(getattr(config, "layer_types", None) or [])
-    recurrent = {kind for kind in kinds if "attention" not in kind or "linear" in kind}
+    recurrent = set(getattr(config, "layer_types", None) or []) - CACHED_LAYER_TYPES
     if recurrent or getattr(model, "_is_stateful", False):
         raise ValueError(
             f"{type(model).__name__} has layers that keep a recurrent state ({', '.join(sorted(recurrent)) or 'all'}); "

@@ -16,15 +16,22 @@ import torch
 from torch import Tensor
 
 SPARE_COLUMNS = 64
-"""Columns added at least when the buffers are laid out anew, so that this stays rare."""
+"""Columns that are free at least when the buffers are laid out anew, so that this stays rare."""
 
 
 class KVCache:
-    """Buffers for `rows` rows of `layers` layers. A layer takes shape and dtype from the first states written to it."""
+    """Buffers for `rows` rows of up to `longest` tokens, with memory for `columns` of them at first.
 
-    def __init__(self, rows: int, layers: int, columns: int, device: torch.device, dtype: torch.dtype) -> None:
+    They grow with the longest live row, to at most `longest` + `SPARE_COLUMNS` columns. Each of the `layers` takes
+    shape and dtype from the first states written to it.
+    """
+
+    def __init__(
+        self, rows: int, layers: int, columns: int, longest: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
         self.rows = rows
         self.columns = columns
+        self._longest = longest
         self.first = 0
         self.end = 0
         self.keys: list[Tensor | None] = [None] * layers
@@ -55,7 +62,7 @@ class KVCache:
     def open_column(self) -> None:
         """Make room for the next token of every row."""
         if self.end == self.columns:
-            self._lay_out(end=self.width, spare=max(SPARE_COLUMNS, self.width))
+            self._lay_out(end=self.width)
         self.end += 1
 
     def adopt(self, row: int, source: "KVCache", source_rows: Tensor) -> None:
@@ -112,11 +119,12 @@ class KVCache:
     def _reserve(self, width: int) -> None:
         """Make room for a row of `width` tokens that ends where all rows end."""
         if self.end < width:
-            self._lay_out(end=width, spare=SPARE_COLUMNS)
+            self._lay_out(end=width)
 
-    def _lay_out(self, end: int, spare: int) -> None:
-        """Move the live columns to buffers in which they stop at column `end`, with `spare` columns after them."""
-        width, columns = self.width, end + spare
+    def _lay_out(self, end: int) -> None:
+        """Move the live columns to buffers in which they stop at column `end`, half way to the end of the memory."""
+        width = self.width
+        columns = min(2 * end, self._longest) + SPARE_COLUMNS
 
         def moved(old: Tensor, axis: int) -> Tensor:
             new = old.new_zeros([*old.shape[:axis], columns, *old.shape[axis + 1 :]])
@@ -125,8 +133,10 @@ class KVCache:
 
         self.bias = moved(self.bias, 1)
         self.bias[:, : end - width] = torch.finfo(self.bias.dtype).min
-        self.keys = [None if layer is None else moved(layer, 2) for layer in self.keys]
-        self.values = [None if layer is None else moved(layer, 2) for layer in self.values]
+        for buffers in (self.keys, self.values):
+            for layer, buffer in enumerate(buffers):
+                # One at a time, so that the old memory of a layer is free before the next layer needs new.
+                buffers[layer] = None if buffer is None else moved(buffer, 2)
         self.first, self.end, self.columns = end - width, end, columns
 
 
@@ -151,7 +161,8 @@ class Window:
 
     def bias(self) -> Tensor:
         """[rows, 1, new or 1, columns] to add to the scores; for several new columns it is causal among them."""
-        padding = self.cache.bias[: self.rows, None, None, self.first : self.end]
+        # Fused attention on GPUs wants rows of the mask aligned, which a slice of the buffer is not.
+        padding = self.cache.bias[: self.rows, None, None, self.first : self.end].contiguous()
         if self.new == 1:
             return padding
         width = self.end - self.first

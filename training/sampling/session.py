@@ -25,15 +25,15 @@ class Capacity:
     max_rows: int
     kv_bytes: int
 
-    def rows_for(self, samples: Sequence[Sample], bytes_per_token: int) -> int:
-        """Rows to make room for. Raises ValueError when the longest sample alone does not fit."""
-        row_bytes = max(sample.longest for sample in samples) * bytes_per_token
+    def rows_for(self, longest: int, samples: int, bytes_per_token: int) -> int:
+        """Rows to make room for, of `longest` tokens each. Raises ValueError when not even one fits."""
+        row_bytes = longest * bytes_per_token
         if row_bytes > self.kv_bytes:
             raise ValueError(
                 f"the longest sample needs {row_bytes / 2**20:.0f} MiB for its keys and values, but the engine may use "
                 f"{self.kv_bytes / 2**20:.0f} MiB; lower max_tokens or raise kv_bytes"
             )
-        return min(len(samples), self.max_rows, self.kv_bytes // row_bytes)
+        return min(samples, self.max_rows, self.kv_bytes // row_bytes)
 
 
 class Session:
@@ -55,9 +55,10 @@ class Session:
         self._waiting = _by_prompt(samples)
         self._prefilled: Prefilled | None = None
         self._ready: deque[tuple[Sample, int]] = deque()
-        self._forward = forward_for(model, max(sample.longest for sample in samples))
-        rows = capacity.rows_for(samples, bytes_per_token(model))
-        cache = self._cache(rows, max(len(sample.prompt) for sample in samples) + SPARE_COLUMNS)
+        longest = max(sample.longest for sample in samples)
+        self._forward = forward_for(model, longest)
+        rows = capacity.rows_for(longest, len(samples), bytes_per_token(model))
+        cache = self._cache(rows, max(len(sample.prompt) for sample in samples) + SPARE_COLUMNS, longest)
         self._batch = Batch(cache, [sample.params for sample in samples], version)
         counters.prefill_tokens_requested += sum(len(sample.prompt) for sample in samples)
 
@@ -103,15 +104,16 @@ class Session:
         while samples < self._batch.free and wanted < len(self._waiting):
             samples += len(self._waiting[wanted][1])
             wanted += 1
-        prompts = [prompt for prompt, _ in self._waiting]
-        groups = [self._waiting.popleft() for _ in range(batch_size(prompts, wanted))]
+        count = batch_size([prompt for prompt, _ in self._waiting], wanted)
+        groups = [self._waiting.popleft() for _ in range(count)]
         prompts = [prompt for prompt, _ in groups]
-        cache = self._cache(len(prompts), max(len(prompt) for prompt in prompts))
+        width = max(len(prompt) for prompt in prompts)
+        cache = self._cache(len(prompts), width, longest=width)
         self._prefilled = prefill(prompts, self._forward, cache, self._prefixes, self._counters)
         self._ready.extend((sample, row) for row, (_, group) in enumerate(groups) for sample in group)
 
-    def _cache(self, rows: int, columns: int) -> KVCache:
-        return KVCache(rows, self._layers, columns, self._model.device, self._model.dtype)
+    def _cache(self, rows: int, columns: int, longest: int) -> KVCache:
+        return KVCache(rows, self._layers, columns, longest, self._model.device, self._model.dtype)
 
 
 def _by_prompt(samples: Sequence[Sample]) -> deque[tuple[Prompt, list[Sample]]]:

@@ -59,6 +59,10 @@ class TorchEngine:
             with torch.no_grad():
                 parameters = dict(self._model.named_parameters())
                 for name, value in weights:
+                    if name not in parameters:
+                        raise ValueError(
+                            f"the model has no parameter named {name!r}; it samples from another architecture"
+                        )
                     parameters[name].copy_(value)
         self._weights_version = version
         self._prefixes.clear()

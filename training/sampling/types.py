@@ -8,9 +8,9 @@ probability >= `top_p`, then renormalised. Entropies are in nats. At temperature
 distribution is a point; there the figures are those of the model's plain softmax (temperature 1, nothing cut).
 
 **Reproducible.** Sample `j` of prompt `i` depends on the weights, the prompt, its `SamplingParams` and `(seed, i, j)`
-only, where `i` is `SamplingParams.stream`, or else the index in the call's `prompts`: neither the batch it travelled in, nor `n`, nor a kept prefix
-change it. (Sums are rounded in another order in another batch; a draw that lies within rounding of a boundary may fall
-on the other side.)
+only, where `i` is the index in the call's `prompts`, or `SamplingParams.stream` where that is given: neither the batch
+it travelled in, nor `n`, nor a kept prefix change it. (Sums are rounded in another order in another batch; a draw that
+lies within rounding of a boundary may fall on the other side.)
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -63,6 +63,8 @@ class SamplingParams:
             raise ValueError(f"stop_ids must be token ids >= 0, got {self.stop_ids}")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed must lie in [0, 2^64), got {self.seed}")
+        if self.stream is not None and not 0 <= self.stream < 2**64:
+            raise ValueError(f"stream must be None or lie in [0, 2^64), got {self.stream}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
