@@ -1,5 +1,6 @@
 """The life of a run: its states, which may follow which, and the only function that changes one."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import models
@@ -55,16 +56,18 @@ ALLOWED: dict[RunStatus, frozenset[RunStatus]] = {
 }
 
 
-def transition(run_id: int, to: RunStatus, *, attempt: int | None = None, **fields: Any) -> bool:
+def transition(
+    run_id: int, to: RunStatus, *, attempt: int | None = None, only_from: Collection[RunStatus] = (), **fields: Any
+) -> bool:
     """Move a run to ``to`` if its present state allows it; says whether it did.
 
     A compare-and-swap in one UPDATE, so of two processes that try, one wins. With ``attempt``, only
-    while that attempt is the run's current one: an older supervisor can no longer write. ``fields``
-    are stored in the same statement.
+    while that attempt is the run's current one: an older supervisor can no longer write. With
+    ``only_from``, only from those of the allowed states. ``fields`` are stored in the same statement.
     """
     from webapp.runs.models import Run  # the model needs RunStatus first
 
-    allowed_from = [state for state, following in ALLOWED.items() if to in following]
+    allowed_from = [s for s, following in ALLOWED.items() if to in following and (not only_from or s in only_from)]
     rows = Run.objects.filter(pk=run_id, status__in=allowed_from)
     if attempt is not None:
         rows = rows.filter(attempt=attempt)

@@ -1,0 +1,1 @@
+"""Runs: configuration, life, figures, pages."""

@@ -1,0 +1,1 @@
+"""Workers: queue, supervision, ingest, recovery."""

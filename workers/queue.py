@@ -1,0 +1,37 @@
+"""The only door from the web to the workers. Everything sent is an id, and leaves after the transaction committed."""
+
+from functools import partial
+
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from webapp.core.errors import UserError
+from workers.app import GPU_QUEUE, app
+
+RETRY = {"max_retries": 1, "interval_start": 0.1}
+"""A connection that broke while idle is made anew; a broker that is away is said to be so at once."""
+
+
+def supervise_run(run_id: int) -> None:
+    """Ask a worker to carry a queued run. Raises UserError after the commit when the broker is away."""
+    transaction.on_commit(partial(_send, "workers.runs.supervise", GPU_QUEUE, run_id))
+
+
+def waiting_messages() -> int:
+    """Number of messages that ask for a run and that no worker has taken. Raises kombu's OperationalError."""
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0.1)
+        return int(
+            app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count
+        )
+
+
+def _send(task: str, queue: str, *arguments: int | str) -> None:
+    try:
+        app.send_task(task, arguments, queue=queue, retry=True, retry_policy=RETRY)
+    except OperationalError as error:
+        raise UserError(
+            "It is saved, but the message broker does not answer, so it waits as queued. It starts by itself within "
+            "a minute after the broker is back; nothing needs to be sent again.",
+            status=503,
+        ) from error
