@@ -27,7 +27,7 @@ def compare(answer: str, reference: str) -> Judgement | None:
     An empty reference is equal to nothing: a broken reference must never be paid.
     """
     found, wanted = tidy(answer), tidy(reference)
-    if not any(letter.isalnum() for letter in wanted):
+    if is_blank(wanted):
         return Judgement(None, "the reference answer is empty, so nothing can be equal to it")
     shown = shorten(reference)
     number, target = as_number(found), as_number(wanted)
@@ -47,6 +47,11 @@ def tidy(text: str) -> str:
     text = bare(_SPACE.sub(" ", text.replace("\N{MINUS SIGN}", "-")))
     text = _SPACE.sub(" ", _WRAPPERS.sub(r"\1", text)).strip()
     return text[:-1].rstrip() if text.endswith(".") else text
+
+
+def is_blank(text: str) -> bool:
+    """Whether ``text`` is brackets and punctuation only: no letter, digit, comparison or symbol such as ``∞``."""
+    return not any(letter.isalnum() or letter in "<>=" or not letter.isascii() for letter in text)
 
 
 def bare(text: str) -> str:
