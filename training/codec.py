@@ -1,0 +1,83 @@
+"""Between text and token ids: how a problem becomes a prompt, and a response becomes text again."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.config import PromptConfig
+from training.errors import InputError
+
+R1_ZERO = (
+    "A conversation between User and Assistant. The User asks a question and the Assistant solves it. The Assistant "
+    "first thinks about the reasoning process in the mind and then provides the User with the answer. The reasoning "
+    "process and answer are enclosed within <think>...</think> and <answer>...</answer> tags, respectively, that is, "
+    "<think> reasoning process here </think><answer> answer here </answer>. User: {problem}. Assistant:"
+)
+"""The template of DeepSeek-R1-Zero (arXiv 2501.12948, table 1)."""
+
+
+class Codec:
+    """A tokenizer together with the way prompts are put. Raises InputError when the tokenizer cannot put them so."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt: PromptConfig, stop_ids: Sequence[int]) -> None:
+        if prompt.template == "chat" and not tokenizer.chat_template:
+            raise InputError(
+                "this model's tokenizer has no chat template; set prompt.template to r1_zero or plain, "
+                "or choose a model that was tuned for chat"
+            )
+        self.tokenizer = tokenizer
+        self.stop_ids = tuple(stop_ids)
+        self._prompt = prompt
+        self._pieces: dict[int, str] = {}
+
+    def prompt_text(self, problem: str) -> str:
+        """The text that the model continues."""
+        if self._prompt.template == "r1_zero":
+            return R1_ZERO.format(problem=problem.rstrip().rstrip("."))
+        if self._prompt.template == "plain":
+            return problem + "\n"
+        messages = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
+        messages.append({"role": "user", "content": problem})
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    def prompt_ids(self, problem: str) -> list[int]:
+        """Token ids of the prompt. A chat template writes its own special tokens, so none are added to those."""
+        text = self.prompt_text(problem)
+        return list(self.tokenizer(text, add_special_tokens=self._prompt.template != "chat")["input_ids"])
+
+    def response_ids(self, response: str) -> list[int]:
+        """Token ids of a response written by someone else, ended by the first stop id."""
+        return [*self.tokenizer(response, add_special_tokens=False)["input_ids"], *self.stop_ids[:1]]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the ids say, without special tokens."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def token_ends(self, ids: Sequence[int], text: str) -> list[int]:
+        """Where in `text` (their own) each token's text ends, in characters."""
+        ends, end = [], 0
+        for token in ids:
+            end += len(self._piece(token))
+            ends.append(end)
+        if end == len(text) and "".join(map(self._piece, ids)) == text:
+            return ends
+        # Characters made of several tokens, or tokens that read differently at the start: ask the tokenizer itself.
+        return [min(len(self.text(ids[: count + 1])), len(text)) for count in range(len(ids))]
+
+    def _piece(self, token: int) -> str:
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self.text([token])
+        return piece
+
+
+def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Every id that ends a response: the tokenizer's end of sequence first, then those of the model's generation config."""
+    declared = getattr(model.generation_config, "eos_token_id", None)
+    declared = declared if isinstance(declared, list) else [declared]
+    found = [token for token in [tokenizer.eos_token_id, *declared] if token is not None]
+    if not found:
+        raise InputError(
+            "neither the tokenizer nor the model names an end-of-sequence token, so responses could not end"
+        )
+    return list(dict.fromkeys(found))

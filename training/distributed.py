@@ -1,0 +1,87 @@
+"""This process among the processes of a run, and the little they tell each other.
+
+Every process knows the whole batch: each samples and scores its share, the shares are gathered everywhere, each
+computes gradients for a share again, and those are summed. Losses are weighted for the whole update beforehand, so the
+sum is what one process would have computed. The environment variables are torchrun's.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+Item = TypeVar("Item")
+
+
+class Processes:
+    """One of `count` processes, number `rank`. With one process nothing is ever sent."""
+
+    def __init__(self, rank: int = 0, count: int = 1) -> None:
+        self.rank = rank
+        self.count = count
+
+    @classmethod
+    def join(cls, device: torch.device) -> "Processes":
+        """Meet the others that the environment names; alone when it names none."""
+        rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if count > 1:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=count)
+        return cls(rank, count)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes events and checkpoints."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Item]) -> list[Item]:
+        """Every `count`-th item, beginning with number `rank`."""
+        return list(items[self.rank :: self.count])
+
+    def gather(self, value: Item) -> list[Item]:
+        """The values of all processes, in their order, on each of them."""
+        if self.count == 1:
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+    def unshare(self, items: Sequence[Item]) -> list[Item]:
+        """What the processes made of their `share`s, in the order the whole had."""
+        shares = self.gather(list(items))
+        return [shares[i % self.count][i // self.count] for i in range(sum(map(len, shares)))]
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        return any(self.gather(flag))
+
+    def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace every gradient by the sum over all processes."""
+        if self.count == 1:
+            return
+        with_gradient = list(parameters)
+        for parameter in with_gradient:
+            if parameter.grad is None:  # a process with no share still takes part
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        torch._foreach_copy_(
+            gradients, [part.view_as(g) for part, g in zip(_split(flat, gradients), gradients, strict=True)]
+        )
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def leave(self) -> None:
+        """Say goodbye, so that no process waits for this one."""
+        if self.count > 1:
+            dist.destroy_process_group()
+
+
+def _split(flat: Tensor, like: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return flat.split([tensor.numel() for tensor in like])

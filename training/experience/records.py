@@ -1,0 +1,58 @@
+"""From groups of rollouts to the events that show them."""
+
+import base64
+
+import numpy as np
+import numpy.typing as npt
+
+from training.codec import Codec
+from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
+from training.events.types import Split
+from training.experience.types import Group, Rollout
+
+
+def group_event(group: Group, step: int, split: Split, index: int, codec: Codec) -> RolloutGroup:
+    """The event of one group, with the arrays of every token."""
+    return RolloutGroup(
+        step=step,
+        split=split,
+        index=index,
+        problem_id=group.problem.id,
+        prompt=codec.prompt_text(group.problem.prompt),
+        answer=group.problem.answer,
+        rollouts=[_record(rollout, split, codec) for rollout in group.rollouts],
+        weights_version=group.weights_version,
+        trained=group.trained,
+    )
+
+
+def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
+    arrays: dict[str, npt.ArrayLike | None] = {
+        "id": rollout.token_ids,
+        "end": codec.token_ends(rollout.token_ids, rollout.text),
+        "logprob": rollout.sampler_logprobs if rollout.logprobs is None else rollout.logprobs,
+        "entropy": rollout.entropies,
+    }
+    if split == "train":
+        arrays |= {
+            "advantage": np.full(len(rollout), rollout.advantage),
+            "ratio": rollout.ratios,
+            "clipped": None if rollout.clipped is None else rollout.clipped > 0,
+            "ref_logprob": rollout.reference_logprobs,
+        }
+    return RolloutRecord(
+        text=rollout.text,
+        reward=rollout.reward,
+        parts=rollout.parts,
+        advantage=rollout.advantage if split == "train" else None,
+        correct=rollout.correct,
+        extracted=rollout.extracted,
+        finish_reason=rollout.finish_reason,
+        tokens={name: _encode(values, TOKEN_ARRAYS[name]) for name, values in arrays.items() if values is not None},
+        length=len(rollout),
+        greedy=rollout.greedy,
+    )
+
+
+def _encode(values: npt.ArrayLike, dtype: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(dtype).tobytes()).decode("ascii")

@@ -1,0 +1,63 @@
+"""Figures of a step, from its groups of rollouts. Their meanings stand in `training.events.metrics`."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from training.algorithms.advantages import EQUAL_SPREAD
+from training.experience.types import Floats, Group, Rollout
+from training.methods.types import UpdateReport
+
+
+def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
+    """Rewards, lengths and signal of all sampled groups, those that were dropped included."""
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    rewards = np.array([rollout.reward for rollout in rollouts])
+    lengths = np.array([len(rollout) for rollout in rollouts])
+    equal = [max(group.rewards) - min(group.rewards) <= EQUAL_SPREAD for group in groups]
+    figures = {
+        "reward/mean": rewards.mean(),
+        "reward/std": rewards.std(),
+        "groups/zero_variance_share": np.mean(equal),
+        "groups/dropped": sum(not group.trained for group in groups),
+        "response/length_mean": lengths.mean(),
+        "response/length_min": lengths.min(),
+        "response/length_max": lengths.max(),
+        "response/truncated_share": np.mean([rollout.truncated for rollout in rollouts]),
+        "policy/entropy": _mean(rollout.entropies for rollout in rollouts),
+    }
+    for part in rollouts[0].parts:
+        figures[f"reward/{part}"] = np.mean([rollout.parts[part] for rollout in rollouts])
+    return {name: float(value) for name, value in figures.items()}
+
+
+def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) -> dict[str, float]:
+    """Loss and policy figures of the updates of a step; shares count all tokens that were to be trained on."""
+    trained = [rollout for group in groups if group.trained for rollout in group.rollouts]
+    run = [rollout for rollout in trained if rollout.ratios is not None]
+    tokens = max(sum(len(rollout) for rollout in trained), 1)
+    figures: dict[str, float] = {
+        "policy/clip_low_share": _count(run, 1) / tokens,
+        "policy/clip_high_share": _count(run, 2) / tokens,
+        "policy/ratio_max": max((float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0),
+        "policy/sampler_gap": _mean(
+            np.abs(rollout.logprobs - rollout.sampler_logprobs) for rollout in run if rollout.logprobs is not None
+        ),
+    }
+    if any(rollout.kl is not None for rollout in run):
+        figures["policy/kl"] = _mean(rollout.kl for rollout in run if rollout.kl is not None)
+    if reports:
+        figures["optim/loss"] = float(np.mean([report.loss for report in reports]))
+        figures["optim/grad_norm"] = float(np.mean([report.grad_norm for report in reports]))
+        figures["optim/learning_rate"] = reports[-1].learning_rate
+    return figures
+
+
+def _count(rollouts: Iterable[Rollout], clip: int) -> int:
+    return sum(int((rollout.clipped == clip).sum()) for rollout in rollouts if rollout.clipped is not None)
+
+
+def _mean(arrays: Iterable[Floats]) -> float:
+    """Mean over the tokens of all arrays."""
+    joined = np.concatenate([*arrays, np.zeros(0, dtype=np.float32)])
+    return float(joined.mean()) if joined.size else 0.0

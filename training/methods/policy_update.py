@@ -1,0 +1,159 @@
+"""One update of the policy from groups of credited rollouts, in micro-batches and over all processes."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.algorithms.losses import LossInputs, LossOutputs, policy_loss, token_weights
+from training.batching import Example, micro_batches, share_of_work
+from training.config import GrpoMethod
+from training.distributed import Processes
+from training.experience.types import Floats, Group, Rollout
+from training.methods.types import UpdateReport
+from training.optimiser import Optimiser
+from training.policy import Policy, Reference, TokenStatistics
+from training.recorder import Recorder
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """This process's share of one optimiser update: rollouts, with the place of each among all of the update."""
+
+    rollouts: list[Rollout]
+    """All rollouts of the update."""
+    examples: list[Example]
+    weights: list[float]
+    """What a token of each rollout counts in the loss."""
+    mine: list[int]
+    """Places of the rollouts whose gradients this process computes."""
+
+
+TrainedArrays = dict[str, Floats]
+"""What training found out about one rollout, by field of `Rollout`; arrays are [T]."""
+
+
+class PolicyUpdater:
+    """Turns rollouts into gradients of the clipped policy-gradient loss, and gradients into an optimiser step."""
+
+    def __init__(
+        self,
+        config: GrpoMethod,
+        policy: Policy,
+        reference: Reference | None,
+        optimiser: Optimiser,
+        micro_batch_tokens: int,
+        recorder: Recorder,
+        processes: Processes,
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._reference = reference
+        self._optimiser = optimiser
+        self._micro_batch_tokens = micro_batch_tokens
+        self._recorder = recorder
+        self._processes = processes
+
+    def prepare(self, groups: Sequence[Group]) -> Update:
+        """Fix what the update will compare with: token weights, and log-probs of the policy as it is now.
+
+        With a single update per step no old log-probs are computed: those of the update's own forward are the same.
+        """
+        rollouts = [rollout for group in groups for rollout in group.rollouts]
+        examples = [example for group in groups for example in group.examples]
+        lengths = [len(rollout) for rollout in rollouts]
+        weights = token_weights(lengths, self._config.loss.aggregation, self._config.sampling.max_tokens)
+        # Without a KL term, no advantage means no gradient: such rollouts count in the weights, but are not run.
+        teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.advantage != 0]
+        share = share_of_work([examples[place] for place in teaching], self._processes.rank, self._processes.count)
+        update = Update(rollouts, examples, weights, [teaching[place] for place in share])
+        if self._config.updates_per_step > 1:
+            self._fill_old_logprobs(update)
+        return update
+
+    def update(self, update: Update, step: int) -> UpdateReport:
+        """One optimiser step on the update's loss; fills in what was found out about each rollout."""
+        loss = 0.0
+        found: dict[int, TrainedArrays] = {}
+        with self._recorder.phase("updating"):
+            for places in self._micro_batches(update):
+                outputs, arrays = self._backward(update, places)
+                loss += float(outputs.loss.detach())
+                found |= dict(zip(places, arrays, strict=True))
+            grad_norm = self._optimiser.update(step)
+            for place, arrays_of_one in itertools.chain.from_iterable(f.items() for f in self._processes.gather(found)):
+                for name, array in arrays_of_one.items():
+                    setattr(update.rollouts[place], name, array)
+        return UpdateReport(sum(self._processes.gather(loss)), grad_norm, self._optimiser.rate(step))
+
+    def _backward(self, update: Update, places: Sequence[int]) -> tuple[LossOutputs, list[TrainedArrays]]:
+        """Add the gradients of some rollouts; returns what was found out about each."""
+        examples = [update.examples[place] for place in places]
+        rollouts = [update.rollouts[place] for place in places]
+        now = self._policy.statistics(examples, self._config.sampling.temperature)
+        inputs = self._inputs(update, places, now)
+        outputs = policy_loss(inputs, self._config.loss)
+        outputs.loss.backward()  # type: ignore[no-untyped-call]
+        clipped = outputs.clipped_low.to(torch.uint8) + 2 * outputs.clipped_high.to(torch.uint8)
+        columns = {
+            "logprobs": inputs.old_logprobs,
+            "ratios": outputs.ratios,
+            "clipped": clipped,
+            "reference_logprobs": inputs.reference_logprobs,
+            "kl": outputs.kl,
+        }
+        return outputs, _by_rollout(columns, rollouts)
+
+    def _inputs(self, update: Update, places: Sequence[int], now: TokenStatistics) -> LossInputs:
+        rollouts = [update.rollouts[place] for place in places]
+        lengths = torch.tensor([len(rollout) for rollout in rollouts])
+        device = now.logprobs.device
+
+        def per_token(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, dtype=torch.float32).repeat_interleave(lengths).to(device)
+
+        kept_old = [rollout.logprobs for rollout in rollouts]
+        reference = None
+        if self._reference:
+            examples = [update.examples[place] for place in places]
+            reference = self._reference.logprobs(examples, self._config.sampling.temperature)
+        return LossInputs(
+            logprobs=now.logprobs,
+            old_logprobs=now.logprobs.detach() if self._config.updates_per_step == 1 else _joined(kept_old, device),
+            advantages=per_token([rollout.advantage for rollout in rollouts]),
+            sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
+            weights=per_token([update.weights[place] for place in places]),
+            reference_logprobs=reference,
+            sampler_logprobs=_joined([rollout.sampler_logprobs for rollout in rollouts], device),
+        )
+
+    @torch.no_grad()
+    def _fill_old_logprobs(self, update: Update) -> None:
+        with self._recorder.phase("updating"):
+            for places in self._micro_batches(update):
+                examples = [update.examples[place] for place in places]
+                logprobs = self._policy.statistics(examples, self._config.sampling.temperature).logprobs
+                rollouts = [update.rollouts[place] for place in places]
+                for rollout, arrays in zip(rollouts, _by_rollout({"logprobs": logprobs}, rollouts), strict=True):
+                    rollout.logprobs = arrays["logprobs"]
+
+    def _micro_batches(self, update: Update) -> list[list[int]]:
+        mine = [update.examples[place] for place in update.mine]
+        batches = micro_batches(mine, self._micro_batch_tokens, padded=not self._policy.packed)
+        return [[update.mine[i] for i in batch] for batch in batches]
+
+
+def _by_rollout(columns: dict[str, Tensor | None], rollouts: Sequence[Rollout]) -> list[TrainedArrays]:
+    """Cut packed columns [N] into the arrays of each rollout."""
+    bounds = np.cumsum([len(rollout) for rollout in rollouts])[:-1]
+    cut = {
+        name: np.split(column.detach().cpu().numpy(), bounds) for name, column in columns.items() if column is not None
+    }
+    return [{name: arrays[i] for name, arrays in cut.items()} for i in range(len(rollouts))]
+
+
+def _joined(arrays: Sequence[Floats | None], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.concatenate([array for array in arrays if array is not None])).to(device)

@@ -1,0 +1,151 @@
+"""Reinforcement learning with a clipped policy gradient: GRPO (arXiv 2402.03300, algorithm 1) and its variants."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from training.algorithms.advantages import equal_rewards, group_advantages
+from training.config import GrpoMethod
+from training.events.types import Phase
+from training.evaluation import Evaluator
+from training.experience.direct import DirectExperience
+from training.experience.scoring import Scorer
+from training.experience.summary import summarise_groups, summarise_updates
+from training.experience.types import Group
+from training.methods.policy_update import PolicyUpdater
+from training.methods.types import Outcome
+from training.policy import Reference
+from training.problems.types import Problem
+from training.reflection import reflection_rates, text_before_reflection
+from training.sampling.types import Engine, SamplingParams
+from training.seeds import derive_seed
+from training.stream import ShuffledStream
+
+
+class GrpoTraining:
+    """One step: sample G responses to each problem, score them, credit each relative to its siblings, update."""
+
+    phases: tuple[Phase, ...] = ("sampling", "scoring", "updating")
+
+    def __init__(
+        self,
+        config: GrpoMethod,
+        seed: int,
+        problems: ShuffledStream[Problem],
+        experience: DirectExperience,
+        engine: Engine,
+        scorer: Scorer,
+        updater: PolicyUpdater,
+        reference: Reference | None,
+        evaluator: Evaluator | None,
+    ) -> None:
+        self._config = config
+        self._seed = seed
+        self._problems = problems
+        self._experience = experience
+        self._engine = engine
+        self._scorer = scorer
+        self._updater = updater
+        self._reference = reference
+        self._evaluator = evaluator
+        self._tokens_sampled = 0
+
+    def step(self, step: int) -> Outcome:
+        """Algorithm 1's inner loop, once."""
+        groups = self._gather(step)
+        credit(groups, self._config)
+        updates = [self._updater.prepare(batch) for batch in self._batches(groups)]  # fixes the old policy for all
+        reports = [self._updater.update(update, step) for update in updates]
+        self._engine.update_weights(step)
+        self._refresh_reference(step)
+        metrics = summarise_groups(groups) | summarise_updates(groups, reports) | self._reflection(groups)
+        return Outcome(metrics | self._count_tokens(groups), groups)
+
+    def evaluate(self) -> Outcome | None:
+        """Held-out problems, answered by the policy as it is now."""
+        return self._evaluator.evaluate() if self._evaluator else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next step depends on besides the weights and the optimiser."""
+        reference = self._reference.state_dict() if self._reference else None
+        return {"problems": self._problems.drawn, "tokens": self._tokens_sampled, "reference": reference}
+
+    def load_state_dict(self, state: dict[str, Any], step: int) -> None:
+        """Continue after `step`."""
+        self._problems.drawn = state["problems"]
+        self._tokens_sampled = state["tokens"]
+        if self._reference:
+            self._reference.load_state_dict(state["reference"])
+        self._engine.update_weights(step)
+
+    def _gather(self, step: int) -> list[Group]:
+        """The groups of one step; with dynamic sampling, those of equal rewards are replaced by new ones (DAPO)."""
+        wanted = self._config.sampling.prompts_per_step
+        rounds = self._config.dynamic_sampling.max_rounds if self._config.dynamic_sampling.enabled else 1
+        groups: list[Group] = []
+        for number in range(rounds):
+            missing = wanted - sum(group.trained for group in groups)
+            if not missing:
+                break
+            params = self._sampling_params(derive_seed(self._seed, "sampling", step, number))
+            fresh = self._experience.gather(self._problems.take(missing), [params] * missing)
+            if self._config.dynamic_sampling.enabled:
+                for group in fresh:
+                    group.trained = not equal_rewards(torch.tensor(group.rewards))
+            groups += fresh
+        return groups
+
+    def _sampling_params(self, seed: int) -> SamplingParams:
+        sampling = self._config.sampling
+        return SamplingParams(
+            n=sampling.samples_per_prompt,
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            stop_ids=self._experience.stop_ids,
+            seed=seed,
+        )
+
+    def _batches(self, groups: Sequence[Group]) -> list[list[Group]]:
+        """The groups to train on, split into as many parts as there are updates; as equal as they can be."""
+        trained = [group for group in groups if group.trained]
+        count = self._config.updates_per_step
+        bounds = [len(trained) * part // count for part in range(count + 1)]
+        parts = [trained[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+        return [part for part in parts if part]
+
+    def _count_tokens(self, groups: Sequence[Group]) -> dict[str, float]:
+        fresh = sum(len(rollout) for group in groups for rollout in group.rollouts)
+        self._tokens_sampled += fresh
+        return {"tokens/step": fresh, "tokens/total": self._tokens_sampled}
+
+    def _reflection(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Reflective words, and how often a wrong answer given before one was put right after it."""
+        rollouts = [rollout for group in groups for rollout in group.rollouts]
+        rates = reflection_rates([rollout.text for rollout in rollouts], sum(map(len, rollouts)))
+        reflected = [
+            (rollout, before, group.problem.answer)
+            for group in groups
+            for rollout in group.rollouts
+            if (before := text_before_reflection(rollout.text)) is not None
+        ]
+        judged = self._scorer.judge([(before, answer) for _, before, answer in reflected])
+        was_wrong = [rollout for (rollout, _, _), right in zip(reflected, judged, strict=True) if right is False]
+        if was_wrong:
+            rates["reflection/corrected_share"] = sum(r.correct is True for r in was_wrong) / len(was_wrong)
+        return rates
+
+    def _refresh_reference(self, step: int) -> None:
+        every = self._config.loss.reference_refresh_steps
+        if self._reference and every and step % every == 0:
+            self._reference.refresh()
+
+
+def credit(groups: Sequence[Group], config: GrpoMethod) -> None:
+    """Give every rollout its advantage over its siblings."""
+    for group in groups:
+        advantages = group_advantages(torch.tensor(group.rewards), config.loss.advantage_scale)
+        for rollout, advantage in zip(group.rollouts, advantages.tolist(), strict=True):
+            rollout.advantage = advantage

@@ -1,0 +1,166 @@
+"""The policy: a causal language model as the trainer sees it, log-probabilities of given responses with gradients."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from training.batching import Example, Packed, Padded, pack, pad
+from training.packed_attention import ATTENTION
+
+CHUNK_ELEMENTS = 2**25
+"""Most logits that are held at once (128 MB as float32); more tokens are taken in chunks, recomputed going backward."""
+
+PROBE_TOLERANCE = 1e-4
+"""Largest difference of a log-probability between the packed and the model's own forward that passes for rounding."""
+
+
+class TokenStatistics(NamedTuple):
+    """Of the N response tokens of some examples, in their order. Both float32 [N]; only `logprobs` has a gradient."""
+
+    logprobs: Tensor
+    entropies: Tensor
+
+
+class Policy:
+    """Evaluates responses under a model, packed where the model allows it.
+
+    Whether packing (and taking the head apart from the body) gives the model's own results is found out by trying on
+    a few tokens, so there is no list of architectures to keep. What does not pass runs padded, by the model's own
+    forward.
+    """
+
+    def __init__(self, model: PreTrainedModel, dtype: str = "float32", packing: bool = True) -> None:
+        self.model = model.eval()  # no dropout: the ratio of new to old policy must be 1 before the first update
+        self.device: torch.device = model.device
+        self._dtype = getattr(torch, dtype)
+        self.packed = packing and self._runs_packed()
+
+    def statistics(self, examples: Sequence[Example], temperature: float = 1.0) -> TokenStatistics:
+        """Log-probabilities and entropies of the response tokens at `temperature`."""
+        with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+            if self.packed:
+                return self._packed_statistics(pack(examples, self.device), temperature)
+            return self._padded_statistics(pad(examples, self.device), temperature)
+
+    def frozen_copy(self) -> "Policy":
+        """A policy of the same weights that never changes by itself."""
+        frozen = copy.copy(self)
+        frozen.model = copy.deepcopy(self.model).requires_grad_(False)
+        return frozen
+
+    def _packed_statistics(self, packed: Packed, temperature: float) -> TokenStatistics:
+        with _attention(self.model, ATTENTION):
+            body = self.model.base_model(
+                input_ids=packed.token_ids,
+                position_ids=packed.positions,
+                attention_mask=None,
+                use_cache=False,
+                layout=packed.layout,
+            )
+        states = body.last_hidden_state[0].index_select(0, packed.predictors)
+        return _chunked_statistics(states, self.model.get_output_embeddings(), packed.targets, temperature)
+
+    def _padded_statistics(self, padded: Padded, temperature: float) -> TokenStatistics:
+        output = self.model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
+        logits = output.logits.flatten(0, 1).index_select(0, padded.predictors)
+        return TokenStatistics(*_LogprobsAndEntropies.apply(_scaled(logits, temperature), padded.targets))
+
+    @torch.no_grad()
+    def _runs_packed(self) -> bool:
+        """Whether the packed forward agrees with the model's own on a few tokens."""
+        vocabulary = self.model.get_input_embeddings().num_embeddings
+        ids = [(7 * i + 3) % vocabulary for i in range(12)]
+        probe = [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
+        try:
+            found = self._packed_statistics(pack(probe, self.device), 1.0).logprobs
+        except (NotImplementedError, TypeError, AttributeError, ValueError):
+            return False
+        expected = self._padded_statistics(pad(probe, self.device), 1.0).logprobs
+        return bool((found - expected).abs().max() < PROBE_TOLERANCE)
+
+
+class Reference:
+    """A frozen copy of the policy, that the KL penalty holds it to."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._copy = policy.frozen_copy()
+
+    @torch.no_grad()
+    def logprobs(self, examples: Sequence[Example], temperature: float) -> Tensor:
+        """Log-probabilities [N] of the response tokens."""
+        return self._copy.statistics(examples, temperature).logprobs
+
+    def refresh(self) -> None:
+        """Take the policy's weights of now."""
+        self.load_state_dict(self._policy.model.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights."""
+        return self._copy.model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take other weights."""
+        self._copy.model.load_state_dict(state)
+
+
+@contextmanager
+def _attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Run the model with another attention implementation for a while; samplers share the module."""
+    config = model.config.get_text_config()
+    before = config._attn_implementation
+    config._attn_implementation = implementation
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def _chunked_statistics(states: Tensor, head: nn.Module, targets: Tensor, temperature: float) -> TokenStatistics:
+    """Statistics of the tokens that `states` [N, H] predict, without ever holding all [N, V] logits."""
+    rows = max(CHUNK_ELEMENTS // int(head.weight.shape[0]), 1)  # type: ignore[union-attr, operator, arg-type]
+
+    def statistics(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return _LogprobsAndEntropies.apply(_scaled(head(states), temperature), targets)  # type: ignore[no-any-return]
+
+    if len(targets) <= rows:
+        return TokenStatistics(*statistics(states, targets))
+    parts: list[tuple[Tensor, Tensor]] = [
+        checkpoint(statistics, *chunk, use_reentrant=False)
+        for chunk in zip(states.split(rows), targets.split(rows), strict=True)
+    ]
+    return TokenStatistics(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
+
+
+def _scaled(logits: Tensor, temperature: float) -> Tensor:
+    """Float32 logits over the temperature, in memory of their own."""
+    return logits.to(torch.float32) / temperature if temperature != 1 else logits.to(torch.float32)
+
+
+class _LogprobsAndEntropies(torch.autograd.Function):
+    """log softmax(logits) at the targets, and the entropy, from one logsumexp; keeps one [N, V] array, no more."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        normalisers = logits.logsumexp(dim=-1)
+        chosen = logits.gather(-1, targets[:, None])[:, 0]
+        probabilities = (logits - normalisers[:, None]).exp_()
+        # Σ p·logit as one batched product; a probability of 0 times a logit of -inf would be NaN.
+        expected = torch.linalg.vecdot(probabilities, logits.clamp(min=torch.finfo(logits.dtype).min))
+        entropies = normalisers - expected
+        ctx.save_for_backward(probabilities, targets)
+        ctx.mark_non_differentiable(entropies)
+        return chosen - normalisers, entropies
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        probabilities, targets = ctx.saved_tensors
+        gradient = probabilities * -gradients[0][:, None]
+        gradient.scatter_add_(-1, targets[:, None], gradients[0][:, None])
+        return gradient, None

@@ -1,0 +1,9 @@
+"""Seeds that follow from the run's seed and what they are for, never from a global state: resuming draws the same."""
+
+import hashlib
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A seed in [0, 2^63) for this purpose, the same on every machine."""
+    text = "/".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1

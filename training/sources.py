@@ -1,0 +1,89 @@
+"""Finds what a config names: models and problem sets, in the product, in the data folder, on disk or on the hub."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from training.builtin import MODEL_DIR
+from training.checkpoints import checkpoint_name
+from training.config import BuiltinModel, BuiltinProblems, CheckpointModel, HubModel, ImportedProblems, RunConfig
+from training.errors import InputError
+from training.problems import Problem, ProblemFileError, read_problems
+from training.problems.arithmetic import generate
+
+
+class Problems(NamedTuple):
+    """The two halves of a problem set."""
+
+    train: list[Problem]
+    heldout: list[Problem]
+
+
+def data_folder() -> Path:
+    """Where runs and imported problem sets live: $ESPALIER_DATA, or .espalier."""
+    return Path(os.environ.get("ESPALIER_DATA", ".espalier"))
+
+
+def load_problems(config: RunConfig, run_folder: Path) -> Problems:
+    """Training and held-out problems. Raises InputError when they cannot be had."""
+    source = config.problems
+    if isinstance(source, BuiltinProblems):
+        return Problems(
+            generate(source.level, source.train_count, "train", source.seed),
+            generate(source.level, source.heldout_count, "heldout", source.seed),
+        )
+    if isinstance(source, ImportedProblems):
+        path = data_folder() / "problem-sets" / f"{source.slug}.jsonl"
+    else:
+        path = run_folder / source.path
+    try:
+        problems = read_problems(path)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no problem set at {path}; import it first, or correct the name") from error
+    except ProblemFileError as error:
+        raise InputError(str(error)) from error
+    train = [problem for problem in problems if problem.split == "train"]
+    if not train:
+        raise InputError(f"{path} has no training problems; some lines need split train")
+    return Problems(train, [problem for problem in problems if problem.split == "heldout"])
+
+
+def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer a run starts from, weights in float32. Raises InputError when they cannot be had."""
+    source = config.model
+    if isinstance(source, HubModel):
+        return _load(source.name, device, revision=source.revision)
+    if isinstance(source, BuiltinModel):
+        return load_folder(MODEL_DIR, device)
+    if isinstance(source, CheckpointModel):
+        path = data_folder() / "runs" / str(source.run) / "checkpoints" / checkpoint_name(source.step)
+        if not path.is_dir():
+            raise InputError(f"run {source.run} has no checkpoint of step {source.step} ({path} is missing)")
+        return load_folder(path, device)
+    return load_folder(Path(source.path), device)
+
+
+def load_folder(path: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer of a Hugging Face folder."""
+    if not (path / "config.json").is_file():
+        raise InputError(f"{path} is no Hugging Face model folder: it has no config.json")
+    return _load(str(path), device)
+
+
+def _load(name: str, device: torch.device, revision: str = "main") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot load the model {name}: {_first_sentence(error)}") from error
+    for parameter in model.parameters():
+        # Weights read from a file may lie at any address; results must not depend on that, to the last bit.
+        parameter.data = parameter.data.clone()
+    return model.to(device), tokenizer
+
+
+def _first_sentence(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

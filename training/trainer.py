@@ -1,0 +1,167 @@
+"""The loop around every method: steps, evaluations, checkpoints, and a way back after a crash."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from training.assembly import Parts
+from training.checkpoints import CheckpointFolder
+from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
+from training.events.types import Split
+from training.experience.records import group_event
+from training.experience.types import Group
+from training.health import HealthMonitor
+from training.methods.types import Method
+from training.reflection import AhaDetector
+from training.stopping import StopSignal
+from training.system import SystemGauge
+
+STATE_FILE = "trainer_state.pt"
+
+
+class Trainer:
+    """Runs a method from its first step, or the one after its newest checkpoint, to the last."""
+
+    def __init__(self, parts: Parts, folder: Path, method: Method, stop: StopSignal) -> None:
+        self._config = parts.config
+        self._folder = folder
+        self._method = method
+        self._model = parts.policy.model
+        self._codec = parts.codec
+        self._optimiser = parts.optimiser
+        self._recorder = parts.recorder
+        self._processes = parts.processes
+        self._stop = stop
+        self._checkpoints = CheckpointFolder(folder / "checkpoints")
+        self._health = HealthMonitor()
+        self._aha = AhaDetector(self._config.steps)
+        self._gauge = SystemGauge(self._model.device)
+        self._score: float | None = None
+        self._best: tuple[float, int] | None = None
+
+    def run(self, attempt: int = 1) -> Literal["done", "stopped"]:
+        """Train to the last step, or until asked to stop. Continues after the newest checkpoint if there is one."""
+        step = self._start(attempt)
+        if step == 0 and self._config.evaluation.every_steps:
+            self._evaluate(0)
+        stopping = self._stopping()
+        while step < self._config.steps and not stopping:
+            step += 1
+            self._step(step)
+            if self._config.evaluation.every_steps and self._due(step, self._config.evaluation.every_steps):
+                self._evaluate(step)
+            stopping = self._stopping()
+            if stopping or self._due(step, self._config.checkpoints.every_steps):
+                self._save(step)
+        reason: Literal["done", "stopped"] = "done" if step == self._config.steps else "stopped"
+        self._recorder.emit(Finished(step=step, reason=reason, checkpoint=self._path(step) if step else ""))
+        return reason
+
+    def _step(self, step: int) -> None:
+        self._recorder.step = step
+        start = time.perf_counter()
+        outcome = self._method.step(step)
+        elapsed = time.perf_counter() - start
+        metrics = outcome.metrics | {"time/step_s": elapsed} | self._gauge.read()
+        metrics["speed/tokens_per_s"] = outcome.metrics["tokens/step"] / elapsed
+        seconds = self._recorder.take_seconds()
+        metrics |= {f"time/{phase}_s": seconds.get(phase, 0.0) for phase in (*self._method.phases, "saving")}
+        self._report(step, outcome.groups, metrics, "train")
+        if (rate := metrics.get("reflection/per_1k_tokens")) is not None and (alert := self._aha.observe(step, rate)):
+            self._recorder.emit(alert)
+
+    def _evaluate(self, step: int) -> None:
+        self._recorder.step = step
+        outcome = self._method.evaluate()
+        if outcome is None:
+            return
+        self._score = outcome.score
+        seconds = self._recorder.take_seconds()
+        metrics = outcome.metrics | {"time/evaluating_s": seconds["evaluating"]}
+        self._report(step, outcome.groups, metrics, "heldout")
+
+    def _report(self, step: int, groups: Sequence[Group], metrics: dict[str, float], split: Split) -> None:
+        if self._processes.is_first:
+            for index, group in enumerate(groups):
+                self._recorder.emit(group_event(group, step, split, index, self._codec))
+        self._recorder.metrics(metrics)
+        for alert in self._health.observe(step, metrics):
+            self._recorder.emit(alert)
+
+    def _save(self, step: int) -> None:
+        with self._recorder.phase("saving"):
+            if self._score is not None and (self._best is None or self._score > self._best[0]):
+                self._best = (self._score, step)
+            if self._processes.is_first:
+                size = self._checkpoints.save(step, lambda folder: self._write(folder, step))
+                self._announce(step, size)
+                self._prune()
+            self._processes.wait()
+
+    def _announce(self, step: int, size: int) -> None:
+        best = self._best is not None and self._best[1] == step
+        self._recorder.emit(CheckpointSaved(step=step, path=self._path(step), size=size, score=self._score, best=best))
+
+    def _prune(self) -> None:
+        rule = self._config.checkpoints
+        best = self._best[1] if self._best and rule.keep_best else None
+        for removed in self._checkpoints.prune(rule.keep_last, best):
+            self._recorder.emit(CheckpointRemoved(step=removed))
+
+    def _write(self, folder: Path, step: int) -> None:
+        self._model.save_pretrained(folder)
+        self._codec.tokenizer.save_pretrained(folder)
+        torch.save(self._state_dict(step), folder / STATE_FILE)
+
+    def _state_dict(self, step: int) -> dict[str, Any]:
+        return {
+            "step": step,
+            "optimiser": self._optimiser.state_dict(),
+            "method": self._method.state_dict(),
+            "score": self._score,
+            "best": self._best,
+            "health": self._health.state_dict(),
+            "aha": self._aha.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+
+    def _start(self, attempt: int) -> int:
+        """Take up the state of the newest checkpoint and say hello; returns the step it is of, 0 without one."""
+        resumed = self._checkpoints.newest()
+        if resumed is not None:
+            self._load(self._checkpoints.of(resumed) / STATE_FILE)
+        self._recorder.step = resumed or 0
+        self._recorder.emit(
+            Started(
+                step=resumed or 0,
+                attempt=attempt,
+                total_steps=self._config.steps,
+                resumed_step=resumed,
+                parameters=self._model.num_parameters(),
+                device=str(self._model.device),
+                processes=self._processes.count,
+            )
+        )
+        return resumed or 0
+
+    def _load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self._model.device, weights_only=True)
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._method.load_state_dict(state["method"], state["step"])
+        self._score, self._best = state["score"], state["best"]
+        self._health.load_state_dict(state["health"])
+        self._aha.load_state_dict(state["aha"])
+        torch.set_rng_state(state["random"].cpu())
+
+    def _path(self, step: int) -> str:
+        return str(self._checkpoints.of(step).relative_to(self._folder))
+
+    def _stopping(self) -> bool:
+        return self._processes.any(bool(self._stop))
+
+    def _due(self, step: int, every: int) -> bool:
+        """Every so many steps and at the last one."""
+        return step == self._config.steps or (every > 0 and step % every == 0)
