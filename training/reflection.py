@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from training.events import Alert
+from training.events.metrics import REFLECTIVE_WORDS
 
-WORDS = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
-_WORD = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
+_WORD = re.compile(rf"\b({'|'.join(REFLECTIVE_WORDS)})\b", re.IGNORECASE)
 
 BASELINE_SHARE = 0.05
 """The first twentieth of the steps is what later ones are compared with."""
@@ -36,7 +36,7 @@ def reflection_rates(texts: Sequence[str], tokens: int) -> dict[str, float]:
     """Reflective words per 1,000 tokens in responses of `tokens` tokens together: all, and each."""
     counts = Counter(match[1].lower() for text in texts for match in _WORD.finditer(text))
     per_1k = 1000 / max(tokens, 1)
-    rates = {f"reflection/{word}_per_1k": counts[word] * per_1k for word in WORDS}
+    rates = {f"reflection/{word}_per_1k": counts[word] * per_1k for word in REFLECTIVE_WORDS}
     return {"reflection/per_1k_tokens": counts.total() * per_1k} | rates
 
 
@@ -74,7 +74,7 @@ class AhaDetector:
             step=step,
             code="reflection",
             severity="info",
-            message=f"Reflective words have become frequent: {point:.1f} per 1,000 tokens, {baseline:.1f} at the start.",
+            message=f"Reflective words are up from {baseline:.1f} to {point:.1f} per 1,000 tokens.",
             advice="Read some of these responses: the words alone do not show that anything was corrected.",
             metric="reflection/per_1k_tokens",
         )

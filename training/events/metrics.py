@@ -1,0 +1,91 @@
+"""What every metric means, declared once: chart titles, hovers and the reference page read it from here."""
+
+# ruff: noqa: E501  (a table, one metric a line)
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["up", "down", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """One metric.
+
+    Attributes:
+        name: ``group/name``, as in the events.
+        title: short, for a chart.
+        meaning: one line in plain words.
+        formula: how it is computed.
+        unit: of the value; "share" lies in [0, 1]; empty for plain numbers.
+        direction: which way is better; empty where neither is.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    formula: str
+    unit: str = ""
+    direction: Direction = ""
+
+
+def metric_info(name: str) -> MetricInfo:
+    """What is known of a metric; of an unknown one, its name."""
+    return METRICS.get(name) or MetricInfo(name, name.split("/", 1)[-1].replace("_", " ").capitalize(), "", "")
+
+
+REFLECTIVE_WORDS = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
+"""Words that DeepSeek-R1's authors counted (arXiv 2501.12948)."""
+
+_TABLE = (
+    MetricInfo("reward/mean", "Reward", "What a response earned on average.", "mean of r over all rollouts of the step", "", "up"),
+    MetricInfo("reward/std", "Reward spread", "How much rewards differ from response to response.", "population standard deviation of r over all rollouts of the step"),
+    MetricInfo("reward/accuracy", "Accuracy in training", "Share of sampled responses with the right answer.", "mean of 1[answer verified as right]", "share", "up"),
+    MetricInfo("reward/format", "Format followed", "Share of responses in the form asked for.", "mean of 1[format rule holds]", "share", "up"),
+    MetricInfo("reward/overlong", "Overlong penalty", "What responses lose by running close to the longest length.", "mean of max(-1, min(0, (max_tokens - buffer - |o|) / buffer))", "", "up"),
+    MetricInfo("groups/zero_variance_share", "Groups without signal", "Share of problems whose responses all earned the same: they teach nothing.", "mean of 1[max r - min r <= 1e-8 within the group]", "share", "down"),
+    MetricInfo("groups/dropped", "Groups dropped", "Groups that dynamic sampling replaced by others.", "number of groups of equal rewards, over all sampling rounds", "groups", "down"),
+    MetricInfo("response/length_mean", "Response length", "Tokens a response has on average.", "mean of |o|", "tokens"),
+    MetricInfo("response/length_min", "Shortest response", "Tokens of the shortest response.", "min of |o|", "tokens"),
+    MetricInfo("response/length_max", "Longest response", "Tokens of the longest response.", "max of |o|", "tokens"),
+    MetricInfo("response/truncated_share", "Truncated", "Share of responses cut at the longest length before they ended.", "mean of 1[finish reason is length]", "share", "down"),
+    MetricInfo("policy/entropy", "Entropy", "How undecided the policy is at each token it drew.", "mean over tokens of -Σ p log p, of the distribution the token was drawn from", "nats"),
+    MetricInfo("policy/kl", "KL to the reference", "How far the policy has moved from the reference policy.", "mean over tokens of the chosen estimator, k1 -δ, k2 δ²/2, k3 e^δ - δ - 1, with δ = log π_ref - log π", "nats"),
+    MetricInfo("policy/clip_low_share", "Clipped below", "Share of tokens whose push away from the policy was cut off.", "mean over tokens of 1[ρ < 1 - clip_low and A < 0]", "share"),
+    MetricInfo("policy/clip_high_share", "Clipped above", "Share of tokens whose push was cut off at the upper clip or the dual clip.", "mean over tokens of 1[ρ > 1 + clip_high and A > 0, or ρ > dual_clip and A < 0]", "share"),
+    MetricInfo("policy/ratio_max", "Largest ratio", "Largest change in probability of a token since the step began.", "max over tokens of ρ = π_θ / π_old"),
+    MetricInfo("policy/sampler_gap", "Sampler against trainer", "How far the sampler's log-probabilities are from the trainer's; large values mean that the two compute different policies.", "mean over tokens of |log π_old - log π_sampler|", "nats", "down"),
+    MetricInfo("optim/loss", "Loss", "The loss that was minimised. In reinforcement learning its value says little: it is near 0 by construction.", "Σ over tokens of weight · (-min(ρA, clip(ρ)A) + β·KL); in fine-tuning, mean negative log-likelihood of the response tokens"),
+    MetricInfo("optim/grad_norm", "Gradient norm", "Length of the gradient before it is cut to max_grad_norm.", "‖g‖₂ over all parameters"),
+    MetricInfo("optim/learning_rate", "Learning rate", "Rate of the last update of the step.", "peak rate × schedule(step)"),
+    MetricInfo("heldout/pass_at_1", "Held-out pass@1", "Chance that one sampled answer to a held-out problem is right.", "mean over problems of the share of right samples", "share", "up"),
+    MetricInfo("heldout/pass_at_1_low", "Held-out pass@1, lower end", "Lower end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
+    MetricInfo("heldout/pass_at_1_high", "Held-out pass@1, upper end", "Upper end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
+    MetricInfo("heldout/greedy", "Held-out greedy accuracy", "Share of held-out problems whose likeliest answer is right.", "mean over problems of 1[greedy answer is right]", "share", "up"),
+    MetricInfo("heldout/length_mean", "Held-out response length", "Tokens of a sampled held-out answer on average.", "mean of |o|", "tokens"),
+    MetricInfo("heldout/loss", "Held-out loss", "How unlikely the model finds the held-out solutions.", "mean negative log-likelihood over their response tokens", "nats", "down"),
+    MetricInfo("data/too_long", "Solutions left out", "Training solutions longer than max_length, which are never learned from.", "number of training problems with |prompt| + |solution| > max_length", "problems", "down"),
+    MetricInfo("data/epoch", "Epochs", "How often the training set has been passed through.", "sequences taken / sequences in the training set"),
+    MetricInfo("time/sampling_s", "Sampling", "Time the step spent on generating responses.", "wall-clock", "s", "down"),
+    MetricInfo("time/scoring_s", "Scoring", "Time the step waited for the verifier after sampling had ended.", "wall-clock", "s", "down"),
+    MetricInfo("time/updating_s", "Updating", "Time the step spent on gradients and the optimiser.", "wall-clock", "s", "down"),
+    MetricInfo("time/evaluating_s", "Evaluating", "Time spent on held-out problems.", "wall-clock", "s", "down"),
+    MetricInfo("time/saving_s", "Saving", "Time spent on the checkpoint saved since the step before.", "wall-clock", "s", "down"),
+    MetricInfo("time/step_s", "Step", "Time of the whole step, without evaluation and saving.", "wall-clock", "s", "down"),
+    MetricInfo("speed/tokens_per_s", "Tokens per second", "Response tokens sampled (or learned from) per second of the step.", "tokens/step ÷ time/step_s", "tokens/s", "up"),
+    MetricInfo("tokens/step", "Tokens of the step", "Response tokens sampled (or learned from) in the step.", "Σ|o|", "tokens"),
+    MetricInfo("tokens/total", "Tokens in all", "Response tokens since the run began: the fair axis to compare runs by.", "Σ of tokens/step", "tokens"),
+    MetricInfo("system/rss_bytes", "Memory", "Main memory the trainer holds.", "resident set size", "bytes", "down"),
+    MetricInfo("system/cpu_share", "Processor", "Share of the machine's cores the trainer kept busy.", "CPU seconds ÷ (wall-clock seconds × cores)", "share"),
+    MetricInfo("system/gpu_memory_bytes", "GPU memory", "Most GPU memory held at once so far.", "peak of allocated memory", "bytes", "down"),
+    MetricInfo("system/gpu_share", "GPU", "Share of the last moments in which the GPU was busy.", "as the driver reports it", "share", "up"),
+    MetricInfo("reflection/per_1k_tokens", "Reflective words", "How often responses look back at themselves. Words alone do not show that anything was corrected.", "1000 × count of wait, mistake, however, but, retry, error, verify, wrong, evaluate, check ÷ Σ|o|", "per 1,000 tokens"),
+    *(
+        MetricInfo(f"reflection/{word}_per_1k", f"“{word}”", f"How often responses say “{word}”.", f"1000 × count of \\b{word}\\b, in any case ÷ Σ|o|", "per 1,000 tokens")
+        for word in REFLECTIVE_WORDS
+    ),
+    MetricInfo("reflection/corrected_share", "Wrong, then right", "Of the responses that marked a wrong answer before a reflective word, the share that ended right.", "P(final answer right | an answer marked before the first reflective word was wrong)", "share", "up"),
+)  # fmt: skip
+
+METRICS: dict[str, MetricInfo] = {info.name: info for info in _TABLE}
+"""Every metric a trainer reports, in the order to show them."""
