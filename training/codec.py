@@ -72,7 +72,7 @@ class Codec:
 
 
 def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Every id that ends a response: the tokenizer's end of sequence first, then those of the model's generation config."""
+    """Every id that ends a response: the tokenizer's own first, then those of the model's generation config."""
     declared = getattr(model.generation_config, "eos_token_id", None)
     declared = declared if isinstance(declared, list) else [declared]
     found = [token for token in [tokenizer.eos_token_id, *declared] if token is not None]

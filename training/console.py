@@ -12,7 +12,12 @@ LOG_EVERY_S = 10.0
 """Seconds between two log lines when nobody watches the terminal."""
 
 BAR_WIDTH = 24
-SHOWN = {"reward/mean": "reward", "heldout/pass_at_1": "held-out", "heldout/loss": "held-out loss", "optim/loss": "loss"}
+SHOWN = {
+    "reward/mean": "reward",
+    "heldout/pass_at_1": "held-out",
+    "heldout/loss": "held-out loss",
+    "optim/loss": "loss",
+}
 """Metrics that are shown, with a short name each."""
 
 
@@ -44,7 +49,9 @@ class ConsoleSink:
             self._clear()
             logger.info("%s at step %d", event.reason, event.step)
         elif isinstance(event, Metrics):
-            self._figures |= {SHOWN[name]: value for name, value in event.values.items() if name in SHOWN and value is not None}
+            self._figures |= {
+                SHOWN[name]: value for name, value in event.values.items() if name in SHOWN and value is not None
+            }
             self._log(event.step)
         if self._live:
             self._draw(event.step)
@@ -73,7 +80,7 @@ class ConsoleSink:
     def _summary(self, step: int) -> str:
         figures = "  ".join(f"{name} {value:.3f}" for name, value in self._figures.items())
         done = step - self._first_step
-        if not 0 < done or step >= self._total:
+        if done <= 0 or step >= self._total:
             return figures
         left = (time.monotonic() - self._began) / done * (self._total - step)
         return f"{figures}  {int(left) // 60}:{int(left) % 60:02d} left"

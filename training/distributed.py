@@ -61,16 +61,16 @@ class Processes:
         """Replace every gradient by the sum over all processes."""
         if self.count == 1:
             return
-        with_gradient = list(parameters)
-        for parameter in with_gradient:
+        gradients = []
+        for parameter in parameters:
             if parameter.grad is None:  # a process with no share still takes part
                 parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in with_gradient if parameter.grad is not None]
+            gradients.append(parameter.grad)
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
-        torch._foreach_copy_(
-            gradients, [part.view_as(g) for part, g in zip(_split(flat, gradients), gradients, strict=True)]
-        )
+        sums = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, total in zip(gradients, sums, strict=True):
+            gradient.copy_(total.view_as(gradient))
 
     def wait(self) -> None:
         """Go on when all have come here."""
@@ -81,7 +81,3 @@ class Processes:
         """Say goodbye, so that no process waits for this one."""
         if self.count > 1:
             dist.destroy_process_group()
-
-
-def _split(flat: Tensor, like: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return flat.split([tensor.numel() for tensor in like])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
@@ -69,7 +69,7 @@ class Policy:
     def _padded_statistics(self, padded: Padded, temperature: float) -> TokenStatistics:
         output = self.model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
         logits = output.logits.flatten(0, 1).index_select(0, padded.predictors)
-        return TokenStatistics(*_LogprobsAndEntropies.apply(_scaled(logits, temperature), padded.targets))
+        return TokenStatistics(*_logprobs_and_entropies(_scaled(logits, temperature), padded.targets))
 
     @torch.no_grad()
     def _runs_packed(self) -> bool:
@@ -103,7 +103,7 @@ class Reference:
 
     def state_dict(self) -> dict[str, Any]:
         """The weights."""
-        return self._copy.model.state_dict()
+        return dict(self._copy.model.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take other weights."""
@@ -122,18 +122,18 @@ def _attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def _chunked_statistics(states: Tensor, head: nn.Module, targets: Tensor, temperature: float) -> TokenStatistics:
+def _chunked_statistics(states: Tensor, head: Any, targets: Tensor, temperature: float) -> TokenStatistics:
     """Statistics of the tokens that `states` [N, H] predict, without ever holding all [N, V] logits."""
-    rows = max(CHUNK_ELEMENTS // int(head.weight.shape[0]), 1)  # type: ignore[union-attr, operator, arg-type]
+    rows = max(CHUNK_ELEMENTS // int(head.weight.shape[0]), 1)
 
     def statistics(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        return _LogprobsAndEntropies.apply(_scaled(head(states), temperature), targets)  # type: ignore[no-any-return]
+        return _logprobs_and_entropies(_scaled(head(states), temperature), targets)
 
     if len(targets) <= rows:
         return TokenStatistics(*statistics(states, targets))
     parts: list[tuple[Tensor, Tensor]] = [
         checkpoint(statistics, *chunk, use_reentrant=False)
-        for chunk in zip(states.split(rows), targets.split(rows), strict=True)
+        for chunk in zip(torch.split(states, rows), torch.split(targets, rows), strict=True)
     ]
     return TokenStatistics(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
 
@@ -141,6 +141,11 @@ def _chunked_statistics(states: Tensor, head: nn.Module, targets: Tensor, temper
 def _scaled(logits: Tensor, temperature: float) -> Tensor:
     """Float32 logits over the temperature, in memory of their own."""
     return logits.to(torch.float32) / temperature if temperature != 1 else logits.to(torch.float32)
+
+
+def _logprobs_and_entropies(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    logprobs, entropies = _LogprobsAndEntropies.apply(logits, targets)  # type: ignore[no-untyped-call]
+    return logprobs, entropies
 
 
 class _LogprobsAndEntropies(torch.autograd.Function):
@@ -159,7 +164,7 @@ class _LogprobsAndEntropies(torch.autograd.Function):
         return chosen - normalisers, entropies
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         probabilities, targets = ctx.saved_tensors
         gradient = probabilities * -gradients[0][:, None]
         gradient.scatter_add_(-1, targets[:, None], gradients[0][:, None])

@@ -93,7 +93,7 @@ def parse_config(path: Path) -> RunConfig:
 
 
 def choose_device(hardware: HardwareConfig) -> torch.device:
-    """This process's device, with the number of CPU threads set. Raises InputError when the GPU asked for is missing."""
+    """This process's device; also sets its CPU threads. Raises InputError when the GPU asked for is missing."""
     gpus = torch.cuda.device_count()
     if hardware.device == "cuda" and not gpus:
         raise InputError("hardware.device is cuda, but no GPU was found; set it to auto or cpu")

@@ -54,7 +54,8 @@ class LossOutputs:
 def token_weights(lengths: Sequence[int], aggregation: str, max_tokens: int) -> list[float]:
     """What one token of each sequence counts in the loss of an update, given the lengths of all its S sequences.
 
-    `token_mean` (DAPO): 1 / Σ|o|.  `seq_mean_token_mean` (GRPO): 1 / (S·|o|).  `sum_norm` (Dr. GRPO): 1 / (S·max_tokens).
+    `token_mean` (DAPO): 1 / Σ|o|.  `seq_mean_token_mean` (GRPO): 1 / (S·|o|).
+    `sum_norm` (Dr. GRPO): 1 / (S·max_tokens).
     """
     count, total = len(lengths), sum(lengths)
     if aggregation == "token_mean":

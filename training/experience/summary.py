@@ -39,7 +39,9 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
     figures: dict[str, float] = {
         "policy/clip_low_share": _count(run, 1) / tokens,
         "policy/clip_high_share": _count(run, 2) / tokens,
-        "policy/ratio_max": max((float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0),
+        "policy/ratio_max": max(
+            (float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0
+        ),
         "policy/sampler_gap": _mean(
             np.abs(rollout.logprobs - rollout.sampler_logprobs) for rollout in run if rollout.logprobs is not None
         ),

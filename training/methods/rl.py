@@ -1,5 +1,6 @@
 """Reinforcement learning with a clipped policy gradient: GRPO (arXiv 2402.03300, algorithm 1) and its variants."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ import torch
 
 from training.algorithms.advantages import equal_rewards, group_advantages
 from training.config import GrpoMethod
-from training.events.types import Phase
 from training.evaluation import Evaluator
+from training.events.types import Phase
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.summary import summarise_groups, summarise_updates
@@ -113,7 +114,7 @@ class GrpoTraining:
         trained = [group for group in groups if group.trained]
         count = self._config.updates_per_step
         bounds = [len(trained) * part // count for part in range(count + 1)]
-        parts = [trained[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+        parts = [trained[start:end] for start, end in itertools.pairwise(bounds)]
         return [part for part in parts if part]
 
     def _count_tokens(self, groups: Sequence[Group]) -> dict[str, float]:
