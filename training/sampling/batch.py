@@ -20,8 +20,8 @@ from training.sampling.requests import Sample
 from training.sampling.rows import RowTensors
 from training.sampling.types import Completion, FinishReason, SamplingParams
 
-LOOK_EVERY_ON_GPU = 8
-"""Steps between two looks at which rows have ended: a look waits for the device, an ended row costs a row's work."""
+LOOK_EVERY = {"cpu": 1, "cuda": 8}
+"""Steps between two looks at which rows have ended, by device: a look waits for a GPU, an ended row costs its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Batch:
         self._version = version
         self._live: list[LiveRow] = []
         self._step = 0
-        self._look_every = 1 if device.type == "cpu" else LOOK_EVERY_ON_GPU
+        self._look_every = LOOK_EVERY.get(device.type, 1)
         self._next_look = 0
         self._next_full = 0
         self._any_greedy = any(each.temperature == 0 for each in params)

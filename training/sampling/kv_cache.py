@@ -37,7 +37,10 @@ class KVCache:
         self.keys: list[Tensor | None] = [None] * layers
         self.values: list[Tensor | None] = [None] * layers
         self.bias = torch.zeros(rows, columns, device=device, dtype=dtype)
-        """Added to attention scores: 0 where a row has a token, the dtype's least number where it has none."""
+        """Added to attention scores: 0 where a row has a token, the dtype's least number where it has none.
+
+        It is 0 from column `end` on, for tokens to come.
+        """
 
     @property
     def width(self) -> int:
@@ -78,7 +81,6 @@ class KVCache:
                 own_values[rows, :, there] = values[source_rows, :, source.first : source.end]
         self.bias[rows, : there.start] = torch.finfo(self.bias.dtype).min
         self.bias[rows, there] = source.bias[source_rows, source.first : source.end]
-        self.bias[rows, self.end :] = 0
         self.first = min(self.first, there.start)
 
     def buffers(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -132,7 +132,7 @@ class Engine(Protocol):
         Returns one list for each prompt, in order. `should_abort` is asked every few steps; once it says yes,
         unfinished samples end as `abort` with the tokens they have (maybe none), and `on_finish` still hears of them.
         Raises ValueError for an empty prompt, an id outside the vocabulary, a length beyond the model's context, or a
-        number of params that is not the number of prompts.
+        number of params that is not the number of prompts; FloatingPointError when the model's logits are NaN.
         """
         ...
 

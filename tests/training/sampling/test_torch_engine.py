@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, MambaConfig, PreTrainedModel, T5C
 
 from tests.training.sampling.cases import CONFIGS, tiny_model
 from tests.training.sampling.truth import logprobs_and_entropies
+from training.sampling.batch import LOOK_EVERY
 from training.sampling.forward import TransformersForward, forward_for
 from training.sampling.grouped_query import GroupedQueryForward
 from training.sampling.torch_engine import TorchEngine
@@ -125,13 +126,31 @@ def test_an_error_in_the_callers_code_leaves_the_engine_usable(prompts: list[lis
     assert [each.token_ids for each in again[0]] == [each.token_ids for each in expected[0]]
 
 
-def test_rows_that_end_stop_costing(prompts: list[list[int]]) -> None:
-    engine = TorchEngine(tiny_model("qwen2"))
+@pytest.mark.parametrize("max_rows", [5, 256])
+def test_rows_that_end_stop_costing(max_rows: int, prompts: list[list[int]]) -> None:
+    engine = TorchEngine(tiny_model("qwen2"), max_rows=max_rows)
     engine.sample(prompts, replace(PARAMS, n=16))
     counters = engine.counters
     # A row's first token comes from the prefill, each later one from exactly one row of one step.
     assert counters.decode_rows == counters.tokens_sampled - 16 * len(prompts)
-    assert counters.decode_steps == PARAMS.max_tokens - 1
+    assert max_rows < 256 or counters.decode_steps == PARAMS.max_tokens - 1
+
+
+def test_looking_seldom_for_ended_rows_changes_no_sample(
+    prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = TorchEngine(tiny_model("qwen2"), max_rows=9).sample(prompts, PARAMS)
+    monkeypatch.setitem(LOOK_EVERY, "cpu", 8)
+    seldom = TorchEngine(tiny_model("qwen2"), max_rows=9, prefix_bytes=1 << 24)
+    for got, wanted in zip(seldom.sample(prompts, PARAMS), often, strict=True):
+        assert [each.token_ids for each in got] == [each.token_ids for each in wanted]
+        assert [each.finish_reason for each in got] == [each.finish_reason for each in wanted]
+    assert seldom.counters.decode_rows > seldom.counters.tokens_sampled
+    # What a row drew after its stop id is not kept as part of its prefix.
+    paths = [prompt + of_prompt[1].token_ids for prompt, of_prompt in zip(prompts, often, strict=True)]
+    fresh = TorchEngine(tiny_model("qwen2")).sample(paths, PARAMS)
+    for got, wanted in zip(seldom.sample(paths, PARAMS), fresh, strict=True):
+        assert [each.token_ids for each in got] == [each.token_ids for each in wanted]
 
 
 def test_memory_bounds_the_rows_in_flight_and_not_the_result(prompts: list[list[int]]) -> None:
