@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.base import Config, impossible
 
 
 class SamplingConfig(Config):
@@ -121,19 +121,23 @@ class GrpoMethod(Config):
     def _updates_divide_prompts(self) -> Self:
         prompts, updates = self.sampling.prompts_per_step, self.updates_per_step
         if prompts % updates:
-            raise ValueError(
+            fewer, more = nearest_divisor(prompts, updates), nearest_multiple(prompts, updates)
+            raise impossible(
                 f"{prompts} prompts per step cannot be split into {updates} equal updates; "
-                f"nearest that work: {nearest_divisor(prompts, updates)} updates, "
-                f"or {nearest_multiple(prompts, updates)} prompts per step"
+                f"nearest that work: {fewer} updates, or {more} prompts per step",
+                {"updates_per_step": fewer},
+                {"sampling.prompts_per_step": more},
             )
         return self
 
     @model_validator(mode="after")
     def _overlong_fits(self) -> Self:
-        if self.reward.overlong_buffer >= self.sampling.max_tokens and self.reward.overlong_buffer:
-            raise ValueError(
-                f"the overlong buffer ({self.reward.overlong_buffer} tokens) must be smaller than "
-                f"max_tokens ({self.sampling.max_tokens}); a quarter of it is usual: {self.sampling.max_tokens // 4}"
+        longest, buffer = self.sampling.max_tokens, self.reward.overlong_buffer
+        if buffer and buffer >= longest:
+            raise impossible(
+                f"the overlong buffer ({buffer} tokens) must be smaller than max_tokens ({longest}); "
+                f"a fifth of it is DAPO's choice: {longest // 5}",
+                {"reward.overlong_buffer": longest // 5},
             )
         return self
 

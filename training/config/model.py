@@ -53,7 +53,7 @@ class PromptConfig(Config):
     """How a problem becomes the text that the model continues."""
 
     template: Literal["chat", "r1_zero", "plain"] = "chat"
-    """chat: the tokenizer's chat template. r1_zero: the User/Assistant template of DeepSeek-R1-Zero. plain: the bare problem and a newline."""
+    """chat: the tokenizer's chat template. r1_zero: DeepSeek-R1-Zero's. plain: the bare problem and a newline."""
 
     system: str = ""
     """System message of the chat template; empty for none."""

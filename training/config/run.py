@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.base import Config, impossible
 from training.config.methods import GrpoMethod, Method, nearest_divisor, nearest_multiple
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.problems import BuiltinProblems, ProblemSource
@@ -116,23 +116,30 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _processes_share_the_batch(self) -> Self:
-        processes = self.hardware.processes
-        if isinstance(self.method, GrpoMethod):
-            share, name = self.method.sampling.prompts_per_step // self.method.updates_per_step, "prompts per update"
+        processes, method = self.hardware.processes, self.method
+        if isinstance(method, GrpoMethod):
+            updates = method.updates_per_step
+            share, name = method.sampling.prompts_per_step // updates, "prompts per update"
+            knob = "method.grpo.sampling.prompts_per_step"
         else:
-            share, name = self.method.sequences_per_step, "sequences per step"
+            updates, share, name = 1, method.sequences_per_step, "sequences per step"
+            knob = "method.sft.sequences_per_step"
         if share % processes:
-            raise ValueError(
+            fewer, more = nearest_divisor(share, processes), nearest_multiple(share, processes)
+            raise impossible(
                 f"{share} {name} cannot be shared equally by {processes} processes; nearest that work: "
-                f"{nearest_divisor(share, processes)} processes, or {nearest_multiple(share, processes)} {name}"
+                f"{fewer} processes, or {more} {name}",
+                {"hardware.processes": fewer},
+                {knob: more * updates},
             )
         return self
 
     @model_validator(mode="after")
     def _warmup_ends_before_the_run(self) -> Self:
         if self.optimisation.warmup_steps >= self.steps:
-            raise ValueError(
+            raise impossible(
                 f"the warm-up ({self.optimisation.warmup_steps} steps) must be shorter than the run "
-                f"({self.steps} steps); a tenth of it is usual: {self.steps // 10}"
+                f"({self.steps} steps); a tenth of it is usual: {self.steps // 10}",
+                {"optimisation.warmup_steps": self.steps // 10},
             )
         return self
