@@ -1,0 +1,136 @@
+"""What a run will need of memory and disk, estimated from its config and its model's shape before anything loads.
+
+Upper estimates: every response as long as it may be. They are for choosing numbers, not for accounting; the parts are
+those one can do something about.
+"""
+
+from dataclasses import dataclass
+
+from training.config.methods import GrpoMethod
+from training.config.plan import Plan
+from training.config.run import RunConfig
+from training.config.shape import ModelShape
+
+FLOAT32, BFLOAT16 = 4, 2
+"""Bytes of a number."""
+LOGITS_HELD = 2**25
+"""Most logits the trainer holds at once; more tokens are taken in chunks."""
+LOGIT_COPIES = 3
+"""Logits, probabilities and their gradient stand side by side for a moment."""
+KV_LIMIT = 2 << 30
+"""Bytes the torch engine gives to keys and values; rows beyond that wait."""
+KV_SPARE_TOKENS = 64
+"""Columns it keeps free."""
+RUNTIME = {"cpu": 500 << 20, "cuda": 1 << 30}
+"""Python, torch, the verifier's processes; on a GPU the CUDA context and its workspaces."""
+
+TOKEN_BYTES = 60
+"""A stored rollout token: 22 bytes of arrays as a row and again as base64 in the event file, its text twice."""
+ROLLOUT_BYTES = 600
+"""What a stored rollout costs besides its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One consumer of memory, and the knobs that change it."""
+
+    name: str
+    bytes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of one process. Sampling and updating take turns, so the peak is what is always there plus the larger."""
+
+    always: tuple[Part, ...]
+    sampling: tuple[Part, ...]
+    updating: tuple[Part, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (*self.always, *self.sampling, *self.updating)
+
+    @property
+    def peak(self) -> int:
+        """Bytes."""
+        turns = (sum(part.bytes for part in turn) for turn in (self.sampling, self.updating))
+        return sum(part.bytes for part in self.always) + max(turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes on disk when the run ends."""
+
+    checkpoints: int
+    rollouts: int
+
+    @property
+    def total(self) -> int:
+        return self.checkpoints + self.rollouts
+
+
+def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> Memory:
+    """Memory of each process on ``device`` ("cpu" or "cuda")."""
+    weights = shape.parameters * FLOAT32
+    always = [
+        Part("Weights", weights, f"{shape.parameters:,} parameters in float32"),
+        Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"),
+    ]
+    sampling: list[Part] = []
+    if isinstance(config.method, GrpoMethod):
+        if config.method.loss.kl_coefficient > 0:
+            always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
+        sampling.append(_keys_and_values(config.method, plan, shape))
+    always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
+    updating = [Part("Gradients", weights, "one for every weight"), *_one_pass(config, plan, shape)]
+    return Memory(tuple(always), tuple(sampling), tuple(updating))
+
+
+def disk_of(plan: Plan, shape: ModelShape, stored_tokens: int, reference: bool) -> Disk:
+    """Disk for checkpoints and for rollouts of ``stored_tokens`` tokens each at most."""
+    checkpoint = shape.parameters * FLOAT32 * (4 if reference else 3)  # weights, two moments, the reference's weights
+    rollouts = plan.steps * plan.sequences * plan.rounds if plan.samples > 1 else 0
+    rollouts += plan.evaluations * plan.answers
+    return Disk(plan.checkpoints_kept * checkpoint, rollouts * (ROLLOUT_BYTES + stored_tokens * TOKEN_BYTES))
+
+
+def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
+    """What one token of a forward pass leaves behind for the backward pass, all layers together.
+
+    Norms and the residual stream (about 6 vectors of the hidden size) stay float32; attention keeps about 8 vectors of
+    its queries' size and a gated MLP 4 of its width, in the precision of the forward pass. Counted on Llama, Qwen2 and
+    Qwen3 blocks.
+    """
+    element = FLOAT32 if dtype == "float32" else BFLOAT16
+    layer = 6 * shape.hidden * FLOAT32 + (8 * shape.query_size + 4 * shape.intermediate) * element
+    return shape.layers * layer
+
+
+def key_value_bytes_per_token(shape: ModelShape) -> int:
+    """Keys and values of one token in all layers, in the precision of the weights."""
+    return 2 * shape.layers * shape.key_size * FLOAT32
+
+
+def _keys_and_values(method: GrpoMethod, plan: Plan, shape: ModelShape) -> Part:
+    row = plan.longest * key_value_bytes_per_token(shape)
+    share = -(-plan.sequences // plan.processes)
+    rows = max(min(method.sampling.max_rows, share, KV_LIMIT // max(row, 1)), 1)
+    spare = KV_SPARE_TOKENS * key_value_bytes_per_token(shape)
+    why = f"keys and values of {rows:,} responses at once, {plan.longest:,} tokens each"
+    return Part("KV cache", rows * (row + spare), why)
+
+
+def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
+    """What one forward and backward pass holds."""
+    per_process = -(-plan.sequences_per_update // plan.processes)
+    # A sequence longer than the budget gets a pass of its own.
+    tokens = min(max(config.optimisation.micro_batch_tokens, plan.longest), per_process * plan.longest)
+    activations = tokens * activation_bytes_per_token(shape, config.hardware.dtype)
+    activations += tokens * plan.longest * FLOAT32  # who sees whom
+    parts = [Part("Activations", activations, f"{tokens:,} tokens in one pass (tokens in a pass)")]
+    if config.hardware.dtype != "float32":
+        parts.append(Part("Cast weights", shape.parameters * BFLOAT16, f"a {config.hardware.dtype} copy during a pass"))
+    logits = min(tokens * shape.vocabulary, max(LOGITS_HELD, shape.vocabulary)) * FLOAT32 * LOGIT_COPIES
+    parts.append(Part("Logits", logits, f"scores of {shape.vocabulary:,} words for each token"))
+    return parts

@@ -1,0 +1,145 @@
+"""What a run will do, counted from its config before anything starts: prompts × samples → sequences → updates.
+
+The words are for people, the numbers for forms and estimates. Counts are exact; tokens are upper bounds, since most
+responses end before their limit.
+"""
+
+from dataclasses import dataclass
+
+from training.config.methods import GrpoMethod
+from training.config.run import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One step and the whole run, in numbers."""
+
+    prompts: int
+    """Different problems (or, for SFT, solutions) a step."""
+    samples: int
+    """Responses to each; 1 for SFT."""
+    updates: int
+    """Optimizer updates a step."""
+    longest: int
+    """Tokens of the longest sequence that is trained on, prompt included."""
+    rounds: int
+    """Times a step may sample; more than 1 with dynamic sampling."""
+    processes: int
+    steps: int
+    evaluations: int
+    """Held-out evaluations, the one before the first step included."""
+    answers: int
+    """Answers of one evaluation."""
+    checkpoints_saved: int
+    checkpoints_kept: int
+    """Most checkpoints on disk at the same time, pinned ones not counted."""
+
+    @property
+    def sequences(self) -> int:
+        """Sequences trained on in one step."""
+        return self.prompts * self.samples
+
+    @property
+    def sequences_per_update(self) -> int:
+        return self.sequences // self.updates
+
+    @property
+    def prompts_per_process(self) -> int:
+        """Prompts of one update that each process computes."""
+        return self.prompts // self.updates // self.processes
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Most tokens that one step trains on."""
+        return self.sequences * self.longest
+
+    def epochs(self, train_count: int) -> float:
+        """Passes over a training set of that many problems, without counting refills of dynamic sampling."""
+        return self.steps * self.prompts / train_count
+
+
+def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
+    """The plan of a valid config, for prompts of at most ``prompt_tokens`` tokens."""
+    method, evaluation, checkpoints = config.method, config.evaluation, config.checkpoints
+    generates = isinstance(method, GrpoMethod)
+    saved = _times(config.steps, checkpoints.every_steps) or 1
+    counted = (
+        {
+            "prompts": method.sampling.prompts_per_step,
+            "samples": method.sampling.samples_per_prompt,
+            "updates": method.updates_per_step,
+            "longest": prompt_tokens + method.sampling.max_tokens,
+            "rounds": method.dynamic_sampling.max_rounds if method.dynamic_sampling.enabled else 1,
+        }
+        if isinstance(method, GrpoMethod)
+        else {
+            "prompts": method.sequences_per_step,
+            "samples": 1,
+            "updates": 1,
+            "longest": method.max_length,
+            "rounds": 1,
+        }
+    )
+    return Plan(
+        **counted,
+        processes=config.hardware.processes,
+        steps=config.steps,
+        evaluations=_times(config.steps, evaluation.every_steps) + 1 if evaluation.every_steps else 0,
+        answers=evaluation.problems * (evaluation.samples + 1 if generates else 1),
+        checkpoints_saved=saved,
+        checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
+    )
+
+
+def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> list[str]:
+    """The plan as sentences, one thought each."""
+    words = [_step(config, plan)]
+    if plan.rounds > 1:
+        words.append(
+            f"Groups of equal rewards are replaced by sampling again, up to {plan.rounds} rounds: "
+            f"{plan.sequences:,} to {plan.rounds * plan.sequences:,} responses sampled."
+        )
+    if plan.processes > 1:
+        words.append(
+            f"{plan.processes} processes share each update: {_count(plan.prompts_per_process, _unit(config))} each."
+        )
+    words.append(_run(config, plan, train_count))
+    if plan.evaluations:
+        asked = "answers" if isinstance(config.method, GrpoMethod) else "solutions"
+        times = _count(plan.evaluations, "time")
+        words.append(f"Evaluated {times}, first before step 1: {plan.answers:,} held-out {asked} each.")
+    return words
+
+
+def _step(config: RunConfig, plan: Plan) -> str:
+    if not isinstance(config.method, GrpoMethod):
+        return f"{plan.prompts:,} worked solutions a step, 1 update."
+    batch = f"{plan.prompts:,} prompts × {plan.samples:,} samples = {plan.sequences:,} responses a step"
+    if plan.updates == 1:
+        return f"{batch}, 1 update: fully on-policy, so the clip never acts."
+    return f"{batch}, split into {plan.updates:,} updates of {plan.sequences_per_update:,} responses."
+
+
+def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
+    total = plan.steps * plan.prompts
+    words = (
+        f"{_count(plan.steps, 'step')}: {_count(total, _unit(config))}, {_count(plan.steps * plan.updates, 'update')}"
+    )
+    if train_count:
+        epochs = plan.epochs(train_count)
+        shown = f"{epochs:.1f}" if epochs >= 0.95 else f"{epochs:.2g}"
+        words += f"; {shown} passes over the {train_count:,} training problems"
+    return words + "."
+
+
+def _unit(config: RunConfig) -> str:
+    return "prompt" if isinstance(config.method, GrpoMethod) else "solution"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _times(steps: int, every: int) -> int:
+    """How often something happens that is due every so many steps, and at the last one; 0 for never."""
+    return -(-steps // every) if every else 0
