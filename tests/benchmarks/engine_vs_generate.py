@@ -5,7 +5,10 @@
 128 samples of 16 problems of the middle level, temperature 1, nothing cut. Rows stop by themselves, so lengths are
 ragged; `--equal-lengths` forbids the stop id and gives every row that many tokens. One thread, `time.process_time`, the
 two take turns, and a token counts up to its row's first stop id. `generate` gets one left-padded batch of all prompts,
-`num_return_sequences`, inference mode and no logits processor: the fastest way to ask it. Exits with 1 below the floor.
+`num_return_sequences`, inference mode and no logits processor: the fastest way to ask it.
+
+First it checks that both sample the same distribution: greedy tokens are identical, and sampled log-probs are those of
+a plain forward. Exits with 1 when they are not, or when the ratio is below the floor.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 import training.builtin
+from tests.training.sampling.truth import greedy_by_generate, logprobs_and_entropies
 from training.problems.arithmetic import generate
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
@@ -30,6 +34,8 @@ PROMPTS, SAMPLES = 16, 8
 MAX_TOKENS = 256
 FLOOR = 2.5
 """Least ratio on ragged lengths."""
+TOLERANCE = 1e-4
+"""Most a sampled log-prob may differ from a plain forward's."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,23 @@ def sample_with_generate(task: Task, repeat: int) -> int:
     return int((stops_before == 0).sum())
 
 
+def same_distribution(task: Task) -> bool:
+    """Compare greedy tokens with `generate`'s and sampled log-probs with a plain forward's; print what was found."""
+    engine, params = TorchEngine(task.model), task.params
+    greedy = engine.sample(task.prompts, replace(params, n=1, temperature=0.0))
+    identical = sum(
+        of_prompt[0].token_ids == greedy_by_generate(task.model, prompt, params.max_tokens, params.stop_ids)
+        for prompt, of_prompt in zip(task.prompts, greedy, strict=True)
+    )
+    worst = 0.0
+    for prompt, of_prompt in zip(task.prompts, engine.sample(task.prompts, params), strict=True):
+        for completion in of_prompt:
+            logprobs, _ = logprobs_and_entropies(task.model, prompt, completion.token_ids, params)
+            worst = max(worst, float(abs(logprobs.numpy() - completion.logprobs).max()))
+    print(f"greedy    {identical} of {len(greedy)} identical; sampled log-probs differ by at most {worst:.1e}")
+    return identical == len(greedy) and worst <= TOLERANCE
+
+
 def timed(side: Callable[[Task, int], int], task: Task, repeat: int) -> Timing:
     """Run one side once."""
     start = time.process_time()
@@ -120,6 +143,8 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = load(options.model, options.equal_lengths)
+    if not same_distribution(task):
+        return 1
     sample_with_engine(task, 0), sample_with_generate(task, 0)  # warm up
     load_before = os.getloadavg()[0]
     pairs = [

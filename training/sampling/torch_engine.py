@@ -21,8 +21,9 @@ class TorchEngine:
     """An `Engine` over `model`, whose parameters it reads and never copies.
 
     `max_rows` bounds the rows of a decoding step and `kv_bytes` the memory of their keys and values; samples beyond
-    that wait for a row to end (the prompts being prefilled come on top). `prefix_bytes` is memory to keep prefixes for later calls, on the model's device; 0
-    keeps none. Raises ValueError for a model that is no causal language model with keys and values in every layer.
+    that wait for a row to end (prompts being prefilled come on top). `prefix_bytes` is memory to keep prefixes for
+    later calls, on the model's device; 0 keeps none. Raises ValueError for a model that is no causal language model
+    with keys and values in every layer.
     """
 
     def __init__(
