@@ -21,9 +21,7 @@ def waiting_messages() -> int:
     """Number of messages that ask for a run and that no worker has taken. Raises kombu's OperationalError."""
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.1)
-        return int(
-            app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count
-        )
+        return int(app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count)
 
 
 def _send(task: str, queue: str, *arguments: int | str) -> None:

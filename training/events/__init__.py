@@ -1,6 +1,6 @@
 """The protocol between a trainer and whoever watches it. Imports the standard library and pydantic only."""
 
-from training.events.reader import all_events, read_events
+from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
 from training.events.types import (
     TOKEN_ARRAYS,
@@ -37,4 +37,5 @@ __all__ = [
     "all_events",
     "parse_event",
     "read_events",
+    "read_lines",
 ]

@@ -10,9 +10,15 @@ CHUNK_BYTES = 4 * 2**20
 
 
 def read_events(path: Path, offset: int, limit: int = CHUNK_BYTES) -> tuple[list[AnyEvent], int]:
-    """Events of the whole lines after byte ``offset``, and the offset to ask for next.
+    """Events of the whole lines after byte ``offset``, and the offset to ask for next; like `read_lines`."""
+    lines, after = read_lines(path, offset, limit)
+    return [parse_event(line) for line in lines], after
 
-    Reads about ``limit`` bytes, more only when a single line is longer. A missing file holds no events yet.
+
+def read_lines(path: Path, offset: int, limit: int = CHUNK_BYTES) -> tuple[list[bytes], int]:
+    """Whole lines after byte ``offset``, and the offset to ask for next.
+
+    Reads about ``limit`` bytes, more only when a single line is longer. A missing file holds no lines yet.
     """
     if not path.exists():
         return [], offset
@@ -22,7 +28,7 @@ def read_events(path: Path, offset: int, limit: int = CHUNK_BYTES) -> tuple[list
         if chunk and b"\n" not in chunk:
             chunk += file.readline()
     end = chunk.rfind(b"\n") + 1
-    return [parse_event(line) for line in chunk[:end].splitlines()], offset + end
+    return chunk[:end].splitlines(), offset + end
 
 
 def all_events(path: Path) -> Iterator[AnyEvent]:

@@ -1,0 +1,50 @@
+"""Everything the database holds of a run, without keys and clock times, so that two runs can be compared."""
+
+from typing import Any
+
+from webapp.inspection import models as inspection
+from webapp.runs.models import Alert, Checkpoint, MetricPoint, MetricRollup, Run
+
+TIMED = ("time/", "speed/", "system/")
+"""Metrics that differ between two runs of the same seed."""
+ARRAYS = [field.name for field in inspection.RolloutTokens._meta.fields if field.name.endswith("_array")]
+
+
+def of_run(run: Run) -> dict[str, list[Any]]:
+    """The rows of each table, sorted."""
+    points = MetricPoint.objects.filter(series__run=run).values_list("series__name", "step", "value")
+    rollups = MetricRollup.objects.filter(series__run=run).values_list(
+        "series__name", "level", "bin", "minimum", "maximum", "total", "count", "last", "last_step"
+    )
+    groups = inspection.RolloutGroup.objects.filter(run=run).values_list(
+        "step", "split", "index", "prompt__problem_id", "prompt__text", "prompt__answer", "trained",
+        "weights_version", "size", "reward_mean", "reward_std", "correct_count", "length_mean",
+    )  # fmt: skip
+    rollouts = inspection.Rollout.objects.filter(run=run).values_list(
+        "step", "split", "group__index", "index", "reward", "advantage", "correct", "extracted", "finish_reason",
+        "length", "greedy", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
+    )  # fmt: skip
+    run.refresh_from_db()
+    return {
+        "points": sorted(row for row in points if not row[0].startswith(TIMED)),
+        "rollups": sorted(row for row in rollups if not row[0].startswith(TIMED)),
+        "prompts": sorted(inspection.Prompt.objects.filter(run=run).values_list("problem_id", "text", "answer")),
+        "groups": sorted(groups),
+        "rollouts": sorted((tuple(map(_plain, row)) for row in rollouts), key=lambda row: row[:4]),
+        "checkpoints": [
+            (*row, removed is None)
+            for *row, removed in Checkpoint.objects.filter(run=run)
+            .order_by("step")
+            .values_list("step", "path", "size", "score", "best", "removed_at")
+        ],
+        "alerts": sorted(Alert.objects.filter(run=run).values_list("step", "code", "severity", "message", "metric")),
+        "run": [
+            run.step,
+            run.total_steps,
+            sorted(item for item in run.latest.items() if not item[0].startswith(TIMED)),
+        ],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value

@@ -1,0 +1,146 @@
+"""Groups of rollouts become rows, in bulk: narrow ones for lists, and one each for the text and the tokens."""
+
+import math
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
+from webapp.inspection import models as rows
+from webapp.runs.models import Run
+from workers.ingest.reading import clean
+
+PROBLEM_ID_LENGTH = 120
+SPLITS = ("train", "heldout")
+
+GROUP_COLUMNS = {
+    "id": "int8", "run_id": "int8", "step": "int4", "split": "varchar", "index": "int4", "prompt_id": "int8",
+    "trained": "bool", "weights_version": "int4", "size": "int4", "reward_mean": "float8", "reward_std": "float8",
+    "correct_count": "int4", "length_mean": "float8",
+}  # fmt: skip
+ROLLOUT_COLUMNS = {
+    "id": "int8", "run_id": "int8", "group_id": "int8", "step": "int4", "split": "varchar", "index": "int4",
+    "reward": "float8", "advantage": "float8", "correct": "bool", "extracted": "text", "parts": "jsonb",
+    "finish_reason": "varchar", "length": "int4", "greedy": "bool",
+}  # fmt: skip
+TEXT_COLUMNS = {"rollout_id": "int8", "text": "text"}
+TOKEN_COLUMNS = {"rollout_id": "int8"} | {f"{name}_array": "bytea" for name in TOKEN_ARRAYS}
+
+
+def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
+    """Store groups with all their rollouts."""
+    if not groups:
+        return
+    prompts = _prompts(run, groups)
+    group_ids = _new_ids(rows.RolloutGroup, len(groups))
+    members = [
+        (group, group_id, index, rollout)
+        for group, group_id in zip(groups, group_ids, strict=True)
+        for index, rollout in enumerate(group.rollouts)
+    ]
+    rollout_ids = _new_ids(rows.Rollout, len(members))
+    _copy(
+        rows.RolloutGroup,
+        GROUP_COLUMNS,
+        (_group_row(run, g, pk, prompts[_problem_id(g)]) for g, pk in zip(groups, group_ids, strict=True)),
+    )
+    _copy(
+        rows.Rollout,
+        ROLLOUT_COLUMNS,
+        (_rollout_row(run, *member, pk) for member, pk in zip(members, rollout_ids, strict=True)),
+    )
+    bodies = [(rollout, pk) for (*_, rollout), pk in zip(members, rollout_ids, strict=True)]
+    _copy(rows.RolloutText, TEXT_COLUMNS, ((pk, clean(rollout.text)) for rollout, pk in bodies))
+    _copy(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
+
+
+def forget_groups(run: Run, after: int) -> None:
+    """Delete all groups of steps later than `after`, and prompts that nobody asks any more."""
+    gone: dict[str, Any] = {"run": run.pk, "after": after, "splits": list(SPLITS)}
+    with connection.cursor() as cursor:
+        for body in (rows.RolloutText, rows.RolloutTokens):
+            cursor.execute(
+                f"DELETE FROM {body._meta.db_table} body USING {rows.Rollout._meta.db_table} rollout "  # noqa: S608
+                "WHERE body.rollout_id = rollout.id AND run_id = %(run)s AND split = ANY(%(splits)s) "
+                "AND step > %(after)s",
+                gone,
+            )
+        for table in (rows.Rollout, rows.RolloutGroup):
+            cursor.execute(
+                f"DELETE FROM {table._meta.db_table} "  # noqa: S608
+                "WHERE run_id = %(run)s AND split = ANY(%(splits)s) AND step > %(after)s",
+                gone,
+            )
+    rows.Prompt.objects.filter(run=run, groups=None)._raw_delete("default")
+
+
+def _prompts(run: Run, groups: Iterable[RolloutGroup]) -> dict[str, int]:
+    """Keys of the groups' prompts by problem, made where they are new."""
+    asked = {_problem_id(group): group for group in groups}
+    known = dict(rows.Prompt.objects.filter(run=run, problem_id__in=asked).values_list("problem_id", "pk"))
+    new = [
+        rows.Prompt(run=run, problem_id=problem_id, text=clean(group.prompt), answer=clean(group.answer))
+        for problem_id, group in asked.items()
+        if problem_id not in known
+    ]
+    return known | {prompt.problem_id: prompt.pk for prompt in rows.Prompt.objects.bulk_create(new)}
+
+
+def _problem_id(group: RolloutGroup) -> str:
+    return clean(group.problem_id)[:PROBLEM_ID_LENGTH]
+
+
+def _group_row(run: Run, group: RolloutGroup, pk: int, prompt: int) -> tuple[Any, ...]:
+    """Size, rewards and lengths are those of the sampled responses; a greedy one beside them does not count."""
+    sampled = [rollout for rollout in group.rollouts if not rollout.greedy] or group.rollouts
+    rewards = [rollout.reward for rollout in sampled]
+    count = max(len(sampled), 1)
+    mean = math.fsum(rewards) / count
+    alike = len(set(rewards)) <= 1
+    std = 0.0 if alike else math.sqrt(math.fsum((reward - mean) ** 2 for reward in rewards) / count)
+    correct = sum(rollout.correct is True for rollout in sampled)
+    length = sum(rollout.length for rollout in sampled) / count
+    return (
+        pk, run.pk, group.step, group.split, group.index, prompt, group.trained, group.weights_version,
+        len(sampled), mean, std, correct, length,
+    )  # fmt: skip
+
+
+def _rollout_row(
+    run: Run, group: RolloutGroup, group_id: int, index: int, rollout: RolloutRecord, pk: int
+) -> tuple[Any, ...]:
+    extracted = None if rollout.extracted is None else clean(rollout.extracted)
+    parts = {clean(name): value for name, value in rollout.parts.items()}
+    return (
+        pk, run.pk, group_id, group.step, group.split, index, rollout.reward, rollout.advantage, rollout.correct,
+        extracted, Jsonb(parts), rollout.finish_reason, rollout.length, rollout.greedy,
+    )  # fmt: skip
+
+
+def _token_row(rollout: RolloutRecord, pk: int) -> tuple[Any, ...]:
+    return (pk, *(b64decode(rollout.tokens[name]) if name in rollout.tokens else None for name in TOKEN_ARRAYS))
+
+
+def _new_ids(model: Any, count: int) -> Sequence[int]:
+    """Keys taken from the table's own sequence, so that rows can point to each other before they are stored."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
+def _copy(model: Any, columns: dict[str, str], values: Iterator[tuple[Any, ...]]) -> None:
+    names = ", ".join(f'"{name}"' for name in columns)
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(list(columns.values()))
+        for row in values:
+            copy.write_row(row)
