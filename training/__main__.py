@@ -1,28 +1,33 @@
 """The command line: `python -m training run RUN_DIR` trains from a config file alone."""
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.config.plan import in_words, plan_of
+from training.config_file import parse_config, read_config
+from training.errors import InputError
+
 DONE, CRASHED, BAD_INPUT = 0, 1, 2
 """Exit codes: done or stopped; a fault of ours; a config, model or problem set that has to be put right."""
 
+logger = logging.getLogger("training")
 
-def main(arguments: Sequence[str] | None = None) -> int:
+
+def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    from training.errors import InputError
-
     try:
         return int(options.command(options))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except Exception as error:
-        logging.getLogger("training").exception("the run crashed")
+        logger.exception("this should not have happened")
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return CRASHED
 
@@ -39,18 +44,53 @@ def _parser() -> argparse.ArgumentParser:
         help="continue after the newest checkpoint; --no-resume removes the checkpoints and starts anew",
     )
     run.set_defaults(command=_run)
+    check = commands.add_parser("check", help="validate a config and say what it would do")
+    check.add_argument("config", type=Path, metavar="CONFIG")
+    check.set_defaults(command=_check)
+    look = commands.add_parser("preflight", help="sample a few prompts and report what training would meet")
+    look.add_argument("config", type=Path, metavar="CONFIG")
+    look.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="where to write the report; the terminal if left out"
+    )
+    look.set_defaults(command=_preflight)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
-    from training.run import run
+    config = read_config(options.folder)
+    # Torch takes seconds to import; a bad config, a launcher and the other commands need not wait for it.
+    from training.launch import is_launched, launch
+
+    if config.hardware.processes > 1 and not is_launched():
+        resume = "--resume" if options.resume else "--no-resume"
+        return launch(config.hardware.processes, ["run", str(options.folder), resume])
     from training.stopping import StopSignal
 
     stop = StopSignal()
     stop.listen()
-    run(options.folder, options.resume, stop)
+    from training.run import run
+
+    run(config, options.folder, options.resume, stop)
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = parse_config(options.config)
+    print("\n".join(in_words(config, plan_of(config))))
+    return DONE
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    config = parse_config(options.config)
+    from training.preflight import preflight
+
+    report = json.dumps(preflight(config, options.config.parent), ensure_ascii=False, indent=1)
+    if options.out:
+        options.out.write_text(report, encoding="utf-8")
+    else:
+        print(report)
     return DONE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

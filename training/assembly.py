@@ -1,28 +1,39 @@
 """Builds a run's training method out of its parts."""
 
+import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Self
 
-from training.codec import Codec
-from training.config import GrpoMethod, RunConfig
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.codec import Codec, stop_ids
+from training.config import GrpoMethod, RewardConfig, RunConfig, SftMethod
 from training.distributed import Processes
+from training.errors import InputError
 from training.evaluation import Evaluator
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.methods.policy_update import PolicyUpdater
 from training.methods.rl import GrpoTraining
+from training.methods.sft import SftTraining, Solutions
 from training.methods.types import Method
 from training.optimiser import Optimiser
 from training.policy import Policy, Reference
+from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
-from training.sampling.types import SamplingParams
+from training.sampling.types import Engine, SamplingParams
 from training.seeds import derive_seed
 from training.sources import Problems
 from training.stream import ShuffledStream
 
-SFT_REWARD_TIMEOUT_S = 3.0
+logger = logging.getLogger("training")
+
+VERIFIER_WORKERS = 1
+"""Processes for symbolic algebra beside each trainer; numbers and words are compared without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +48,44 @@ class Parts:
     recorder: Recorder
     processes: Processes
 
+    @classmethod
+    def of(
+        cls,
+        config: RunConfig,
+        problems: Problems,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        recorder: Recorder,
+        processes: Processes,
+    ) -> Self:
+        """The parts for this model."""
+        packing = not isinstance(config.method, SftMethod) or config.method.packing
+        return cls(
+            config,
+            problems,
+            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer)),
+            Policy(model, config.hardware.dtype, packing),
+            Optimiser(model, config.optimisation, config.steps, processes),
+            recorder,
+            processes,
+        )
+
 
 def build_method(parts: Parts, stack: ExitStack) -> Method:
-    """The method that the config names; what it has to close is closed with `stack`."""
-    assert isinstance(parts.config.method, GrpoMethod)
-    return _grpo(parts, parts.config.method, stack)
+    """The method that the config names; what it has to close is closed with `stack`.
+
+    Raises InputError when the problems do not suit it.
+    """
+    method = parts.config.method
+    if isinstance(method, SftMethod):
+        return _sft(parts, method, stack)
+    return _grpo(parts, method, stack)
 
 
 def _grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
     engine = TorchEngine(parts.policy.model, max_rows=method.sampling.max_rows)
-    verifier = stack.enter_context(Verifier(workers=1, timeout_s=method.reward.verifier_timeout_s))
-    scorer = Scorer(method.reward, method.sampling.max_tokens, verifier)
-    experience = DirectExperience(engine, parts.codec, scorer, parts.recorder, parts.processes)
+    longest = method.sampling.max_tokens
+    scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack)
     reference = Reference(parts.policy) if method.loss.kl_coefficient else None
     updater = PolicyUpdater(
         method,
@@ -62,28 +99,77 @@ def _grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
     return GrpoTraining(
         method,
         parts.config.seed,
-        ShuffledStream(parts.problems.train, parts.config.seed),
+        ShuffledStream(answerable(parts, parts.problems.train, longest), parts.config.seed),
         experience,
         engine,
         scorer,
         updater,
         reference,
-        _evaluator(parts, experience, method.sampling.max_tokens),
+        _evaluator(parts, experience, longest),
     )
 
 
+def _sft(parts: Parts, method: SftMethod, stack: ExitStack) -> SftTraining:
+    solutions = Solutions(parts.problems.train, parts.codec, method.max_length)
+    solutions.require_some(method.max_length)
+    engine = TorchEngine(parts.policy.model)
+    _, experience = sampled_experience(parts, engine, RewardConfig(), method.max_length, stack)
+    heldout = parts.problems.heldout[: parts.config.evaluation.problems]
+    return SftTraining(
+        method,
+        solutions,
+        Solutions(heldout, parts.codec, method.max_length),
+        parts.policy,
+        parts.optimiser,
+        parts.config.optimisation.micro_batch_tokens,
+        parts.recorder,
+        parts.processes,
+        engine,
+        _evaluator(parts, experience, method.max_length),
+        parts.config.seed,
+    )
+
+
+def sampled_experience(
+    parts: Parts, engine: Engine, reward: RewardConfig, max_tokens: int, stack: ExitStack
+) -> tuple[Scorer, DirectExperience]:
+    """What samples responses and scores them."""
+    verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=reward.verifier_timeout_s))
+    scorer = Scorer(reward, max_tokens, verifier)
+    return scorer, DirectExperience(engine, parts.codec, scorer, parts.recorder, parts.processes)
+
+
+def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int) -> list[Problem]:
+    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the model's context."""
+    context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
+    kept = [problem for problem in problems if problem.answer.strip()]
+    if problems and not kept:
+        raise InputError("none of the problems has an answer to check responses by")
+    if context is not None:
+        kept = [problem for problem in kept if parts.codec.prompt_fits(problem.prompt, context - max_tokens)]
+    if problems and not kept:
+        raise InputError(
+            f"no prompt leaves room for {max_tokens} tokens in the model's context of {context}; lower max_tokens"
+        )
+    if len(kept) < len(problems):
+        logger.warning("%d of %d problems left out: no answer, or too long", len(problems) - len(kept), len(problems))
+    return kept
+
+
 def _evaluator(parts: Parts, experience: DirectExperience, max_tokens: int) -> Evaluator | None:
-    """None when there are no held-out problems, or evaluation is off."""
+    """None when there are no held-out problems to ask, or evaluation is off."""
     evaluation = parts.config.evaluation
-    if not evaluation.every_steps or not parts.problems.heldout:
+    longest = evaluation.max_tokens or max_tokens
+    with_answers = [problem for problem in parts.problems.heldout if problem.answer.strip()]
+    if not evaluation.every_steps or not with_answers:
         return None
-    asked = ShuffledStream(parts.problems.heldout, parts.config.seed)
+    problems = answerable(parts, with_answers, longest)
     params = SamplingParams(
         n=evaluation.samples,
-        max_tokens=evaluation.max_tokens or max_tokens,
+        max_tokens=longest,
         temperature=evaluation.temperature,
         stop_ids=parts.codec.stop_ids,
         seed=derive_seed(parts.config.seed, "evaluation"),
     )
-    problems = asked.take(min(evaluation.problems, len(parts.problems.heldout)))
-    return Evaluator(experience, problems, params, parts.recorder)
+    asked = ShuffledStream(problems, parts.config.seed).take(min(evaluation.problems, len(problems)))
+    return Evaluator(experience, asked, params, parts.recorder)

@@ -48,12 +48,16 @@ class CheckpointFolder:
         unfinished = self.path / f"{UNFINISHED}{checkpoint_name(step)}"
         unfinished.mkdir()
         write(unfinished)
-        size = _force_to_disk(unfinished)
+        _force_to_disk(unfinished)
         if self.of(step).exists():  # saved by an attempt that was resumed from further back
             self.remove(step)
         unfinished.rename(self.of(step))
-        _sync(self.path)
-        return size
+        sync(self.path)
+        return self.size(step)
+
+    def size(self, step: int) -> int:
+        """Bytes of a checkpoint."""
+        return sum(path.stat().st_size for path in self.of(step).rglob("*") if path.is_file())
 
     def prune(self, keep_last: int, best: int | None) -> list[int]:
         """Remove all but the latest `keep_last`, the best and the pinned ones; returns the steps removed."""
@@ -81,16 +85,13 @@ class CheckpointFolder:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _force_to_disk(folder: Path) -> int:
-    size = 0
-    for path in sorted(folder.rglob("*")):
-        _sync(path)
-        size += path.stat().st_size if path.is_file() else 0
-    _sync(folder)
-    return size
+def _force_to_disk(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -45,6 +45,11 @@ class Codec:
         text = self.prompt_text(problem)
         return list(self.tokenizer(text, add_special_tokens=self._prompt.template != "chat")["input_ids"])
 
+    def prompt_fits(self, problem: str, tokens: int) -> bool:
+        """Whether the prompt has at most `tokens` tokens."""
+        text = self.prompt_text(problem)
+        return len(text.encode()) < tokens or len(self.prompt_ids(problem)) <= tokens  # no token is less than a byte
+
     def response_ids(self, response: str) -> list[int]:
         """Token ids of a response written by someone else, ended by the first stop id."""
         return [*self.tokenizer(response, add_special_tokens=False)["input_ids"], *self.stop_ids[:1]]

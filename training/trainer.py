@@ -8,12 +8,13 @@ from typing import Any, Literal
 import torch
 
 from training.assembly import Parts
-from training.checkpoints import CheckpointFolder
+from training.checkpoints import CheckpointFolder, sync
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
 from training.events.types import Split
 from training.experience.records import group_event
 from training.experience.types import Group
 from training.health import HealthMonitor
+from training.history import EVENTS_FILE, History
 from training.methods.types import Method
 from training.reflection import AhaDetector
 from training.stopping import StopSignal
@@ -42,9 +43,9 @@ class Trainer:
         self._score: float | None = None
         self._best: tuple[float, int] | None = None
 
-    def run(self, attempt: int = 1) -> Literal["done", "stopped"]:
+    def run(self, history: History) -> Literal["done", "stopped"]:
         """Train to the last step, or until asked to stop. Continues after the newest checkpoint if there is one."""
-        step = self._start(attempt)
+        step = self._start(history)
         if step == 0 and self._config.evaluation.every_steps:
             self._evaluate(0)
         stopping = self._stopping()
@@ -96,6 +97,7 @@ class Trainer:
             if self._score is not None and (self._best is None or self._score > self._best[0]):
                 self._best = (self._score, step)
             if self._processes.is_first:
+                sync(self._folder / EVENTS_FILE)  # a checkpoint must not outlive what was said before it
                 size = self._checkpoints.save(step, lambda folder: self._write(folder, step))
                 self._announce(step, size)
                 self._prune()
@@ -128,7 +130,7 @@ class Trainer:
             "random": torch.get_rng_state(),
         }
 
-    def _start(self, attempt: int) -> int:
+    def _start(self, history: History) -> int:
         """Take up the state of the newest checkpoint and say hello; returns the step it is of, 0 without one."""
         resumed = self._checkpoints.newest()
         if resumed is not None:
@@ -137,7 +139,7 @@ class Trainer:
         self._recorder.emit(
             Started(
                 step=resumed or 0,
-                attempt=attempt,
+                attempt=history.attempts + 1,
                 total_steps=self._config.steps,
                 resumed_step=resumed,
                 parameters=self._model.num_parameters(),
@@ -145,7 +147,17 @@ class Trainer:
                 processes=self._processes.count,
             )
         )
+        if resumed is not None:
+            self._catch_up(history.checkpoints)
         return resumed or 0
+
+    def _catch_up(self, announced: set[int]) -> None:
+        """Say what a killed trainer did to its checkpoints and could not say any more."""
+        there = set(self._checkpoints.steps())
+        for step in sorted(there - announced):
+            self._announce(step, self._checkpoints.size(step))
+        for step in sorted(announced - there):
+            self._recorder.emit(CheckpointRemoved(step=step))
 
     def _load(self, path: Path) -> None:
         state = torch.load(path, map_location=self._model.device, weights_only=True)

@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+
+from training.algorithms.advantages import equal_rewards, group_advantages
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        ("population", [1.7320508, -0.5773503, -0.5773503, -0.5773503]),
+        ("sample", [1.5, -0.5, -0.5, -0.5]),
+        ("none", [0.75, -0.25, -0.25, -0.25]),
+    ],
+)
+def test_one_right_answer_of_four_gets_the_published_advantages(scale: str, expected: list[float]) -> None:
+    advantages = group_advantages(torch.tensor([1.0, 0, 0, 0]), scale)  # type: ignore[arg-type]
+    assert advantages.tolist() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("correct", "scale", "right", "wrong"),
+    [
+        (1, "population", 3.873, -0.2582),
+        (1, "sample", 3.75, -0.25),
+        (4, "population", 1.7321, -0.5774),
+        (8, "population", 1.0, -1.0),
+        (8, "sample", 0.9682, -0.9682),
+        (15, "population", 0.2582, -3.873),
+    ],
+)
+def test_sixteen_samples_get_what_their_share_of_right_answers_implies(
+    correct: int, scale: str, right: float, wrong: float
+) -> None:
+    rewards = torch.tensor([1.0] * correct + [0.0] * (16 - correct))
+    advantages = group_advantages(rewards, scale)  # type: ignore[arg-type]
+    assert float(advantages[0]) == pytest.approx(right, abs=5e-4)
+    assert float(advantages[-1]) == pytest.approx(wrong, abs=5e-4)
+
+
+def test_graded_rewards_are_credited_by_their_distance_from_the_mean() -> None:
+    rewards = torch.tensor([2.0, 2, 1, 0])
+    deviation = math.sqrt(sum((r - 1.25) ** 2 for r in (2, 2, 1, 0)) / 3)
+    expected = [(r - 1.25) / deviation for r in (2, 2, 1, 0)]
+    assert group_advantages(rewards, "sample").tolist() == pytest.approx(expected, abs=1e-12)
+    assert expected == pytest.approx([0.7833, 0.7833, -0.2611, -1.3056], abs=2e-4)
+
+
+@pytest.mark.parametrize("scale", ["sample", "population", "none"])
+@pytest.mark.parametrize("reward", [0.0, 1.0, 0.1 + 0.2, -3e7])
+def test_equal_rewards_teach_exactly_nothing(scale: str, reward: float) -> None:
+    assert group_advantages(torch.full((8,), reward), scale).tolist() == [0.0] * 8  # type: ignore[arg-type]
+
+
+def test_groups_are_credited_each_on_their_own() -> None:
+    together = group_advantages(torch.tensor([[1.0, 0, 0, 0], [5.0, 5, 5, 5], [0.0, 2, 0, 2]]), "sample")
+    alone = [group_advantages(torch.tensor(r), "sample") for r in ([1.0, 0, 0, 0], [5.0] * 4, [0.0, 2, 0, 2])]
+    assert torch.equal(together, torch.stack(alone))
+
+
+def test_rounding_is_no_signal() -> None:
+    rewards = torch.tensor([[0.1 + 0.2, 0.3, 0.3, 0.3], [0.0, 0.0, 0.0, 1e-3]], dtype=torch.float64)
+    assert equal_rewards(rewards).tolist() == [True, False]

@@ -1,0 +1,23 @@
+"""Where a run computes."""
+
+import os
+
+import torch
+
+from training.config import HardwareConfig
+from training.errors import InputError
+
+
+def choose_device(hardware: HardwareConfig) -> torch.device:
+    """This process's device; also sets its CPU threads. Raises InputError when the GPU asked for is missing."""
+    gpus = torch.cuda.device_count()
+    if hardware.device == "cuda" and not gpus:
+        raise InputError("hardware.device is cuda, but no GPU was found; set it to auto or cpu")
+    torch.set_num_threads(hardware.threads or max((os.cpu_count() or 1) // hardware.processes, 1))
+    if hardware.device == "cpu" or not gpus:
+        return torch.device("cpu")
+    if hardware.processes > gpus:
+        raise InputError(f"{hardware.processes} processes need as many GPUs, but there are {gpus}")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device

@@ -1,0 +1,39 @@
+"""What earlier attempts of a run have said: read back from its event file when a trainer starts again."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from training.events import CheckpointRemoved, CheckpointSaved, parse_event
+
+EVENTS_FILE = "events.jsonl"
+"""Name of the event file in a run's folder."""
+
+_TELLING = (b'"kind":"started"', b'"kind":"checkpoint"', b'"kind":"checkpoint_removed"')
+"""Only such lines are parsed: most of a file is rollouts."""
+
+
+class History(NamedTuple):
+    """Of one event file."""
+
+    attempts: int
+    """How often a trainer has started."""
+    checkpoints: set[int]
+    """Steps whose checkpoints were announced and not taken back."""
+
+
+def read_history(path: Path) -> History:
+    """The history in an event file; an empty one where there is no file. An unfinished last line does not count."""
+    attempts, checkpoints = 0, set[int]()
+    if not path.exists():
+        return History(attempts, checkpoints)
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or not any(mark in line for mark in _TELLING):
+                continue
+            event = parse_event(line)
+            attempts += event.kind == "started"
+            if isinstance(event, CheckpointSaved):
+                checkpoints.add(event.step)
+            elif isinstance(event, CheckpointRemoved):
+                checkpoints.discard(event.step)
+    return History(attempts, checkpoints)

@@ -1,0 +1,160 @@
+"""A look before the leap: samples a few prompts with the model as it is, and says what training would have met."""
+
+import random
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from training.algorithms.advantages import EQUAL_SPREAD
+from training.assembly import Parts, answerable, sampled_experience
+from training.config import GrpoMethod, RunConfig, SftMethod
+from training.devices import choose_device
+from training.distributed import Processes
+from training.experience.types import Group
+from training.health import TRUNCATED_SHARE, ZERO_VARIANCE_SHARE
+from training.methods.sft import Solutions
+from training.recorder import Recorder
+from training.sampling.torch_engine import TorchEngine
+from training.sampling.types import SamplingParams
+from training.seeds import derive_seed
+from training.sources import load_model, load_problems
+
+PROMPTS = 16
+BINS = 20
+TOO_LONG_SHARE = 0.1
+"""Share of solutions left out for their length that deserves a word."""
+
+Report = dict[str, Any]
+
+
+def preflight(config: RunConfig, folder: Path) -> Report:
+    """The report, as plain values for JSON. Raises InputError like a run would."""
+    began = time.perf_counter()
+    device = choose_device(config.hardware)
+    problems = load_problems(config, folder)
+    parts = Parts.of(config, problems, *load_model(config, device), Recorder(), Processes())
+    with ExitStack() as stack:
+        method = config.method
+        report = _of_grpo(parts, method, stack) if isinstance(method, GrpoMethod) else _of_sft(parts, method)
+    return report | {"method": method.kind, "seconds": time.perf_counter() - began}
+
+
+def _of_grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> Report:
+    sampling = method.sampling
+    engine = TorchEngine(parts.policy.model, max_rows=sampling.max_rows)
+    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack)
+    train = answerable(parts, parts.problems.train, sampling.max_tokens)
+    seed = derive_seed(parts.config.seed, "preflight")
+    chosen = random.Random(seed).sample(train, min(PROMPTS, len(train)))
+    params = SamplingParams(
+        n=sampling.samples_per_prompt,
+        max_tokens=sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        stop_ids=experience.stop_ids,
+        seed=seed,
+    )
+    began = time.perf_counter()
+    groups = experience.gather(chosen, [params] * len(chosen))
+    seconds = time.perf_counter() - began
+    report = describe(groups, sampling.max_tokens)
+    return report | {"tokens_per_s": sum(report["lengths"]) / seconds, "sampling_seconds": seconds}
+
+
+def describe(groups: Sequence[Group], max_tokens: int) -> Report:
+    """Figures, warnings and responses of some groups."""
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    lengths = [len(rollout) for rollout in rollouts]
+    figures = {
+        "prompts": len(groups),
+        "responses": len(rollouts),
+        "accuracy": _mean([rollout.correct is True for rollout in rollouts]),
+        "rewards": {part: _mean([rollout.parts[part] for rollout in rollouts]) for part in rollouts[0].parts},
+        "reward_mean": _mean([rollout.reward for rollout in rollouts]),
+        "equal_reward_share": _mean([max(g.rewards) - min(g.rewards) <= EQUAL_SPREAD for g in groups]),
+        "truncated_share": _mean([rollout.truncated for rollout in rollouts]),
+        "no_answer_share": _mean([rollout.extracted is None for rollout in rollouts]),
+    }
+    samples = [
+        {
+            "problem_id": group.problem.id,
+            "prompt": group.problem.prompt,
+            "answer": group.problem.answer,
+            "responses": [
+                {
+                    "text": rollout.text,
+                    "reward": rollout.reward,
+                    "parts": rollout.parts,
+                    "correct": rollout.correct,
+                    "extracted": rollout.extracted,
+                    "finish_reason": rollout.finish_reason,
+                    "length": len(rollout),
+                }
+                for rollout in group.rollouts
+            ],
+        }
+        for group in groups
+    ]
+    return {
+        **figures,
+        "lengths": lengths,
+        "histogram": histogram(lengths, max_tokens),
+        "max_tokens": max_tokens,
+        "warnings": warnings(figures),
+        "samples": samples,
+    }
+
+
+def warnings(figures: Report) -> list[dict[str, str]]:
+    """What the figures warn of, each as a message and an advice."""
+    found = []
+    if figures["truncated_share"] > TRUNCATED_SHARE:
+        found.append((f"{figures['truncated_share']:.0%} of responses reach the cap.", "Raise max_tokens."))
+    if figures["accuracy"] == 0:
+        advice = "Choose easier problems, another prompt template, or fine-tune on solutions first."
+        found.append(("No response was right, so there is nothing to reinforce.", advice))
+    elif figures["equal_reward_share"] > ZERO_VARIANCE_SHARE:
+        level = "harder" if figures["accuracy"] > 0.5 else "easier"
+        message = f"{figures['equal_reward_share']:.0%} of groups have equal rewards and would teach nothing."
+        found.append((message, f"Choose {level} problems, more samples per prompt, or dynamic sampling."))
+    if figures["no_answer_share"] > 0.5:
+        message = f"{figures['no_answer_share']:.0%} of responses mark no answer the verifier could read."
+        found.append((message, "Ask for \\boxed{} or <answer> in the prompt, or reward the format."))
+    return [{"message": message, "advice": advice} for message, advice in found]
+
+
+def histogram(lengths: Sequence[int], cap: int) -> dict[str, list[int]]:
+    """Counts of lengths in `BINS` equal bins up to the cap: edges [bins + 1] and counts [bins]."""
+    bins = min(BINS, cap)
+    edges = [round(cap * i / bins) for i in range(bins + 1)]
+    counts = [0] * bins
+    for length in lengths:
+        counts[min(max(length - 1, 0) * bins // cap, bins - 1)] += 1
+    return {"edges": edges, "counts": counts}
+
+
+def _of_sft(parts: Parts, method: SftMethod) -> Report:
+    """How the solutions fit into the longest length; nothing is sampled."""
+    every = Solutions(parts.problems.train, parts.codec, max_length=2**62)
+    every.require_some(method.max_length)
+    lengths = [len(example) for example in every.examples]
+    share = _mean([length > method.max_length for length in lengths])
+    found = []
+    if share > TOO_LONG_SHARE:
+        message = f"{share:.0%} of the solutions are longer than max_length and will be left out."
+        found.append({"message": message, "advice": f"Raise max_length; the longest has {max(lengths)} tokens."})
+    return {
+        "solutions": len(lengths),
+        "too_long_share": share,
+        "lengths": lengths,
+        "histogram": histogram(lengths, max(*lengths, method.max_length)),
+        "max_tokens": method.max_length,
+        "warnings": found,
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
