@@ -63,6 +63,8 @@ class Run(models.Model):
     """Sum of the step times so far, over all attempts."""
     latest = models.JSONField(default=dict)
     """Latest value of each metric."""
+    rewinds = models.PositiveIntegerField(default=0)
+    """How often rows of later steps were taken back (a resume): pages that follow a run then read it anew."""
 
     class Meta:
         ordering = ["-id"]

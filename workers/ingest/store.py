@@ -27,7 +27,7 @@ from workers.ingest.rollouts import forget_groups, store_groups
 
 OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
-    "latest",
+    "latest", "rewinds",
 ]  # fmt: skip
 """Fields of a run that only the ingester writes."""
 
@@ -135,6 +135,7 @@ def _restart(run: Run, event: Started) -> None:
 
 
 def _forget(run: Run, after: int) -> None:
+    run.rewinds += 1
     forget_metrics(run, after)
     forget_groups(run, after)
     forget_checkpoints(run, after)
