@@ -1,0 +1,113 @@
+"""Which charts a run has: what is drawn together, under which heading. A metric no chart asks for has its own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from training.events.metrics import REFLECTIVE_WORDS, metric_info
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Curves drawn on the same axes. In ``metrics``, ``*`` stands for any letters; exact names are served first."""
+
+    key: str
+    title: str
+    metrics: tuple[str, ...]
+    section: str
+    stacked: bool = False
+    band: tuple[str, str] | None = None
+    """Metrics that bound the first curve from below and above."""
+
+
+LEARNING, POLICY, OPTIMISATION, SYSTEM, REASONING, OTHER = (
+    "Learning", "Policy", "Optimisation", "Time and machine", "Reasoning", "Other",
+)  # fmt: skip
+SECTIONS = (LEARNING, POLICY, OPTIMISATION, SYSTEM, OTHER)
+SCORE = "heldout/pass_at_1"
+"""The figure runs are judged by, where they have it."""
+PHASES = ("sampling", "scoring", "updating", "evaluating", "saving")
+
+CHARTS = (
+    Chart("pass-at-1", "Held-out pass@1", (SCORE, "heldout/greedy"), LEARNING,
+          band=(f"{SCORE}_low", f"{SCORE}_high")),
+    Chart("reward", "Reward", ("reward/mean", "reward/*"), LEARNING),
+    Chart("length", "Response length", ("response/length_mean", "heldout/length_mean"), LEARNING),
+    Chart("truncated", "Truncated responses", ("response/truncated_share", "heldout/truncated_share"), LEARNING),
+    Chart("zero-variance", "Groups of equal rewards", ("groups/zero_variance_share",), LEARNING),
+    Chart("reward-spread", "Spread of rewards", ("reward/std",), LEARNING),
+    Chart("length-range", "Shortest and longest response", ("response/length_min", "response/length_max"), LEARNING),
+    Chart("entropy", "Entropy", ("policy/entropy",), POLICY),
+    Chart("kl", "KL divergence", ("policy/kl", "policy/kl_*"), POLICY),
+    Chart("clip", "Clipped tokens", ("policy/clip_low_share", "policy/clip_high_share"), POLICY),
+    Chart("ratio", "Largest probability ratio", ("policy/ratio_max",), POLICY),
+    Chart("sampler-gap", "Sampler against trainer", ("policy/sampler_gap",), POLICY),
+    Chart("loss", "Loss", ("optim/loss", "heldout/loss"), OPTIMISATION),
+    Chart("grad-norm", "Gradient norm", ("optim/grad_norm",), OPTIMISATION),
+    Chart("learning-rate", "Learning rate", ("optim/learning_rate",), OPTIMISATION),
+    Chart("phases", "Time per phase", tuple(f"time/{phase}_s" for phase in PHASES), SYSTEM, stacked=True),
+    Chart("throughput", "Throughput", ("speed/tokens_per_s",), SYSTEM),
+    Chart("step-tokens", "Tokens of a step", ("tokens/step",), SYSTEM),
+    Chart("memory", "Memory", ("system/*_bytes",), SYSTEM),
+    Chart("load", "Processor and GPU load", ("system/*_share",), SYSTEM),
+    Chart("reflection", "Reflective words", ("reflection/per_1k_tokens",), REASONING),
+    Chart("words", "Each reflective word", tuple(f"reflection/{word}_per_1k" for word in REFLECTIVE_WORDS), REASONING),
+    Chart("corrected", "Corrected after a reflective word", ("reflection/corrected_share",), REASONING),
+)  # fmt: skip
+ON_REASONING_PAGE = ("length", "reflection", "words", "corrected", "truncated", "pass-at-1")
+AXES = frozenset({"tokens/total", "time/step_s"})
+"""What the other charts are drawn over; charts of their own would say little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chart with the metrics that it found."""
+
+    chart: Chart
+    metrics: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every series to read, bounds included."""
+        return (*self.metrics, *(self.chart.band or ()))
+
+    @property
+    def meaning(self) -> str:
+        """A line for each curve: what it means and how it is computed."""
+        infos = [metric_info(name) for name in self.metrics]
+        return "\n".join(f"{info.title}: {info.meaning} {info.formula}".strip() for info in infos)
+
+    def as_json(self) -> dict[str, object]:
+        """What the page's script needs to draw it."""
+        return {
+            "key": self.chart.key,
+            "title": self.chart.title,
+            "stacked": self.chart.stacked,
+            "unit": metric_info(self.metrics[0]).unit,
+            "curves": [
+                {"name": name, "label": metric_info(name).title, "band": self.chart.band if index == 0 else None}
+                for index, name in enumerate(self.metrics)
+            ],
+        }
+
+
+def charts_of(names: Iterable[str]) -> list[Drawn]:
+    """The charts for these metrics, in the page's order; each metric is drawn once."""
+    bounds = {bound for chart in CHARTS for bound in chart.band or ()}
+    left = [name for name in dict.fromkeys(names) if name not in AXES and name not in bounds]
+    exact = {name for chart in CHARTS for name in chart.metrics}
+    drawn = []
+    for chart in CHARTS:
+        found = dict.fromkeys(name for pattern in chart.metrics for name in left if _wants(pattern, name, exact))
+        if found:
+            drawn.append(Drawn(chart, tuple(found)))
+    taken = {name for each in drawn for name in each.metrics}
+    return drawn + [_alone(name) for name in left if name not in taken]
+
+
+def _wants(pattern: str, name: str, exact: set[str]) -> bool:
+    return pattern == name or (name not in exact and fnmatchcase(name, pattern))
+
+
+def _alone(name: str) -> Drawn:
+    return Drawn(Chart(name.replace("/", "-"), metric_info(name).title, (name,), OTHER), (name,))
