@@ -27,12 +27,17 @@ class Environment(BaseSettings):
     https: bool = False
     log_level: str = "INFO"
     hashed_static: bool = True
+    heartbeat_lost_seconds: float = 60.0
+    maintenance_seconds: float = 15.0
+    stop_grace_seconds: float = 600.0
+    shutdown_grace_seconds: float = 30.0
 
 
 env = Environment()
 ESPALIER_DATA = env.espalier_data.resolve()
 RUNS_DIR = ESPALIER_DATA / "runs"
 PROBLEM_SETS_DIR = ESPALIER_DATA / "problem-sets"
+PREFLIGHTS_DIR = ESPALIER_DATA / "preflights"
 UPLOADS_DIR = ESPALIER_DATA / "uploads"
 EMBEDDED = Embedded(ESPALIER_DATA)
 
@@ -60,6 +65,14 @@ def database(url: str) -> dict[str, object]:
 
 DATABASES = {"default": database(env.database_url or EMBEDDED.database_url)}
 BROKER_URL = env.broker_url or EMBEDDED.broker_url
+HEARTBEAT_LOST_SECONDS = env.heartbeat_lost_seconds
+"""Silence after which a run's worker is taken for dead."""
+MAINTENANCE_SECONDS = env.maintenance_seconds
+"""How often workers look for lost runs and lost messages."""
+STOP_GRACE_SECONDS = env.stop_grace_seconds
+"""Time a trainer has to finish its step and save when a user stops its run."""
+SHUTDOWN_GRACE_SECONDS = env.shutdown_grace_seconds
+"""The same when its worker has to end; the run goes on from its last checkpoint later."""
 
 SECRET_KEY = env.secret_key or EMBEDDED.secret_key()
 DEBUG = env.debug

@@ -17,7 +17,9 @@ GPU_QUEUE = "gpu"
 CPU_QUEUE = "cpu"
 """Everything short."""
 
-app = Celery("espalier", broker=settings.BROKER_URL, include=["workers.runs"])
+TASKS = ("lifecycle", "runs", "datasets", "preflight")
+
+app = Celery("espalier", broker=settings.BROKER_URL, include=[f"workers.{name}" for name in TASKS])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",

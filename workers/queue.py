@@ -1,12 +1,13 @@
 """The only door from the web to the workers. Everything sent is an id, and leaves after the transaction committed."""
 
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from webapp.core.errors import UserError
-from workers.app import GPU_QUEUE, app
+from workers.app import CPU_QUEUE, GPU_QUEUE, app
 
 RETRY = {"max_retries": 1, "interval_start": 0.1}
 """A connection that broke while idle is made anew; a broker that is away is said to be so at once."""
@@ -14,7 +15,21 @@ RETRY = {"max_retries": 1, "interval_start": 0.1}
 
 def supervise_run(run_id: int) -> None:
     """Ask a worker to carry a queued run. Raises UserError after the commit when the broker is away."""
-    transaction.on_commit(partial(_send, "workers.runs.supervise", GPU_QUEUE, run_id))
+    waits = (
+        "The run is saved, but the message broker does not answer, so it waits as queued. It starts by itself "
+        "within a minute after the broker is back."
+    )
+    transaction.on_commit(partial(_send, "workers.runs.supervise", GPU_QUEUE, run_id, if_away=waits))
+
+
+def fetch_import(import_id: int) -> None:
+    """Ask a worker to download an import's files. Raises UserError after the commit when the broker is away."""
+    transaction.on_commit(partial(_send, "workers.datasets.fetch_import", CPU_QUEUE, import_id))
+
+
+def preflight(key: UUID) -> None:
+    """Ask a worker to answer the question in the preflight folder ``key``. Raises UserError like the others."""
+    transaction.on_commit(partial(_send, "workers.preflight.preflight", CPU_QUEUE, str(key)))
 
 
 def waiting_messages() -> int:
@@ -24,12 +39,10 @@ def waiting_messages() -> int:
         return int(app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count)
 
 
-def _send(task: str, queue: str, *arguments: int | str) -> None:
+def _send(
+    task: str, queue: str, argument: int | str, if_away: str = "The message broker does not answer. Try again soon."
+) -> None:
     try:
-        app.send_task(task, arguments, queue=queue, retry=True, retry_policy=RETRY)
+        app.send_task(task, [argument], queue=queue, retry=True, retry_policy=RETRY)
     except OperationalError as error:
-        raise UserError(
-            "It is saved, but the message broker does not answer, so it waits as queued. It starts by itself within "
-            "a minute after the broker is back; nothing needs to be sent again.",
-            status=503,
-        ) from error
+        raise UserError(if_away, status=503) from error

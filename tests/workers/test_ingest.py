@@ -47,17 +47,11 @@ def catch_up(run: Run) -> int:
     return count
 
 
-def make_folders(run: Run, *steps: int) -> None:
-    for step in steps:
-        (run.folder / f"checkpoints/step_{step:06d}").mkdir(parents=True, exist_ok=True)
-
-
 @pytest.fixture(scope="module")
 def reference(django_db_setup: None, django_db_blocker: object) -> dict[str, list[object]]:
     """Rows of a run of 23 steps that nothing disturbed."""
     with django_db_blocker.unblock(), transaction.atomic():  # type: ignore[attr-defined]
         run = new_run()
-        make_folders(run, 10, 15, 20)
         say(run, undisturbed(23))
         catch_up(run)
         found = rows.of_run(run)
@@ -105,14 +99,12 @@ def test_a_run_that_is_killed_and_resumed_again_and_again_has_the_rows_of_an_und
         for event in steps:
             if event.kind == "checkpoint":
                 resumed = event.step
-                make_folders(run, event.step)
         torn = rng.randrange(40)
         if attempt < 7 and torn < 20:
             with path.open("ab") as file:
                 file.write(b'{"step":9,"kind":"metr'[:torn])
         if rng.random() < 0.5:
             catch_up(run)
-    (run.folder / "checkpoints/step_000005").rmdir()
     catch_up(run)
     assert rows.of_run(run) == reference
 
@@ -121,7 +113,6 @@ def test_a_trainer_without_a_checkpoint_starts_over_and_nothing_stays_of_before(
     reference: dict[str, list[object]],
 ) -> None:
     run = new_run()
-    make_folders(run, 10, 15, 20)
     say(run, [started(23), Metrics(step=0, values={"heldout/old": 1.0}), group(0, 5), *step_events(1)])
     catch_up(run)
     say(run, undisturbed(23))
@@ -131,7 +122,6 @@ def test_a_trainer_without_a_checkpoint_starts_over_and_nothing_stays_of_before(
 
 def test_a_replay_gives_the_same_rows(reference: dict[str, list[object]]) -> None:
     run = new_run()
-    make_folders(run, 10, 15, 20)
     say(run, undisturbed(23))
     catch_up(run)
     MetricPoint.objects.filter(series__run=run).update(value=7)

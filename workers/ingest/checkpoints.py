@@ -8,8 +8,8 @@ from webapp.runs.models import Checkpoint, Run
 
 
 def save_checkpoint(run: Run, event: CheckpointSaved) -> None:
-    """A checkpoint stands; saying so twice changes nothing."""
-    Checkpoint.objects.update_or_create(
+    """A checkpoint stands; saying so twice changes nothing. A new one shows that the run makes progress."""
+    _, new = Checkpoint.objects.update_or_create(
         run=run,
         step=event.step,
         defaults={
@@ -22,6 +22,8 @@ def save_checkpoint(run: Run, event: CheckpointSaved) -> None:
         },
     )
     _mark_best(run)
+    if new:
+        run.automatic_resumes = 0
 
 
 def remove_checkpoint(run: Run, event: CheckpointRemoved) -> None:
@@ -30,11 +32,8 @@ def remove_checkpoint(run: Run, event: CheckpointRemoved) -> None:
 
 
 def forget_checkpoints(run: Run, after: int) -> None:
-    """Delete checkpoints of steps later than `after`, and note those that a dying trainer removed without a word."""
+    """Delete checkpoints of steps later than `after`."""
     Checkpoint.objects.filter(run=run, step__gt=after).delete()
-    for checkpoint in Checkpoint.objects.filter(run=run, removed_at=None):
-        if not (run.folder / checkpoint.path).is_dir():
-            Checkpoint.objects.filter(pk=checkpoint.pk).update(removed_at=datetime.now(UTC))
     _mark_best(run)
 
 

@@ -29,7 +29,7 @@ OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
     "latest", "rewinds",
 ]  # fmt: skip
-"""Fields of a run that only the ingester writes."""
+"""Fields of a run that events change."""
 
 
 UNSTORABLE = (DataError, IntegrityError, ValueError, OverflowError)

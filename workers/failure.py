@@ -1,0 +1,62 @@
+"""Says in words why a trainer ended: its exit code or signal, and the last it wrote."""
+
+import signal
+from pathlib import Path
+
+LAST_LINES = 40
+LAST_BYTES = 8_192
+BAD_INPUT = 2
+"""Exit code of a trainer whose config, model or problems have to be put right."""
+SIGNAL_BASE = 128
+"""A trainer of several processes exits with this plus the number of the signal that killed one of them."""
+VMSTAT = Path("/proc/vmstat")
+
+
+def explain(code: int, log: Path, begin: int, out_of_memory: bool) -> str:
+    """What happened to a trainer that ended with `code`. `begin` is where its part of the log starts, in bytes."""
+    lines = _last_lines(log, begin)
+    if code == BAD_INPUT:
+        errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+        if errors:
+            return "\n".join(lines[errors[-1] :]).removeprefix("error: ")
+    return "\n\n".join(filter(None, [_exit_words(code, out_of_memory), "\n".join(lines)]))
+
+
+def kernel_kills() -> int:
+    """How often this machine's kernel has killed a process for want of memory since it started; 0 where unknown."""
+    try:
+        counts = dict(line.split() for line in VMSTAT.read_text().splitlines())
+        return int(counts.get("oom_kill", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _exit_words(code: int, out_of_memory: bool) -> str:
+    if code == 0:
+        return "The trainer exited without saying that it was done."
+    if 0 < code < SIGNAL_BASE:
+        return f"The trainer failed (exit code {code}). Its last words:"
+    number = abs(code) % SIGNAL_BASE
+    name = next((each.name for each in signal.Signals if each == number), "unknown")
+    words = f"The trainer was killed by signal {number} ({name})"
+    if number != signal.SIGKILL:
+        return f"{words}."
+    if out_of_memory:
+        return (
+            f"{words}: the machine ran out of memory. Smaller batches (optimisation.micro_batch_tokens, "
+            "method.sampling.max_rows) need less; the run can be resumed from its last checkpoint."
+        )
+    return f"{words} (out of memory? or somebody killed it). The run can be resumed from its last checkpoint."
+
+
+def _last_lines(log: Path, begin: int) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(begin, size - LAST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    # A progress bar draws over itself; only what it showed last counts.
+    lines = [line.rsplit("\r", 1)[-1].rstrip().replace("\x00", "\ufffd") for line in text.splitlines() if line.strip()]
+    return lines[-LAST_LINES:]

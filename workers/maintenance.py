@@ -1,0 +1,102 @@
+"""Looks after what others left: runs whose worker is dead, and queued runs whose message is lost.
+
+Every worker does this in a thread of its own, so it needs neither a scheduler nor the broker. That several do it at
+once is harmless: each change is a compare-and-swap, and a message too many finds its run taken.
+"""
+
+import logging
+import threading
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from webapp.core.errors import UserError
+from webapp.runs.models import Run
+from webapp.runs.services import requeue_lost_run
+from webapp.runs.status import ACTIVE, RunStatus, transition
+from workers import host, queue
+from workers.process import end_family
+
+logger = logging.getLogger(__name__)
+
+AUTOMATIC_RESUMES = 3
+"""How often a run is resumed by itself without saving a new checkpoint in between."""
+LAUNCH_GRACE = timedelta(seconds=60)
+"""Time between creating a run and launching it, before it counts as forgotten."""
+
+
+def start() -> None:
+    """Begin to look after things, now and from time to time, until the process ends."""
+    threading.Thread(target=_repeat, name="maintenance", daemon=True).start()
+
+
+def maintain() -> None:
+    """One round."""
+    reap_lost_runs()
+    resend_queued_runs()
+
+
+def reap_lost_runs() -> None:
+    """End what the workers of silent runs left, and queue those runs again so that they resume."""
+    for run in Run.objects.filter(status__in=ACTIVE):
+        dead_here = host.is_dead(run.worker)
+        if dead_here or _is_silent(run):
+            logger.warning("run %s: its worker %s is gone", run.pk, run.worker)
+            if dead_here:
+                end_family(run.folder)
+            _take_back(run)
+
+
+def resend_queued_runs() -> None:
+    """Send a message for each queued run when there are fewer messages than runs."""
+    forgotten = Run.objects.filter(
+        status=RunStatus.QUEUED, queued_at=None, created_at__lt=timezone.now() - LAUNCH_GRACE
+    )
+    forgotten.update(queued_at=timezone.now())
+    waiting = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None).order_by("queued_at")
+    runs = list(waiting.values_list("pk", flat=True))
+    try:
+        if runs and queue.waiting_messages() < len(runs):
+            for run in runs:
+                queue.supervise_run(run)
+    except (BrokerError, UserError):
+        logger.info("the broker does not answer; %s queued runs wait", len(runs))
+
+
+def _is_silent(run: Run) -> bool:
+    """Whether no heartbeat was stored for long, though the database was there to store it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now() - pg_postmaster_start_time()")
+        (database_up,) = cursor.fetchone()
+    limit = timedelta(seconds=settings.HEARTBEAT_LOST_SECONDS)
+    return database_up > limit and (run.heartbeat_at is None or timezone.now() - run.heartbeat_at > limit)
+
+
+@transaction.atomic
+def _take_back(run: Run) -> None:
+    now = timezone.now()
+    if run.stop_requested:
+        transition(run.pk, RunStatus.STOPPED, attempt=run.attempt, ended_at=now)
+        return
+    again = run.automatic_resumes < AUTOMATIC_RESUMES
+    error = "" if again else f"Its worker vanished {AUTOMATIC_RESUMES + 1} times without a new checkpoint in between."
+    lost = transition(run.pk, RunStatus.LOST, attempt=run.attempt, only_from=ACTIVE, ended_at=now, error=error)
+    if lost and again and requeue_lost_run(run.pk, automatic_resumes=run.automatic_resumes + 1):
+        logger.warning("run %s: queued again, to resume from its last checkpoint", run.pk)
+
+
+def _repeat() -> None:
+    pause = threading.Event()
+    while True:
+        try:
+            maintain()
+        except (OperationalError, InterfaceError) as error:
+            logger.info("the database does not answer: %s", str(error).strip())
+        except Exception:
+            logger.exception("maintenance failed; it goes on")
+        finally:
+            connection.close()
+        pause.wait(settings.MAINTENANCE_SECONDS)

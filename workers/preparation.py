@@ -1,0 +1,35 @@
+"""Puts into a run's folder what its trainer reads."""
+
+import secrets
+from pathlib import Path
+
+from training.config import ImportedProblems, RunConfig
+from webapp.core.errors import UserError
+from webapp.datasets.models import ProblemSet
+from webapp.datasets.services import export_problem_set
+from webapp.runs.models import Run
+
+CONFIG_FILE = "config.json"
+
+
+def prepare_folder(run: Run) -> RunConfig:
+    """Write the run's config, and make sure that its problem set stands as a file.
+
+    Raises UserError or OSError when that cannot be.
+    """
+    config = RunConfig.model_validate(run.config)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    _write(run.folder / CONFIG_FILE, config.model_dump_json(indent=2))
+    if isinstance(config.problems, ImportedProblems):
+        problem_set = ProblemSet.objects.filter(slug=config.problems.slug).first()
+        if problem_set is None:
+            raise UserError(f"the problem set {config.problems.slug!r} is gone")
+        export_problem_set(problem_set)
+    return config
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
