@@ -1,7 +1,14 @@
-"""Problem sets and their problems."""
+"""Problem sets, their problems, and the imports that make them."""
+
+from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
+
+FETCH_SILENCE = timedelta(seconds=60)
+"""A download that has not been heard of for so long has lost its worker."""
 
 
 class ProblemSet(models.Model):
@@ -46,3 +53,71 @@ class Problem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.problem_set_id}/{self.number}"
+
+
+class ImportState(models.TextChoices):
+    """Where an import stands."""
+
+    FETCHING = "fetching", "Downloading"
+    FAILED = "failed", "Download failed"
+    READY = "ready", "To be checked"
+    DONE = "done", "Imported"
+
+
+class Import(models.Model):
+    """Files on their way to becoming a problem set: which column is what, and what the check of all rows found."""
+
+    source = models.CharField(max_length=400)
+    """File names, or the hub name, for people."""
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.READY)
+    hub = models.JSONField(default=dict, blank=True)
+    """For a set of the Hugging Face hub: name, subset, split, revision."""
+    files = models.JSONField(default=list, blank=True)
+    """Each file: path (relative to the import's folder), format, name, role, size in bytes."""
+    message = models.TextField(blank=True)
+    """Why the download failed, and what to do."""
+    fetched_bytes = models.BigIntegerField(default=0)
+    total_bytes = models.BigIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    """When the download was last heard of."""
+    plan = models.JSONField(default=dict, blank=True)
+    """``training.reading.ImportPlan`` as JSON."""
+    report = models.JSONField(default=dict, blank=True)
+    """What the check of all rows under this plan found; empty before it."""
+    problem_set = models.OneToOneField(ProblemSet, models.CASCADE, null=True, related_name="import_record")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.source
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie until it is imported or discarded."""
+        return settings.UPLOADS_DIR / str(self.pk)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its download has lost its worker."""
+        return self.state == ImportState.FETCHING and timezone.now() - self.heartbeat_at > FETCH_SILENCE
+
+
+class RefusedRow(models.Model):
+    """A row that an import cannot use, and why."""
+
+    source_import = models.ForeignKey(Import, models.CASCADE, related_name="refused_rows", db_index=False)
+    position = models.PositiveIntegerField()
+    file = models.CharField(max_length=255)
+    row = models.PositiveIntegerField()
+    """Line of the file (JSON Lines, CSV) or position in it (JSON, Parquet), from 1."""
+    reason = models.TextField()
+    raw = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source_import", "position"], name="refused_once_an_import")]
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}: {self.reason}"
