@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
     look = commands.add_parser("preflight", help="sample a few prompts and report what training would meet")
     look.add_argument("config", type=Path, metavar="CONFIG")
-    look.add_argument(
-        "--out", type=Path, metavar="FILE.json", help="where to write the report; the terminal if left out"
-    )
+    look.add_argument("--out", type=Path, metavar="FILE.json", help="where the report goes; else the terminal")
     look.set_defaults(command=_preflight)
     return parser
 

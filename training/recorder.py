@@ -36,7 +36,7 @@ class Recorder:
     def phase(self, phase: Phase, total: int = 0) -> Iterator[None]:
         """Announce a phase and count its time. One within another belongs to the outer one."""
         if self._phase is not None:
-            self._total = total
+            self._total = total or self._total
             yield
             return
         self._phase, self._total, self._reported = phase, total, time.monotonic()

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+import torch
 import transformers
 
 from training.assembly import Parts, build_method
@@ -46,5 +47,6 @@ def run(
         problems = load_problems(config, folder)
         start = load_folder(checkpoints.of(resumed), device) if resumed is not None else load_model(config, device)
         parts = Parts.of(config, problems, *start, recorder, processes)
+        torch.manual_seed(config.seed)  # for models that draw numbers of their own
         trainer = Trainer(parts, folder, build_method(parts, stack), stop or StopSignal())
         return trainer.run(history)

@@ -10,12 +10,14 @@ SAME_REQUEST_S = 1.0
 
 
 class StopSignal:
-    """Becomes true on SIGTERM or SIGINT."""
+    """Remembers that SIGTERM or SIGINT has come."""
 
     def __init__(self) -> None:
         self._asked_at: float | None = None
 
-    def __bool__(self) -> bool:
+    @property
+    def requested(self) -> bool:
+        """Whether a signal has come."""
         return self._asked_at is not None
 
     def listen(self) -> None:

@@ -172,7 +172,7 @@ class Trainer:
         return str(self._checkpoints.of(step).relative_to(self._folder))
 
     def _stopping(self) -> bool:
-        return self._processes.any(bool(self._stop))
+        return self._processes.any(self._stop.requested)
 
     def _due(self, step: int, every: int) -> bool:
         """Every so many steps and at the last one."""

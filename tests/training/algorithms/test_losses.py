@@ -25,7 +25,11 @@ def one_token(ratio: float, advantage: float, logprob: float = -2.0, **options: 
     logprobs = double(logprob).requires_grad_()
     outputs = policy_loss(
         LossInputs(
-            logprobs, logprobs.detach() - math.log(ratio), double(advantage), torch.zeros(1, dtype=torch.long), double(1)
+            logprobs,
+            logprobs.detach() - math.log(ratio),
+            double(advantage),
+            torch.zeros(1, dtype=torch.long),
+            double(1),
         ),
         LossConfig(**options),
     )

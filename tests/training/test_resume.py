@@ -1,0 +1,95 @@
+"""Crashes and stops of a real trainer process."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.runs import events, finish, kill_when, new_run, rows, start, tiny_config
+from training.checkpoints import UNFINISHED
+
+pytestmark = pytest.mark.processes
+
+
+def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    """Killed in mid-step, then again right after a checkpoint; with a reference, dynamic sampling, several updates."""
+    method = {
+        "kind": "grpo",
+        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
+        "dynamic_sampling": {"enabled": True, "max_rounds": 2},
+        "loss": {"kl_coefficient": 0.01, "reference_refresh_steps": 2},
+        "updates_per_step": 2,
+    }
+    config = tiny_config(method=method)
+    undisturbed, disturbed = (new_run(tmp_path / name, config) for name in ("undisturbed", "disturbed"))
+    steady = start(undisturbed)
+    kill_when(start(disturbed), disturbed, '"kind":"phase","phase":"updating"')
+    for step in (3, 5):
+        kill_when(start(disturbed), disturbed, f'{{"step":{step},')
+    finish(start(disturbed))
+    finish(steady)
+
+    assert rows(disturbed) == rows(undisturbed)
+    for name in ("model.safetensors", "trainer_state.pt"):
+        of_step = Path("checkpoints/step_000006") / name
+        read = load_file if name.endswith("safetensors") else _load_state
+        assert_identical(read(undisturbed / of_step), read(disturbed / of_step))
+    assert not list((disturbed / "checkpoints").glob(f"{UNFINISHED}*"))
+
+
+def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    folder = new_run(tmp_path / "run", tiny_config(steps=10_000, checkpoints={"every_steps": 0}))
+    process = start(folder)
+    while not any(event.kind == "metrics" and event.step >= 2 for event in events(folder)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    finish(process)
+    last = events(folder)[-1]
+    assert last.kind == "finished"
+    assert last.reason == "stopped"
+    assert last.step >= 2
+    assert (folder / last.checkpoint / "model.safetensors").is_file()
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    sampling = {"prompts_per_step": 512, "samples_per_prompt": 16, "max_tokens": 512}  # a step of many seconds
+    config = tiny_config(method={"kind": "grpo", "sampling": sampling}, evaluation={"every_steps": 0})
+    folder = new_run(tmp_path / "run", config)
+    process = start(folder)
+    while not any(event.kind == "phase" and event.phase == "sampling" for event in events(folder)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    finish(process, code=128 + signal.SIGTERM)
+
+
+def assert_identical(one: object, other: object) -> None:
+    """Equal values everywhere, tensors bit by bit."""
+    if isinstance(one, torch.Tensor):
+        assert isinstance(other, torch.Tensor)
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert isinstance(other, dict)
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_identical(one[key], other[key])
+    elif isinstance(one, list):
+        assert isinstance(other, list)
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            assert_identical(left, right)
+    else:
+        assert one == other
+
+
+def _load_state(path: Path) -> dict[str, object]:
+    state = torch.load(path, weights_only=True)
+    assert isinstance(state, dict)
+    return state
