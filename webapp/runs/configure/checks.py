@@ -1,0 +1,201 @@
+"""Checks across knobs and against what is really there, before anything loads: what must and what should be mended."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from django.conf import settings
+from huggingface_hub.constants import HF_HUB_OFFLINE
+
+from training.config import CheckpointModel, GrpoMethod, HubModel, ImportedProblems, LocalModel, RunConfig
+from webapp.datasets.models import ProblemSet
+from webapp.runs.config_forms import Fault, Fix
+from webapp.runs.configure.facts import Facts
+from webapp.runs.models import Checkpoint
+
+Check = Callable[[RunConfig, Facts], Iterator[Fault]]
+
+GSPO_CLIP = 0.05
+"""A sequence's ratio is a mean over its tokens, so it moves little: beyond this the clip never acts."""
+
+
+def faults_of(config: RunConfig, facts: Facts) -> list[Fault]:
+    """What keeps the run from starting."""
+    return [fault for check in MUST for fault in check(config, facts)]
+
+
+def advice_on(config: RunConfig, facts: Facts) -> list[Fault]:
+    """What would run, but hardly as meant."""
+    return [fault for check in SHOULD for fault in check(config, facts)]
+
+
+def check_local_model(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if not isinstance(config.model, LocalModel) or facts.folder is None:
+        return
+    folder, about = facts.folder, ("model.local.path",)
+    if not folder.is_absolute():
+        yield Fault("Give the whole path of the folder, from /.", about)
+    elif not folder.is_dir():
+        yield Fault(f"There is no folder {folder} on this machine.", about)
+    elif not (folder / "config.json").is_file():
+        yield Fault(f"{folder} has no config.json, so it is no Hugging Face model folder.", about)
+    elif not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        yield Fault(f"{folder} has no weights: no .safetensors file is in it.", about)
+    elif not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        yield Fault(f"{folder} has no tokenizer; save it there with the model.", about)
+
+
+def check_hub_model(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if isinstance(config.model, HubModel) and facts.folder is None and HF_HUB_OFFLINE:
+        yield Fault(
+            f"{config.model.name} ({config.model.revision}) was not downloaded before, and this machine is set to "
+            "stay off the hub (HF_HUB_OFFLINE).",
+            ("model.hub.name",),
+        )
+
+
+def check_checkpoint(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if not isinstance(config.model, CheckpointModel):
+        return
+    kept = Checkpoint.objects.filter(run=config.model.run, removed_at=None).order_by("-step")
+    steps = list(kept.values_list("step", flat=True)[:6])
+    if not steps:
+        yield Fault(f"Run {config.model.run} has no checkpoint (any more).", ("model.checkpoint.run",))
+    elif facts.folder is None:
+        fixes = tuple(Fix({"model.checkpoint.step": step}) for step in steps)
+        message = f"Run {config.model.run} has no checkpoint of step {config.model.step} (any more)."
+        yield Fault(message, ("model.checkpoint.step",), fixes)
+    elif not facts.folder.is_dir():
+        yield Fault(f"The files of this checkpoint are gone from {facts.folder}.", ("model.checkpoint.step",))
+
+
+def check_shape(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if facts.shape_error and facts.folder and facts.folder.is_dir() and (facts.folder / "config.json").is_file():
+        about = {"local": "model.local.path", "hub": "model.hub.name"}.get(config.model.kind, "model.kind")
+        yield Fault(facts.shape_error + ".", (about,))
+
+
+def check_chat_template(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if config.prompt.template != "chat" or not _is_model_folder(facts.folder):
+        return
+    settings_file = facts.folder / "tokenizer_config.json"  # type: ignore[operator]
+    described = settings_file.is_file() and '"chat_template"' in settings_file.read_text(encoding="utf-8")
+    if not described and not (facts.folder / "chat_template.jinja").is_file():  # type: ignore[operator]
+        fixes = tuple(Fix({"prompt.template": template}) for template in ("r1_zero", "plain"))
+        yield Fault("This model's tokenizer has no chat template.", ("prompt.template",), fixes)
+
+
+def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    about = ("problems.file.path" if config.problems.kind == "file" else "problems.imported.slug",)
+    if facts.problems.error:
+        sets = ProblemSet.objects.values_list("slug", flat=True)[:3] if config.problems.kind == "imported" else []
+        yield Fault(facts.problems.error, about, tuple(Fix({about[0]: slug}) for slug in sets))
+    elif facts.problems.train == 0:
+        yield Fault("This set has no training problems, only held-out ones.", about)
+    elif facts.problems.solutions == 0 and config.method.kind == "sft":
+        yield Fault(
+            "This set has no worked solutions, and SFT learns from nothing else.",
+            about,
+            (Fix({"method.kind": "grpo"}),),
+        )
+    elif isinstance(config.problems, ImportedProblems) and not _stored_file(config.problems.slug).is_file():
+        yield Fault("The file of this set is missing; open it on the Datasets page to have it written again.", about)
+
+
+def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    context = facts.shape.context if facts.shape else None
+    if context is None:
+        return
+    if isinstance(config.method, GrpoMethod):
+        room, longest = context - facts.prompt_tokens, config.method.sampling.max_tokens
+        knob, words = (
+            "method.grpo.sampling.max_tokens",
+            f"prompts of up to {facts.prompt_tokens:,} tokens and responses",
+        )
+    else:
+        room, longest, knob, words = context, config.method.max_length, "method.sft.max_length", "sequences"
+    if longest > room:
+        message = f"The model reads {context:,} tokens at most; {words} of {longest:,} do not fit."
+        yield Fault(message, (knob,), (Fix({knob: room}),) if room > 0 else ())
+    asked = config.evaluation.max_tokens
+    if isinstance(config.method, GrpoMethod) and asked and asked > room > 0:
+        yield Fault(
+            f"The model reads {context:,} tokens at most; answers of {asked:,} do not fit after the prompt.",
+            ("evaluation.max_tokens",),
+            (Fix({"evaluation.max_tokens": room}),),
+        )
+
+
+def check_evaluation(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    heldout, asked = facts.problems.heldout, config.evaluation.problems
+    if not config.evaluation.every_steps or heldout is None or facts.problems.error:
+        return
+    if heldout == 0:
+        off = (Fix({"evaluation.every_steps": 0}),)
+        yield Fault("This set has no held-out problems to evaluate on.", ("evaluation.every_steps",), off)
+    elif asked > heldout:
+        fixes = [Fix({"evaluation.problems": heldout})]
+        if config.problems.kind == "builtin":
+            fixes.append(Fix({"problems.builtin.heldout_count": asked}))
+        message = f"The evaluation asks {asked:,} problems, but only {heldout:,} are held out."
+        yield Fault(message, ("evaluation.problems",), tuple(fixes))
+
+
+def advise_on_batch(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if not isinstance(config.method, GrpoMethod):
+        return
+    prompts, train = config.method.sampling.prompts_per_step, facts.problems.train
+    if train and prompts > train:
+        knob = "method.grpo.sampling.prompts_per_step"
+        message = f"A step takes {prompts:,} prompts, but the set has {train:,}: some come more than once in a step."
+        yield Fault(message, (knob,), (Fix({knob: train}),))
+    if config.method.updates_per_step == 1 and config.method.loss.dual_clip is not None:
+        yield Fault("With one update a step the ratio is 1, so neither clip acts.", ("method.grpo.updates_per_step",))
+
+
+def advise_on_reward(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if isinstance(config.method, GrpoMethod) and not config.method.reward.accuracy:
+        yield Fault(
+            "Right answers are not paid for: nothing but the format will be learned.",
+            ("method.grpo.reward.accuracy",),
+            (Fix({"method.grpo.reward.accuracy": 1.0}),),
+        )
+
+
+def advise_on_clip(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    if not isinstance(config.method, GrpoMethod) or config.method.loss.ratio == "token":
+        return
+    if config.method.updates_per_step > 1 and config.method.loss.clip_low > GSPO_CLIP:
+        low, high = "method.grpo.loss.clip_low", "method.grpo.loss.clip_high"
+        message = "A sequence's ratio is a mean over its tokens and moves little; GSPO clips at 0.0003 and 0.0004."
+        yield Fault(message, (low,), (Fix({low: 3e-4, high: 4e-4}),))
+
+
+def advise_on_learning_rate(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    rate = config.optimisation.learning_rate
+    large = facts.shape is not None and facts.shape.parameters > LARGE_MODEL
+    if large and isinstance(config.method, GrpoMethod) and rate > LARGE_MODEL_RATE:
+        knob = "optimisation.learning_rate"
+        message = f"{rate:g} is high for reinforcement learning on a model of this size; published runs use about 1e-6."
+        yield Fault(message, (knob,), (Fix({knob: 1e-6}),))
+
+
+LARGE_MODEL, LARGE_MODEL_RATE = 100_000_000, 1e-5
+MUST: tuple[Check, ...] = (
+    check_local_model,
+    check_hub_model,
+    check_checkpoint,
+    check_shape,
+    check_chat_template,
+    check_problems,
+    check_context,
+    check_evaluation,
+)
+SHOULD: tuple[Check, ...] = (advise_on_batch, advise_on_reward, advise_on_clip, advise_on_learning_rate)
+
+
+def _is_model_folder(folder: Path | None) -> bool:
+    return folder is not None and (folder / "config.json").is_file()
+
+
+def _stored_file(slug: str) -> Path:
+    return Path(settings.PROBLEM_SETS_DIR) / f"{slug}.jsonl"

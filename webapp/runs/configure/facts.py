@@ -1,0 +1,173 @@
+"""What is known about the model and the problems that a config names, found out without loading either."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models.functions import Length
+from huggingface_hub import try_to_load_from_cache
+from tokenizers import Tokenizer
+
+from training.config import (
+    BuiltinModel,
+    BuiltinProblems,
+    CheckpointModel,
+    HubModel,
+    ImportedProblems,
+    LocalModel,
+    PromptConfig,
+    RunConfig,
+)
+from training.config.shape import ModelShape, ShapeError, read_shape
+from webapp.datasets.models import Problem, ProblemSet
+from webapp.runs.models import Checkpoint
+
+BUILTIN_MODEL = settings.BASE_DIR / "training" / "builtin" / "model"
+BUILTIN_PROMPT = "Start with 12. " + "Multiply by 23. " * 5
+"""As long as the longest built-in problem."""
+TEMPLATE_CHARACTERS = {"chat": 60, "r1_zero": 480, "plain": 1}
+"""What a template adds around a problem, about."""
+CHARACTERS_PER_TOKEN = 3
+"""Where there is no tokenizer to ask; text of mathematics has few characters a token."""
+LARGEST_FILE = 64 * 2**20
+"""Bytes of a problem file that are read to count its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFacts:
+    """What a problem set holds; None where that is not known."""
+
+    train: int | None = None
+    heldout: int | None = None
+    solutions: int | None = None
+    longest_prompt: str = ""
+    error: str = ""
+    """Why the set cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of one config."""
+
+    folder: Path | None
+    """Where the model is on this machine; None when it would be downloaded."""
+    shape: ModelShape | None
+    shape_error: str
+    problems: ProblemFacts
+    prompt_tokens: int
+    """Of the longest prompt, about."""
+
+
+def facts_of(config: RunConfig) -> Facts:
+    """Reads a few small files and rows."""
+    folder = model_folder(config)
+    shape, error = None, ""
+    if folder is not None:
+        try:
+            shape = read_shape(folder)
+        except ShapeError as reason:
+            error = str(reason)
+    problems = problem_facts(config)
+    return Facts(folder, shape, error, problems, prompt_tokens(folder, problems.longest_prompt, config.prompt))
+
+
+def model_folder(config: RunConfig) -> Path | None:
+    """The folder of the config's model; None for a hub model that is not in this machine's cache."""
+    match config.model:
+        case BuiltinModel():
+            return Path(BUILTIN_MODEL)
+        case LocalModel(path=path):
+            return Path(path).expanduser()
+        case CheckpointModel(run=run, step=step):
+            checkpoint = Checkpoint.objects.select_related("run").filter(run=run, step=step, removed_at=None).first()
+            return checkpoint.folder if checkpoint else None
+        case HubModel(name=name, revision=revision):
+            cached = try_to_load_from_cache(name, "config.json", revision=revision)
+            return Path(cached).parent if isinstance(cached, str) else None
+
+
+def problem_facts(config: RunConfig) -> ProblemFacts:
+    """Counts and the longest prompt of the config's problem set."""
+    match config.problems:
+        case BuiltinProblems(train_count=train, heldout_count=heldout):
+            return ProblemFacts(train, heldout, train, BUILTIN_PROMPT)
+        case ImportedProblems(slug=slug):
+            stored = ProblemSet.objects.filter(slug=slug).first()
+            if stored is None:
+                return ProblemFacts(error=f"There is no imported set {slug!r}. Import it on the Datasets page.")
+            counts = stored.train_count, stored.heldout_count, stored.solution_count
+            return ProblemFacts(*counts, longest_prompt=_longest_prompt(stored.pk, stored.content_hash))
+        case problems:
+            return _file_facts(Path(problems.path).expanduser())
+
+
+def prompt_tokens(folder: Path | None, problem: str, prompt: PromptConfig) -> int:
+    """Tokens of the longest prompt with its template, by the model's own tokenizer where it is at hand."""
+    around = TEMPLATE_CHARACTERS[prompt.template] + len(prompt.system) * (prompt.template == "chat")
+    tokens = count_tokens(folder, problem) if problem else 0
+    per_token = len(problem) / tokens if tokens else CHARACTERS_PER_TOKEN
+    return tokens + round(around / max(per_token, 1))
+
+
+def count_tokens(folder: Path | None, text: str) -> int:
+    """Tokens of a text."""
+    path = folder / "tokenizer.json" if folder else None
+    if path is None or not path.is_file():
+        return len(text) // CHARACTERS_PER_TOKEN
+    return _tokens(str(path), path.stat().st_mtime_ns, text)
+
+
+@lru_cache(maxsize=64)
+def _tokens(path: str, changed: int, text: str) -> int:
+    try:
+        return len(Tokenizer.from_file(path).encode(text).ids)
+    except Exception:  # the library raises nothing more precise for a file it cannot read
+        return len(text) // CHARACTERS_PER_TOKEN
+
+
+@lru_cache(maxsize=64)
+def _longest_prompt(problem_set: int, content_hash: str) -> str:
+    """A set's rows never change, so this is asked once."""
+    problems = Problem.objects.filter(problem_set=problem_set).order_by(Length("prompt").desc())
+    return problems.values_list("prompt", flat=True).first() or ""
+
+
+def _file_facts(path: Path) -> ProblemFacts:
+    if not path.is_absolute():
+        return ProblemFacts(
+            error="Give the whole path: a new run's folder is empty, so nothing can lie relative to it."
+        )
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return ProblemFacts()
+        return _count_lines(str(path), path.stat().st_mtime_ns)
+    except OSError as error:
+        return ProblemFacts(error=f"{path} cannot be read: {error.strerror}.")
+
+
+@lru_cache(maxsize=16)
+def _count_lines(path: str, changed: int) -> ProblemFacts:
+    facts = ProblemFacts(0, 0, 0)
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                facts = _with_line(facts, line)
+                if facts.error:
+                    return replace(facts, error=f"{path}, line {number}: {facts.error}")
+    return facts
+
+
+def _with_line(facts: ProblemFacts, line: bytes) -> ProblemFacts:
+    try:
+        problem = json.loads(line)
+        prompt, split = str(problem["prompt"]), problem["split"]
+    except (ValueError, KeyError, TypeError) as error:
+        return replace(facts, error=f"not a problem with prompt, answer and split ({error}).")
+    return ProblemFacts(
+        (facts.train or 0) + (split == "train"),
+        (facts.heldout or 0) + (split == "heldout"),
+        (facts.solutions or 0) + bool(problem.get("solution")),
+        max(facts.longest_prompt, prompt, key=len),
+    )
