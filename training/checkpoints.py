@@ -10,6 +10,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+STATE_FILE = "trainer_state.pt"
+"""What training needs to go on; whoever only wants the model leaves it out."""
+
 PIN = "PINNED"
 """A file of this name in a checkpoint keeps it for ever."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from training.assembly import Parts
-from training.checkpoints import CheckpointFolder, sync
+from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
 from training.events.types import Split
 from training.experience.records import group_event
@@ -19,8 +19,6 @@ from training.methods.types import Method
 from training.reflection import AhaDetector
 from training.stopping import StopSignal
 from training.system import SystemGauge
-
-STATE_FILE = "trainer_state.pt"
 
 
 class Trainer:
