@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, QuerySet
 from django.db.models.expressions import Func
@@ -30,19 +31,17 @@ class Page(Generic[M]):
 
 
 def keyset_page(rows: QuerySet[M], *, by: str, descending: bool, cursor: str, size: int = 50) -> Page[M]:
-    """One page of ``rows`` ordered by the non-null column ``by`` and then by id, after ``cursor``.
+    """One page of ``rows`` ordered by the column ``by``, which must hold no null, and then by id, after ``cursor``.
 
     Raises UserError when the cursor was not made here.
     """
-    if cursor:
-        value, pk = _decode(cursor)
-        column = rows.model._meta.get_field(by)
-        lookup = Row(F(by), F("pk"))
-        bound = Row(models.Value(column.to_python(value), output_field=column), models.Value(pk))
-        compare = "__lt" if descending else "__gt"
-        rows = rows.alias(_key=lookup).filter(**{f"_key{compare}": bound})
     sign = "-" if descending else ""
-    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: size + 1])
+    ordered = rows.order_by(f"{sign}{by}", f"{sign}pk")
+    if cursor:
+        value, pk = _decode(cursor, rows.model._meta.get_field(by))
+        compare = "lt" if descending else "gt"
+        ordered = ordered.alias(_key=Row(F(by), F("pk"))).filter(**{f"_key__{compare}": Row(value, models.Value(pk))})
+    found = list(ordered[: size + 1])
     more = len(found) > size
     last = found[size - 1] if more else None
     return Page(found[:size], _encode(getattr(last, by), last.pk) if last else "")
@@ -52,9 +51,13 @@ def _encode(value: Any, pk: int) -> str:
     return base64.urlsafe_b64encode(json.dumps([value, pk], default=str).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[Any, int]:
+def _decode(cursor: str, column: Any) -> tuple[models.Value, int]:
+    """The last row's value and id. Whatever a cursor may be made to hold, nothing but a UserError comes of it."""
     try:
-        value, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return value, int(pk)
-    except (ValueError, TypeError) as error:
+        held, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        value = column.to_python(held)
+        if value is None or "\x00" in str(value) or type(pk) is not int:
+            raise ValueError
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
         raise UserError("This page address is damaged. Go back to the first page of the list.") from error
+    return models.Value(value, output_field=column), pk
