@@ -63,7 +63,10 @@ def database(url: str) -> dict[str, object]:
     }
 
 
+DATABASE_URL = env.database_url
+"""Empty: the embedded server."""
 DATABASES = {"default": database(env.database_url or EMBEDDED.database_url)}
+EMBEDDED_BROKER = not env.broker_url
 BROKER_URL = env.broker_url or EMBEDDED.broker_url
 HEARTBEAT_LOST_SECONDS = env.heartbeat_lost_seconds
 """Silence after which a run's worker is taken for dead."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 
+from webapp.core.processes import die_with
 from workers import maintenance
-from workers.process import die_with
 
 _shutting_down = RawValue("b", 0)
 """Shared with the pool's processes, which are forked after this. Without a lock: one that died holding it would hang

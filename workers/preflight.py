@@ -14,9 +14,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from webapp.core.processes import die_with
 from workers import failure
 from workers.app import app
-from workers.process import die_with, end_family, trainer_environment
+from workers.process import end_family, trainer_environment
 
 LIMIT_S = 600
 LOG_FILE = "log.txt"

@@ -1,12 +1,14 @@
 """Where the embedded PostgreSQL and Redis live: addresses derived from the data folder, so that every process agrees.
 
-Settings import this module, so it imports nothing of Django. ``manage.py up`` starts the servers.
+Settings import this module, so it reads none. ``manage.py up`` starts the servers.
 """
 
 import hashlib
 import secrets
 import tempfile
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 SOCKET_PATH_LIMIT = 90
 """The address of a Unix socket must stay under about 104 bytes."""
@@ -49,8 +51,19 @@ class Embedded:
         return f"redis+socket://{self.redis_socket}"
 
     def secret_key(self) -> str:
-        """The data folder's own secret, made on first use and readable by its owner only."""
-        file = self.data / "secret-key"
+        """The data folder's own secret, made on first use and readable by its owner only.
+
+        Raises ImproperlyConfigured when the folder cannot be written or read.
+        """
+        try:
+            return self._secret_key(self.data / "secret-key")
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"The data folder {self.data} cannot be used ({error.strerror}). Make it writable with room on its "
+                "disk, or choose another with ESPALIER_DATA=/path/to/folder."
+            ) from error
+
+    def _secret_key(self, file: Path) -> str:
         if not file.exists():
             self.data.mkdir(parents=True, exist_ok=True)
             draft = file.with_name(f"secret-key.{secrets.token_hex(4)}")

@@ -27,7 +27,7 @@ from workers.ingest.rollouts import forget_groups, store_groups
 
 OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
-    "latest", "rewinds",
+    "latest", "rewinds", "automatic_resumes",
 ]  # fmt: skip
 """Fields of a run that events change."""
 
