@@ -106,11 +106,13 @@ def _download(record: Import) -> list[dict[str, Any]]:
     if total > MAX_BYTES:
         raise FetchError(f"These files have {total / 2**30:.1f} GiB; at most {MAX_BYTES >> 30} GiB are downloaded.")
     progress = _Progress.of(record, total)
-    return [
+    entries = [
         file_entry(record, _fetch(record, hub, revision, file, progress), file.path, role)
         for role, files in wanted.items()
         for file in files
     ]
+    record.fetched_bytes = record.total_bytes = total
+    return entries
 
 
 def _available(hub: dict[str, str]) -> tuple[str, Files]:
@@ -186,7 +188,7 @@ class _Progress(tqdm):
     record_id = 0
     total_bytes = 0
     fetched = 0
-    told_at = 0.0
+    told_at = float("-inf")
 
     @classmethod
     def of(cls, record: Import, total: int) -> type["_Progress"]:

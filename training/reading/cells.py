@@ -61,8 +61,8 @@ def answer_of(value: Any, rule: str, marker: str) -> str:
     r"""The reference answer.
 
     Rules: ``plain`` takes the cell as it stands (but unwraps one ``\boxed{}`` around it); ``marked`` the last
-    ``\boxed{}``, ``<answer>`` or ``####``, found as the verifier finds it in responses; ``after`` what follows the last
-    ``marker``, up to the end of its line.
+    ``\boxed{}``, ``<answer>`` or ``####``, found as the verifier finds it in responses; ``after`` the first line that
+    follows the last ``marker``.
     """
     text = solution_of(value, strip_calculator=False) if is_chat(value) else text_of(value, "answer")
     if not text:

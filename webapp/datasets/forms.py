@@ -72,11 +72,11 @@ class PlanForm(forms.Form):
     )
     answer = forms.ChoiceField(label="Answer", error_messages={"required": "Choose the column that holds the answer."})
     answer_rule = forms.ChoiceField(
-        label="The answer is",
+        label="It is",
         choices=[
             ("plain", "the cell as it stands"),
-            ("marked", "the last \\boxed{}, <answer> or ####"),
-            ("after", "what follows a marker"),
+            ("marked", "marked by \\boxed{}, #### or <answer>"),
+            ("after", "after a marker"),
         ],
     )
     answer_marker = forms.CharField(label="Marker", required=False, max_length=40, strip=False)

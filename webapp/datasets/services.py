@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -142,17 +142,20 @@ def _store_problems(made: ProblemSet, problems: Iterable[Accepted]) -> None:
 @contextmanager
 def _written_whole(path: Path) -> Iterator[TextIO]:
     """A file that appears under its name only when it is complete and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+    except FileNotFoundError:  # a file that the problems come from
+        raise
     except OSError as error:
         raise UserError(
             f"The set's file could not be written ({error.strerror}). Free some space and try again."
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()

@@ -1,0 +1,1 @@
+"""Tests of problem sets, imports and the verifier bench."""
