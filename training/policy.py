@@ -16,6 +16,9 @@ from training.packed_attention import ATTENTION
 CHUNK_ELEMENTS = 2**25
 """Most logits that are held at once (128 MB as float32); more tokens are taken in chunks, recomputed going backward."""
 
+BLOCK_ELEMENTS = 2**18
+"""Logits worked on at once, as many as stay in a processor's cache (1 MB as float32)."""
+
 PROBE_TOLERANCE = 1e-4
 """Largest difference of a log-probability between the packed and the model's own forward that passes for rounding."""
 
@@ -149,19 +152,23 @@ def _logprobs_and_entropies(logits: Tensor, targets: Tensor) -> tuple[Tensor, Te
 
 
 class _LogprobsAndEntropies(torch.autograd.Function):
-    """log softmax(logits) at the targets, and the entropy, from one logsumexp; keeps one [N, V] array, no more."""
+    """log softmax(logits) at the targets, and the entropy; keeps one [N, V] array for the way back, no more."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        normalisers = logits.logsumexp(dim=-1)
-        chosen = logits.gather(-1, targets[:, None])[:, 0]
-        probabilities = (logits - normalisers[:, None]).exp_()
-        # Σ p·logit as one batched product; a probability of 0 times a logit of -inf would be NaN.
-        expected = torch.linalg.vecdot(probabilities, logits.clamp(min=torch.finfo(logits.dtype).min))
-        entropies = normalisers - expected
+        probabilities = torch.empty_like(logits)
+        normalisers, entropies = logits.new_empty(len(logits)), logits.new_empty(len(logits))
+        rows = len(logits) if logits.is_cuda else max(BLOCK_ELEMENTS // logits.shape[1], 1)
+        blocks = (torch.split(each, rows) for each in (logits, probabilities, normalisers, entropies))
+        for block, p, normaliser, entropy in zip(*blocks, strict=True):
+            torch.logsumexp(block, dim=-1, out=normaliser)
+            torch.sub(block, normaliser[:, None], out=p).exp_()
+            # A probability of 0 times a logit of -inf must count as 0, not as NaN.
+            expected = torch.linalg.vecdot(p, block.clamp(min=torch.finfo(block.dtype).min))
+            torch.sub(normaliser, expected, out=entropy)
         ctx.save_for_backward(probabilities, targets)
         ctx.mark_non_differentiable(entropies)
-        return chosen - normalisers, entropies
+        return logits.gather(-1, targets[:, None])[:, 0] - normalisers, entropies
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
