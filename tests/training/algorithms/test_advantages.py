@@ -1,3 +1,5 @@
+"""Advantages against the numbers that papers and implementations publish."""
+
 import math
 
 import pytest

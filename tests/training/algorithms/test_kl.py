@@ -1,3 +1,5 @@
+"""KL estimators: values, gradients, expectations."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""The policy loss: every branch against published numbers, gradients by hand."""
+
 import math
 from typing import Any
 

@@ -1,0 +1,130 @@
+"""Log-probabilities and their gradients, packed and padded, against one plain forward a sequence."""
+
+import random
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tests.training.models import VOCABULARY, tiny_gemma, tiny_qwen
+from training import policy as policy_module
+from training.batching import Example, micro_batches
+from training.policy import Policy, Reference
+
+
+def examples_of_groups(groups: int = 3, siblings: int = 3, seed: int = 0) -> list[Example]:
+    """Groups with a prompt in common; lengths vary, down to a single token."""
+    rng = random.Random(seed)
+
+    def ids(count: int) -> list[int]:
+        return [rng.randrange(2, VOCABULARY) for _ in range(count)]
+
+    prompts = [ids(rng.randint(1, 9)) for _ in range(groups)]
+    return [Example(prompt, ids(rng.choice((1, 2, 5, 17)))) for prompt in prompts for _ in range(siblings)]
+
+
+def plain_statistics(model: PreTrainedModel, examples: list[Example], temperature: float) -> tuple[Tensor, Tensor]:
+    """The slow reference: every sequence by itself, all log-softmaxes kept."""
+    logprobs, entropies = [], []
+    for example in examples:
+        ids = torch.tensor([[*example.prompt, *example.response]])
+        logits = model(ids).logits[0, len(example.prompt) - 1 : -1].float() / temperature
+        every = torch.log_softmax(logits, dim=-1)
+        logprobs.append(every.gather(1, torch.tensor(example.response)[:, None])[:, 0])
+        entropies.append(-(every.exp() * every).sum(-1))
+    return torch.cat(logprobs), torch.cat(entropies)
+
+
+def gradient(model: PreTrainedModel, value: Tensor) -> Tensor:
+    grads = torch.autograd.grad(value, list(model.parameters()), allow_unused=True)
+    return torch.cat([grad.flatten() for grad in grads if grad is not None])
+
+
+@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_no_sequence_sees_another_and_gradients_are_those_of_plain_forwards(packing: bool, temperature: float) -> None:
+    model, examples = tiny_qwen(), examples_of_groups()
+    policy = Policy(model, packing=packing)
+    assert policy.packed is packing
+    found = policy.statistics(examples, temperature)
+    expected, entropies = plain_statistics(model, examples, temperature)
+    assert torch.allclose(found.logprobs, expected, atol=2e-6)
+    assert torch.allclose(found.entropies, entropies, atol=2e-6)
+    weights = torch.sin(torch.arange(len(expected)))
+    ours, plain = (gradient(model, (weights * logprobs).sum()) for logprobs in (found.logprobs, expected))
+    assert float((ours - plain).norm() / plain.norm()) < 1e-6
+
+
+def test_chunks_of_the_vocabulary_head_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, examples = tiny_qwen(), examples_of_groups()
+    policy = Policy(model)
+    whole = policy.statistics(examples)
+    monkeypatch.setattr(policy_module, "CHUNK_ELEMENTS", 5 * VOCABULARY)
+    monkeypatch.setattr(policy_module, "BLOCK_ELEMENTS", 2 * VOCABULARY)
+    chunked = policy.statistics(examples)
+    assert torch.allclose(chunked.logprobs, whole.logprobs, atol=1e-6)
+    assert torch.allclose(chunked.entropies, whole.entropies, atol=1e-6)
+    assert torch.allclose(gradient(model, chunked.logprobs.sum()), gradient(model, whole.logprobs.sum()), atol=1e-5)
+
+
+def test_a_model_that_packing_would_falsify_runs_padded() -> None:
+    model, examples = tiny_gemma(), examples_of_groups()
+    policy = Policy(model)
+    assert not policy.packed
+    found = policy.statistics(examples)
+    expected, _ = plain_statistics(model, examples, 1.0)
+    assert torch.allclose(found.logprobs, expected, atol=2e-6)
+
+
+def test_the_module_keeps_its_own_attention_for_others() -> None:
+    model = tiny_qwen()
+    before = model.config._attn_implementation
+    Policy(model).statistics(examples_of_groups())
+    assert model.config._attn_implementation == before
+
+
+def test_an_impossible_token_does_not_poison_the_entropy() -> None:
+    logits = torch.tensor([[0.0, 1.0, -torch.inf]], requires_grad=True)
+    logprobs, entropies = policy_module._logprobs_and_entropies(logits, torch.tensor([1]))
+    logprobs.sum().backward()
+    p = torch.softmax(torch.tensor([0.0, 1.0]), 0)
+    assert float(entropies) == pytest.approx(float(-(p * p.log()).sum()), abs=1e-6)
+    assert logits.grad is not None
+    assert logits.grad[0].tolist() == pytest.approx([-float(p[0]), float(p[0]), 0.0], abs=1e-6)
+
+
+def test_bfloat16_forwards_keep_float32_gradients() -> None:
+    model, examples = tiny_qwen(), examples_of_groups()
+    exact = Policy(model).statistics(examples).logprobs.detach()
+    rough = Policy(model, dtype="bfloat16").statistics(examples).logprobs
+    assert rough.dtype == torch.float32
+    assert float((rough.detach() - exact).abs().max()) < 0.25
+    rough.sum().backward()
+    assert all(p.grad is None or p.grad.dtype == torch.float32 for p in model.parameters())
+
+
+def test_a_reference_stays_until_it_is_refreshed() -> None:
+    model, examples = tiny_qwen(), examples_of_groups()
+    policy = Policy(model)
+    reference = Reference(policy)
+    before = policy.statistics(examples).logprobs.detach()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
+    assert torch.equal(reference.logprobs(examples, 1.0), before)
+    reference.refresh()
+    assert torch.equal(reference.logprobs(examples, 1.0), policy.statistics(examples).logprobs)
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_micro_batches_change_only_rounding(packing: bool) -> None:
+    model, examples = tiny_qwen(), examples_of_groups(groups=6)
+    policy = Policy(model, packing=packing)
+    whole = policy.statistics(examples).logprobs.detach()
+    ends = torch.tensor([len(example.response) for example in examples]).cumsum(0).tolist()
+    of_example = [whole[end - len(example.response) : end] for example, end in zip(examples, ends, strict=True)]
+    for budget in (1, 40, 10_000):
+        for places in micro_batches(examples, budget, padded=not packing):
+            part = policy.statistics([examples[place] for place in places]).logprobs
+            assert torch.allclose(part, torch.cat([of_example[place] for place in places]), atol=2e-6)
