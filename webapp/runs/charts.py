@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from training.events.metrics import REFLECTIVE_WORDS, metric_info
+from training.events.metrics import REFLECTIVE_WORDS, MetricInfo, metric_info
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,28 @@ class Drawn:
         return (*self.metrics, *(self.chart.band or ()))
 
     @property
-    def meaning(self) -> str:
-        """A line for each curve: what it means and how it is computed."""
-        infos = [metric_info(name) for name in self.metrics]
-        return "\n".join(f"{info.title}: {info.meaning} {info.formula}".strip() for info in infos)
+    def infos(self) -> list[MetricInfo]:
+        """What each curve means."""
+        return [metric_info(name) for name in self.metrics]
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self, run: int) -> dict[str, object]:
         """What the page's script needs to draw it."""
+        first = metric_info(self.metrics[0])
         return {
             "key": self.chart.key,
             "title": self.chart.title,
             "stacked": self.chart.stacked,
-            "unit": metric_info(self.metrics[0]).unit,
+            "unit": first.unit,
+            "better": first.direction,
             "curves": [
-                {"name": name, "label": metric_info(name).title, "band": self.chart.band if index == 0 else None}
+                {
+                    "source": str(run),
+                    "name": name,
+                    "label": metric_info(name).title,
+                    "band": self.chart.band if index == 0 else None,
+                    "colour": index % 8 + 1,
+                    "group": "",
+                }
                 for index, name in enumerate(self.metrics)
             ],
         }
@@ -103,6 +111,11 @@ def charts_of(names: Iterable[str]) -> list[Drawn]:
             drawn.append(Drawn(chart, tuple(found)))
     taken = {name for each in drawn for name in each.metrics}
     return drawn + [_alone(name) for name in left if name not in taken]
+
+
+def key_for(metric: str) -> str:
+    """Key of the chart that draws a metric."""
+    return charts_of([metric])[0].chart.key if metric not in AXES else ""
 
 
 def _wants(pattern: str, name: str, exact: set[str]) -> bool:

@@ -1,0 +1,1 @@
+"""Pages of runs: the list, one run, comparisons, and what can be done to a run."""

@@ -1,0 +1,123 @@
+"""The pages of one run that show what it is and how it goes."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import yaml
+from django.db.models import Min
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from training.events.metrics import REFLECTIVE_WORDS
+from webapp.runs import series
+from webapp.runs.charts import ON_REASONING_PAGE, REASONING, SECTIONS, Drawn, charts_of
+from webapp.runs.config_table import rows_of
+from webapp.runs.health import findings, present_findings
+from webapp.runs.models import MetricPoint, Run
+from webapp.runs.progress import progress_of
+from webapp.runs.status import RESUMABLE, RunStatus
+from webapp.runs.views.common import get_run
+
+STEP_PLACE = 987_654_321
+"""Stands for the step in an address that the page's script completes."""
+
+
+def overview(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Every chart that the run has figures for."""
+    run = get_run(run_id)
+    names = series.names_of(run.pk)
+    drawn = [each for each in charts_of(names) if each.chart.section != REASONING]
+    sections = [(name, [each for each in drawn if each.chart.section == name]) for name in SECTIONS]
+    context = page_of(run, timezone.now()) | _charts_context(run, drawn, len(names))
+    return render(
+        request, "runs/detail_overview.html", context | {"tab": "overview", "sections": [s for s in sections if s[1]]}
+    )
+
+
+def reasoning(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Whether responses grow and look back at themselves."""
+    run = get_run(run_id)
+    names = series.names_of(run.pk)
+    drawn = [each for each in charts_of(names) if each.chart.key in ON_REASONING_PAGE]
+    drawn.sort(key=lambda each: ON_REASONING_PAGE.index(each.chart.key))
+    words = first_appearances(run)
+    context = page_of(run, timezone.now()) | _charts_context(run, drawn, len(names), words)
+    return render(request, "runs/detail_reasoning.html", context | {"tab": "reasoning", "drawn": drawn, "words": words})
+
+
+def health(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = get_run(run_id)
+    now = timezone.now()
+    context = page_of(run, now) | {"tab": "health", "findings": findings(run, now)}
+    return render(request, "runs/detail_health.html", context)
+
+
+def config(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The resolved config; with ``all``, also what stands at its default."""
+    run = get_run(run_id)
+    rows = rows_of(run.config)
+    shown = rows if request.GET.get("all") else [row for row in rows if row.changed]
+    as_yaml = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+    context = page_of(run, timezone.now()) | {
+        "tab": "config", "rows": shown, "total": len(rows), "changed": sum(row.changed for row in rows),
+        "yaml": as_yaml,
+    }  # fmt: skip
+    return render(request, "runs/detail_config.html", context)
+
+
+def config_file(request: HttpRequest, run_id: int, kind: str) -> HttpResponse:
+    """The config as a file that a new run can be made from."""
+    run = get_run(run_id)
+    if kind == "json":
+        text, content_type = json.dumps(run.config, indent=2) + "\n", "application/json"
+    elif kind == "yaml":
+        text, content_type = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True), "application/yaml"
+    else:
+        raise Http404
+    disposition = f'attachment; filename="run-{run.pk}.{kind}"'
+    return HttpResponse(text, content_type=content_type, headers={"Content-Disposition": disposition})
+
+
+def page_of(run: Run, now: datetime) -> dict[str, Any]:
+    """What the frame of every page of a run shows: its head, its notices, what can be done."""
+    resumable = run.state in RESUMABLE
+    newest = run.checkpoints.filter(removed_at=None).last() if resumable else None
+    return {
+        "nav": "runs",
+        "run": run,
+        "progress": progress_of(run, now),
+        "notices": present_findings(run, now),
+        "can_stop": not run.state.is_terminal,
+        "is_stopping": run.state == RunStatus.STOPPING,
+        "can_resume": resumable,
+        "resumes_from": newest,
+        "last_saved": run.checkpoints.filter(removed_at=None).last() if not run.state.is_terminal else None,
+        "step_place": STEP_PLACE,
+    }
+
+
+def first_appearances(run: Run) -> list[tuple[str, int]]:
+    """Reflective words and the step at which each was first said, earliest first."""
+    names = [f"reflection/{word}_per_1k" for word in REFLECTIVE_WORDS]
+    said = MetricPoint.objects.filter(series__run=run, series__name__in=names, value__gt=0)
+    firsts = said.values_list("series__name").annotate(first=Min("step")).order_by("first", "series__name")
+    return [(name.removeprefix("reflection/").removesuffix("_per_1k"), step) for name, step in firsts]
+
+
+def _charts_context(
+    run: Run, drawn: list[Drawn], metrics: int, words: list[tuple[str, int]] | None = None
+) -> dict[str, Any]:
+    """What the page's script draws: charts, and marks on them for alerts and first appearances."""
+    marks = [
+        {"step": alert.step, "metric": alert.metric, "text": alert.message, "severity": alert.severity}
+        for alert in run.alerts.all()[:200]
+    ]
+    for word, step in words or ():
+        marks += [{"step": step, "metric": "reflection/per_1k_tokens", "text": f"first “{word}”", "severity": "word"}]
+    return {
+        "charts": [each.as_json(run.pk) for each in drawn],
+        "marks": marks,
+        "metrics": metrics,
+    }

@@ -1,0 +1,100 @@
+"""The list of runs: narrowed, sorted, grouped and paged by its address; rows that move are fetched again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required
+from webapp.runs import services
+from webapp.runs.charts import SCORE
+from webapp.runs.filters import GROUPINGS, NEWEST_FIRST, RunFilter, filtered, grouped, listed, ordered
+from webapp.runs.models import Run
+from webapp.runs.progress import Progress, progress_of
+from webapp.runs.series import extents
+from webapp.runs.sparkline import sparklines
+from webapp.runs.views.common import back, run_numbers
+from webapp.runs.views.saved_views import views_of
+
+COLUMNS = (
+    ("status", "Status", ""), ("name", "Name", ""), ("method", "Method", ""), ("problems", "Problems", ""),
+    ("", "Model", ""), ("step", "Step", "num"), ("score", "pass@1", "num"), ("", "Curve", ""),
+    ("started", "Started", ""), ("duration", "Duration", "num"), ("group", "Group", ""),
+)  # fmt: skip
+"""What each column is sorted by (nothing: not at all), its heading and its class."""
+PAGE_SIZE = 50
+MOST_LIVE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A run as the list shows it."""
+
+    run: Run
+    progress: Progress
+    best: float | None
+    """Highest score so far."""
+    curve: tuple[str, str] | None
+    """Metric of the sparkline, and its path."""
+
+
+def run_list(request: HttpRequest) -> HttpResponse:
+    chosen, runs = filtered(request)
+    grouping = request.GET.get("by", "")
+    context: dict[str, Any] = {
+        "nav": "runs",
+        "filter": chosen,
+        "choices": _choices(),
+        "groupings": GROUPINGS,
+        "saved_views": views_of(request, "list"),
+        "is_narrowed": any(request.GET.get(name) for name in RunFilter.base_filters),
+    }
+    if grouping in GROUPINGS:
+        context |= {"groups": grouped(runs, grouping), "by": grouping, "label": GROUPINGS[grouping]}
+        return render(request, "runs/list.html", context)
+    sort = request.GET.get("sort", NEWEST_FIRST)
+    page = Paginator(ordered(runs, sort), PAGE_SIZE).get_page(request.GET.get("page"))
+    context |= {"page": page, "rows": rows_of(page), "columns": COLUMNS, "sort": sort}
+    return render(request, "runs/list.html", context)
+
+
+def live_rows(request: HttpRequest) -> HttpResponse:
+    """The rows of some runs as they are now, for those the page saw moving."""
+    wanted = run_numbers(request.GET.get("ids", ""))[:MOST_LIVE_ROWS]
+    return render(request, "runs/list_rows.html", {"rows": rows_of(listed().filter(pk__in=wanted))})
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def archive(request: HttpRequest) -> HttpResponse:
+    """Take the ticked runs off the list, or put them back."""
+    away = request.POST.get("archived") != "false"
+    count = services.archive_runs(run_numbers(",".join(request.POST.getlist("runs"))), away)
+    where = "archived" if away else "back on the list"
+    messages.success(request, f"{count} {'run is' if count == 1 else 'runs are'} {where}.")
+    return back(request, "runs:list")
+
+
+def rows_of(runs: Page[Run] | QuerySet[Run]) -> list[ListRow]:
+    found = list(runs)
+    now = timezone.now()
+    curves = sparklines(found)
+    bounds = extents([run.pk for run in found], [SCORE])
+    best = {run: extent.highest for (run, _), extent in bounds.items()}
+    return [ListRow(run, progress_of(run, now), best.get(run.pk), curves.get(run.pk)) for run in found]
+
+
+def _choices() -> dict[str, list[str]]:
+    """Values that the filters offer."""
+    runs = Run.objects.order_by()
+    return {
+        "method": sorted(runs.values_list("method", flat=True).distinct()),
+        "problems": sorted(runs.values_list("problems", flat=True).distinct()),
+    }
