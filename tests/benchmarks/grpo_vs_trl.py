@@ -6,8 +6,8 @@
 Same model (the built-in one), same prompts, same group size, float32, no KL, one update a step. The learning rate is
 next to nothing, so that both sides sample from the same policy at every step. Two cases:
 
-- *natural*: responses end by themselves, the reward is the right answer. What is won is work avoided: finished rows leave
-  the batch, prompts are run once a group, nothing is padded, groups without signal are not run again.
+- *natural*: responses end by themselves, the reward is the right answer. What is won is work avoided: finished rows
+  leave the batch, prompts are run once a group, nothing is padded, groups without signal are not run again.
 - *equal*: every response has the same length and rewards are drawn by lot, so that every group has a signal. The
   arithmetic is the same on both sides.
 
@@ -68,7 +68,8 @@ def compare(model: Path, repeats: int, out: Path | None) -> None:
     problems.write_text(json.dumps(make_problems()))
     results: dict[str, Any] = {}
     print(
-        f"{PROMPTS} prompts x {SAMPLES} samples, one thread, CPU seconds a step (tokens a step), load {os.getloadavg()[0]:.1f}"
+        f"{PROMPTS} prompts x {SAMPLES} samples, one thread, CPU seconds a step (tokens a step), "
+        f"load {os.getloadavg()[0]:.1f}"
     )
     for case in ("natural", "equal"):
         sides: dict[str, list[dict[str, list[float]]]] = {"ours": [], "trl": []}

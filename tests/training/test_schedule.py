@@ -16,7 +16,9 @@ def test_constant_rates_stay_after_the_warm_up() -> None:
 
 
 def test_linear_rates_reach_their_floor_at_the_last_step() -> None:
-    assert rates(6, schedule="linear", warmup_steps=2, min_rate_share=0.2) == pytest.approx([0.5, 1, 0.8, 0.6, 0.4, 0.2])
+    assert rates(6, schedule="linear", warmup_steps=2, min_rate_share=0.2) == pytest.approx(
+        [0.5, 1, 0.8, 0.6, 0.4, 0.2]
+    )
 
 
 def test_cosine_rates_pass_half_way_in_the_middle() -> None:

@@ -1,0 +1,130 @@
+"""GRPO steps on the built-in model."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
+from training.algorithms.losses import LossInputs, policy_loss, token_weights
+from training.experience.types import Group
+from training.methods.rl import GrpoTraining
+from training.policy import Policy
+
+
+def grpo(**options: Any) -> dict[str, Any]:
+    sampling = {"prompts_per_step": 8, "samples_per_prompt": 4, "max_tokens": 32}
+    return {"kind": "grpo", "sampling": sampling} | options
+
+
+def first_step(stack: ExitStack, **changes: Any) -> tuple[GrpoTraining, list[Group], dict[str, float], torch.Tensor]:
+    """One step: the method, its groups, its figures and the gradient of its first update."""
+    parts, method = build(stack, **changes)
+    assert isinstance(method, GrpoTraining)
+    outcome = method.step(1)
+    assert isinstance(parts.optimiser, WatchedOptimiser)
+    return method, outcome.groups, outcome.metrics, parts.optimiser.gradients[0]
+
+
+@pytest.mark.parametrize("aggregation", ["token_mean", "seq_mean_token_mean", "sum_norm"])
+def test_a_step_has_the_gradient_of_the_whole_batch_written_out_plainly(aggregation: str) -> None:
+    """Against one padded forward over every rollout, those without an advantage included."""
+    method = grpo(loss={"aggregation": aggregation})
+    with ExitStack() as stack:
+        _, groups, metrics, gradient = first_step(stack, method=method, optimisation={"micro_batch_tokens": 128})
+        parts, _ = build(stack, method=method)
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    assert 0 < sum(rollout.advantage == 0 for rollout in rollouts) < len(rollouts)
+    examples = [example for group in groups for example in group.examples]
+    logprobs = Policy(parts.policy.model, packing=False).statistics(examples).logprobs
+    lengths = torch.tensor([len(rollout) for rollout in rollouts])
+    inputs = LossInputs(
+        logprobs,
+        logprobs.detach(),
+        torch.tensor([rollout.advantage for rollout in rollouts]).repeat_interleave(lengths),
+        torch.arange(len(rollouts)).repeat_interleave(lengths),
+        torch.tensor(token_weights(lengths.tolist(), aggregation, 32)).repeat_interleave(lengths),
+    )
+    loss = policy_loss(inputs, parts.config.method.loss).loss  # type: ignore[union-attr]
+    loss.backward()
+    expected = flat_gradient(list(parts.policy.model.parameters()))
+    assert metrics["optim/loss"] == pytest.approx(float(loss.detach()), abs=1e-6)
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-5
+
+
+def test_with_one_update_every_ratio_is_exactly_one() -> None:
+    with ExitStack() as stack:
+        _, groups, metrics, _ = first_step(stack, method=grpo())
+    run = [rollout for group in groups for rollout in group.rollouts if rollout.ratios is not None]
+    assert run
+    assert all((rollout.ratios == 1).all() for rollout in run)
+    assert metrics["policy/ratio_max"] == 1
+    assert metrics["policy/sampler_gap"] < 1e-4
+
+
+def test_with_several_updates_all_compare_with_the_policy_that_sampled() -> None:
+    with ExitStack() as stack:
+        _, groups, metrics, _ = first_step(stack, method=grpo(updates_per_step=2), optimisation={"learning_rate": 1e-3})
+    first, second = groups[:4], groups[4:]
+    ratios = [[r.ratios for g in part for r in g.rollouts if r.ratios is not None] for part in (first, second)]
+    assert all((array == 1).all() for array in ratios[0] if array is not None)
+    assert any((array != 1).any() for array in ratios[1] if array is not None)
+    for rollout in (r for group in groups for r in group.rollouts if r.logprobs is not None):
+        assert abs(rollout.logprobs - rollout.sampler_logprobs).max() < 1e-3
+    assert metrics["policy/ratio_max"] > 1
+
+
+def test_dynamic_sampling_replaces_groups_without_signal() -> None:
+    method = grpo(dynamic_sampling={"enabled": True, "max_rounds": 3})
+    with ExitStack() as stack:
+        _, groups, metrics, _ = first_step(stack, method=method)
+    trained = [group for group in groups if group.trained]
+    dropped = [group for group in groups if not group.trained]
+    assert dropped
+    assert len(trained) <= 8
+    assert all(len(set(group.rewards)) == 1 for group in dropped)
+    assert all(len(set(group.rewards)) > 1 for group in trained)
+    assert len({group.problem.id for group in groups}) == len(groups)
+    assert metrics["groups/dropped"] == len(dropped)
+
+
+def test_rewards_are_the_weighted_sum_of_their_parts() -> None:
+    reward = {"accuracy": 2.0, "format": 0.5, "overlong_buffer": 8}
+    with ExitStack() as stack:
+        _, groups, metrics, _ = first_step(stack, method=grpo(reward=reward))
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    for rollout in rollouts:
+        parts = rollout.parts
+        assert rollout.reward == pytest.approx(2 * parts["accuracy"] + 0.5 * parts["format"] + parts["overlong"])
+        assert parts["accuracy"] == float(rollout.correct is True)
+        assert parts["overlong"] == pytest.approx(-min(max(len(rollout) - 24, 0) / 8, 1))
+    assert metrics["reward/mean"] == pytest.approx(sum(r.reward for r in rollouts) / len(rollouts))
+
+
+def test_the_reference_is_the_start_until_it_is_refreshed() -> None:
+    loss = {"kl_coefficient": 0.05, "reference_refresh_steps": 2}
+    with ExitStack() as stack:
+        _, method = build(stack, method=grpo(loss=loss), optimisation={"learning_rate": 1e-3})
+        divergences = [method.step(step).metrics["policy/kl"] for step in (1, 2, 3)]
+    assert divergences[0] == 0
+    assert divergences[1] > 1e-4
+    assert divergences[2] == 0
+
+
+def test_a_few_steps_raise_the_reward() -> None:
+    sampling = {"prompts_per_step": 16, "samples_per_prompt": 8, "max_tokens": 64}
+    with ExitStack() as stack:
+        _, method = build(
+            stack,
+            method=grpo(sampling=sampling),
+            evaluation={"problems": 16, "samples": 8},
+            optimisation={"learning_rate": 2e-4},
+        )
+        before = method.evaluate()
+        for step in range(1, 7):
+            method.step(step)
+        after = method.evaluate()
+    assert before is not None
+    assert after is not None
+    assert after.metrics["heldout/pass_at_1"] > before.metrics["heldout/pass_at_1_high"]

@@ -1,0 +1,51 @@
+"""Two real processes against one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.runs import finish, new_run, rows, start, tiny_config
+
+pytestmark = pytest.mark.processes
+
+METHODS = {
+    "grpo": {
+        "kind": "grpo",
+        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
+        "loss": {"kl_coefficient": 0.01, "aggregation": "seq_mean_token_mean"},
+        "updates_per_step": 2,
+    },
+    "sft": {"kind": "sft", "sequences_per_step": 6, "max_length": 256},
+}
+
+
+@pytest.mark.parametrize("method", ["grpo", "sft"])
+def test_two_processes_sample_the_same_and_learn_the_same(tmp_path: Path, method: str) -> None:
+    """Sampled texts are equal; figures agree to 1e-5, since sums are taken in another order."""
+    folders = {}
+    for processes in (1, 2):
+        config = tiny_config(
+            steps=3,
+            method=METHODS[method],
+            hardware={"device": "cpu", "threads": 1, "processes": processes},
+            optimisation={"learning_rate": 1e-4, "micro_batch_tokens": 256},
+        )
+        folders[processes] = new_run(tmp_path / f"{method}-{processes}", config)
+    for running in [start(folder) for folder in folders.values()]:
+        finish(running)
+    one, two = rows(folders[1]), rows(folders[2])
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        if key[0] == "metric":
+            assert two[key] == pytest.approx(value, abs=1e-5, rel=1e-5), key
+        elif key[0] == "group":
+            texts = ([rollout["text"] for rollout in group["rollouts"]] for group in (value, two[key]))
+            assert next(texts) == next(texts)
+
+
+def test_when_one_process_fails_none_is_left_waiting(tmp_path: Path) -> None:
+    config = tiny_config(
+        problems={"kind": "file", "path": "nowhere.jsonl"}, hardware={"device": "cpu", "threads": 1, "processes": 2}
+    )
+    errors = finish(start(new_run(tmp_path / "run", config)), code=2)
+    assert "there is no problem set at" in errors
