@@ -160,7 +160,11 @@ def _read_csv(source: Source) -> Iterator[Row]:
                     yield Row(number, dict(zip(header, cells, strict=True)))
                 elif cells:
                     raw = ",".join(cells)
-                    yield Row(number, error=f"{len(cells)} cells where the head has {len(header)}", raw=raw)
+                    yield Row(
+                        number,
+                        error=f"{len(cells)} cell{'s' * (len(cells) > 1)} where the head has {len(header)}",
+                        raw=raw,
+                    )
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"{source.name} is not UTF-8 text. Save it as CSV (UTF-8).") from error
     except csv.Error as error:

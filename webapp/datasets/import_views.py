@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from training.reading import ImportPlan
 from webapp.accounts.models import Role, User
 from webapp.accounts.permissions import role_required
+from webapp.core.errors import UserError
 from webapp.core.htmx import is_fragment
 from webapp.core.paging import keyset_page
 from webapp.datasets import imports, intake
@@ -27,10 +28,11 @@ def new(request: HttpRequest) -> HttpResponse:
     given = (request.POST, request.FILES) if request.method == "POST" else ()
     form = HubForm(*given) if from_hub else UploadForm(*given)
     if form.is_valid():
-        user, values = cast(User, request.user), form.cleaned_data
-        if from_hub:
-            return redirect("datasets:import", intake.start_hub(values, user).pk)
-        return redirect("datasets:import", intake.start_upload(values["main"], values["heldout"], user).pk)
+        start = intake.start_hub if from_hub else intake.start_upload
+        try:
+            return redirect("datasets:import", start(form.cleaned_data, cast(User, request.user)).pk)
+        except UserError as error:
+            form.add_error(None, error.message)
     context = {"form": form, "from_hub": from_hub, "nav": "datasets"}
     return render(request, "datasets/new.html", context, status=422 if form.errors else 200)
 

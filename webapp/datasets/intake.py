@@ -1,6 +1,7 @@
 """Takes files in, from the browser or the hub, and proposes what to make of them."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from workers import queue
 KEPT_UNFINISHED = timedelta(days=14)
 
 
-def start_upload(main: UploadedFile, heldout: UploadedFile | None, user: User) -> Import:
-    """Take in one file, or two of which the second is held out. Raises UserError when they cannot be read."""
+def start_upload(files: Mapping[str, UploadedFile | None], user: User) -> Import:
+    """Take in the file ``main`` and maybe ``heldout``. Raises UserError when they cannot be read."""
     discard_old()
-    names = [file.name or "file" for file in (main, heldout) if file]
-    record = Import.objects.create(source=" and ".join(names)[:400], created_by=user)
+    given = {role: file for role in ("main", "heldout") if (file := files.get(role))}
+    source = " and ".join(file.name or "file" for file in given.values())
+    record = Import.objects.create(source=source[:400], created_by=user)
     try:
-        record.files = [_store(record, file, role) for file, role in ((main, "main"), (heldout, "heldout")) if file]
+        record.files = [_store(record, file, role) for role, file in given.items()]
         propose_plan(record)
     except UserError:
         discard(record)
@@ -32,12 +34,12 @@ def start_upload(main: UploadedFile, heldout: UploadedFile | None, user: User) -
     return record
 
 
-def start_hub(hub: dict[str, str], user: User) -> Import:
+def start_hub(hub: Mapping[str, str], user: User) -> Import:
     """Have a set of the Hugging Face hub downloaded. ``hub``: name, subset, split, heldout_split, revision."""
     discard_old()
     source = "/".join(filter(None, [hub["name"], hub["subset"], hub["split"]]))
     with transaction.atomic():
-        record = Import.objects.create(source=source[:400], hub=hub, state=ImportState.FETCHING, created_by=user)
+        record = Import.objects.create(source=source[:400], hub=dict(hub), state=ImportState.FETCHING, created_by=user)
         queue.fetch_import(record.pk)
     return record
 

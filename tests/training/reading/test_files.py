@@ -47,7 +47,7 @@ def test_it_reads_csv_with_quotes_line_breaks_and_any_delimiter(tmp_path: Path, 
     rows = list(read_rows(shapes.text(tmp_path / "a.csv", content)))
     assert rows == [
         Row(2, {"q": f'one{delimiter} "two"\nthree', "a": "7"}),
-        Row(5, error="1 cells where the head has 2", raw="x"),
+        Row(5, error="1 cell where the head has 2", raw="x"),
         Row(6, {"q": "y", "a": "8"}),
     ]
 

@@ -65,7 +65,7 @@ def upload(rows: Iterable[Any], name: str = "rows.jsonl") -> SimpleUploadedFile:
 
 def checked(rows: Iterable[Any], user: User) -> Import:
     """An import of ``rows`` under the proposed plan, checked."""
-    record = intake.start_upload(upload(rows), None, user)
+    record = intake.start_upload({"main": upload(rows)}, user)
     imports.check(record)
     record.refresh_from_db()
     return record

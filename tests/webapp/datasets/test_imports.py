@@ -27,7 +27,7 @@ def commit(record: Import, user: User, without_refused: bool = False) -> Problem
 
 
 def test_it_proposes_a_plan_and_shows_what_the_first_rows_become(researcher: User) -> None:
-    record = intake.start_upload(upload(GOOD * 3), None, researcher)
+    record = intake.start_upload({"main": upload(GOOD * 3)}, researcher)
     assert record.state == ImportState.READY
     assert record.plan["answer_rule"] == "marked"
     preview = imports.preview(record)
@@ -90,7 +90,7 @@ def test_it_refuses_to_store_nothing(researcher: User) -> None:
 
 def test_it_holds_out_a_second_file_and_never_trains_on_what_it_asks(researcher: User) -> None:
     test = upload([GOOD[2], shapes.worked(99)], "test.jsonl")
-    record = intake.start_upload(upload(GOOD), test, researcher)
+    record = intake.start_upload({"main": upload(GOOD), "heldout": test}, researcher)
     imports.check(record)
     record.refresh_from_db()
     assert (record.report["train"], record.report["heldout"], record.report["leaked"]) == (6, 2, 1)
@@ -117,12 +117,12 @@ def test_it_tells_that_the_same_problems_are_stored_already(researcher: User) ->
 )
 def test_it_keeps_nothing_of_a_file_it_cannot_read(researcher: User, name: str, content: bytes, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        intake.start_upload(SimpleUploadedFile(name, content), None, researcher)
+        intake.start_upload({"main": SimpleUploadedFile(name, content)}, researcher)
     assert not Import.objects.exists()
 
 
 def test_it_takes_names_for_words_and_not_for_places(researcher: User) -> None:
-    record = intake.start_upload(upload(GOOD, "../../etc/rows.jsonl"), None, researcher)
+    record = intake.start_upload({"main": upload(GOOD, "../../etc/rows.jsonl")}, researcher)
     [source] = intake.sources_of(record)
     assert source.path == record.folder / "main"
 

@@ -210,7 +210,7 @@ def test_an_unreadable_file_is_refused_with_words(researcher_client: Client) -> 
     assert response.status_code == 422
     assert "empty" in text(response)
     response = researcher_client.post("/datasets/new/", {"main": upload(["no object"], "rows.jsonl")})
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert "has no row that can be read" in text(response)
 
 
