@@ -21,6 +21,8 @@ KV_LIMIT = 2 << 30
 """Bytes the torch engine gives to keys and values; rows beyond that wait."""
 KV_SPARE_TOKENS = 64
 """Columns it keeps free."""
+EVALUATION_ROWS = 256
+"""Responses it decodes at once where the method does not say."""
 RUNTIME = {"cpu": 500 << 20, "cuda": 1 << 30}
 """Python, torch, the verifier's processes; on a GPU the CUDA context and its workspaces."""
 
@@ -54,8 +56,11 @@ class Memory:
     @property
     def peak(self) -> int:
         """Bytes."""
-        turns = (sum(part.bytes for part in turn) for turn in (self.sampling, self.updating))
-        return sum(part.bytes for part in self.always) + max(turns)
+        return _sum(self.at_peak)
+
+    @property
+    def at_peak(self) -> tuple[Part, ...]:
+        return (*self.always, *max(self.sampling, self.updating, key=_sum))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +82,26 @@ def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> 
         Part("Weights", weights, f"{shape.parameters:,} parameters in float32"),
         Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"),
     ]
-    sampling: list[Part] = []
-    if isinstance(config.method, GrpoMethod):
-        if config.method.loss.kl_coefficient > 0:
-            always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
-        sampling.append(_keys_and_values(config.method, plan, shape))
+    if keeps_reference(config):
+        always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
+    sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
     updating = [Part("Gradients", weights, "one for every weight"), *_one_pass(config, plan, shape)]
     return Memory(tuple(always), tuple(sampling), tuple(updating))
 
 
-def disk_of(plan: Plan, shape: ModelShape, stored_tokens: int, reference: bool) -> Disk:
-    """Disk for checkpoints and for rollouts of ``stored_tokens`` tokens each at most."""
-    checkpoint = shape.parameters * FLOAT32 * (4 if reference else 3)  # weights, two moments, the reference's weights
-    rollouts = plan.steps * plan.sequences * plan.rounds if plan.samples > 1 else 0
-    rollouts += plan.evaluations * plan.answers
-    return Disk(plan.checkpoints_kept * checkpoint, rollouts * (ROLLOUT_BYTES + stored_tokens * TOKEN_BYTES))
+def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
+    """Disk for checkpoints and stored rollouts, each as long as it may be."""
+    # A checkpoint holds the weights, two moments of each, and the reference's weights.
+    checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
+    trained = plan.steps * plan.sequences * plan.rounds if isinstance(config.method, GrpoMethod) else 0
+    rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
+    return Disk(plan.checkpoints_kept * checkpoint, (trained + plan.evaluations * plan.answers) * rollout)
+
+
+def keeps_reference(config: RunConfig) -> bool:
+    """Whether a second copy of the model is loaded."""
+    return isinstance(config.method, GrpoMethod) and config.method.loss.kl_coefficient > 0
 
 
 def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
@@ -112,12 +121,18 @@ def key_value_bytes_per_token(shape: ModelShape) -> int:
     return 2 * shape.layers * shape.key_size * FLOAT32
 
 
-def _keys_and_values(method: GrpoMethod, plan: Plan, shape: ModelShape) -> Part:
-    row = plan.longest * key_value_bytes_per_token(shape)
-    share = -(-plan.sequences // plan.processes)
-    rows = max(min(method.sampling.max_rows, share, KV_LIMIT // max(row, 1)), 1)
+def _sum(parts: tuple[Part, ...]) -> int:
+    return sum(part.bytes for part in parts)
+
+
+def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
+    generates = isinstance(config.method, GrpoMethod)
+    most = config.method.sampling.max_rows if isinstance(config.method, GrpoMethod) else EVALUATION_ROWS
+    asked = max(plan.sequences if generates else 0, plan.answers if plan.evaluations else 0)
+    row = plan.longest_sampled * key_value_bytes_per_token(shape)
+    rows = max(min(most, -(-asked // plan.processes), KV_LIMIT // max(row, 1)), 1)
     spare = KV_SPARE_TOKENS * key_value_bytes_per_token(shape)
-    why = f"keys and values of {rows:,} responses at once, {plan.longest:,} tokens each"
+    why = f"keys and values of {rows:,} responses at once, {plan.longest_sampled:,} tokens each"
     return Part("KV cache", rows * (row + spare), why)
 
 
@@ -128,9 +143,10 @@ def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
     tokens = min(max(config.optimisation.micro_batch_tokens, plan.longest), per_process * plan.longest)
     activations = tokens * activation_bytes_per_token(shape, config.hardware.dtype)
     activations += tokens * plan.longest * FLOAT32  # who sees whom
-    parts = [Part("Activations", activations, f"{tokens:,} tokens in one pass (tokens in a pass)")]
+    why = f"what {tokens:,} tokens in one pass leave for the way back (“tokens in a pass”)"
     if config.hardware.dtype != "float32":
-        parts.append(Part("Cast weights", shape.parameters * BFLOAT16, f"a {config.hardware.dtype} copy during a pass"))
+        activations += shape.parameters * BFLOAT16
+        why += ", and a cast copy of the weights"
     logits = min(tokens * shape.vocabulary, max(LOGITS_HELD, shape.vocabulary)) * FLOAT32 * LOGIT_COPIES
-    parts.append(Part("Logits", logits, f"scores of {shape.vocabulary:,} words for each token"))
-    return parts
+    scores = f"scores of {shape.vocabulary:,} vocabulary entries for each token"
+    return [Part("Activations", activations, why), Part("Logits", logits, scores)]

@@ -22,6 +22,8 @@ class Plan:
     """Optimizer updates a step."""
     longest: int
     """Tokens of the longest sequence that is trained on, prompt included."""
+    longest_sampled: int
+    """Tokens of the longest sequence that is sampled, to train on or to evaluate, prompt included; 0 for none."""
     rounds: int
     """Times a step may sample; more than 1 with dynamic sampling."""
     processes: int
@@ -29,7 +31,7 @@ class Plan:
     evaluations: int
     """Held-out evaluations, the one before the first step included."""
     answers: int
-    """Answers of one evaluation."""
+    """Answers of one evaluation, the greedy ones included."""
     checkpoints_saved: int
     checkpoints_kept: int
     """Most checkpoints on disk at the same time, pinned ones not counted."""
@@ -61,31 +63,29 @@ class Plan:
 def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
     """The plan of a valid config, for prompts of at most ``prompt_tokens`` tokens."""
     method, evaluation, checkpoints = config.method, config.evaluation, config.checkpoints
-    generates = isinstance(method, GrpoMethod)
-    saved = _times(config.steps, checkpoints.every_steps) or 1
-    counted = (
-        {
-            "prompts": method.sampling.prompts_per_step,
-            "samples": method.sampling.samples_per_prompt,
-            "updates": method.updates_per_step,
-            "longest": prompt_tokens + method.sampling.max_tokens,
-            "rounds": method.dynamic_sampling.max_rounds if method.dynamic_sampling.enabled else 1,
-        }
-        if isinstance(method, GrpoMethod)
-        else {
-            "prompts": method.sequences_per_step,
-            "samples": 1,
-            "updates": 1,
-            "longest": method.max_length,
-            "rounds": 1,
-        }
-    )
+    if isinstance(method, GrpoMethod):
+        prompts, samples = method.sampling.prompts_per_step, method.sampling.samples_per_prompt
+        updates = method.updates_per_step
+        rounds = method.dynamic_sampling.max_rounds if method.dynamic_sampling.enabled else 1
+        response = method.sampling.max_tokens
+        longest = prompt_tokens + response
+    else:
+        prompts, samples, updates, rounds = method.sequences_per_step, 1, 1, 1
+        longest = response = method.max_length
+    asked = (evaluation.max_tokens or response) if evaluation.every_steps else 0
+    sampled = max(asked, response) if samples > 1 else asked
+    saved = max(_times(config.steps, checkpoints.every_steps), 1)
     return Plan(
-        **counted,
+        prompts=prompts,
+        samples=samples,
+        updates=updates,
+        longest=longest,
+        longest_sampled=prompt_tokens + sampled if sampled else 0,
+        rounds=rounds,
         processes=config.hardware.processes,
         steps=config.steps,
         evaluations=_times(config.steps, evaluation.every_steps) + 1 if evaluation.every_steps else 0,
-        answers=evaluation.problems * (evaluation.samples + 1 if generates else 1),
+        answers=evaluation.problems * (evaluation.samples + 1),
         checkpoints_saved=saved,
         checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
     )
@@ -105,9 +105,11 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         )
     words.append(_run(config, plan, train_count))
     if plan.evaluations:
-        asked = "answers" if isinstance(config.method, GrpoMethod) else "solutions"
-        times = _count(plan.evaluations, "time")
-        words.append(f"Evaluated {times}, first before step 1: {plan.answers:,} held-out {asked} each.")
+        times, problems, samples = plan.evaluations, config.evaluation.problems, config.evaluation.samples
+        words.append(
+            f"Evaluated {_count(times, 'time')}, first before step 1: {_count(problems, 'held-out problem')} × "
+            f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
+        )
     return words
 
 

@@ -31,6 +31,7 @@ class Preset:
     title: str
     summary: str
     source: str
+    """The paper; empty for our own."""
     choices: tuple[Choice, ...]
 
     @cached_property
@@ -63,7 +64,7 @@ SMOKE = Preset(
     "smoke",
     "Smoke test",
     "Every part of a run once, in seconds: does it work at all?",
-    "ours",
+    "",
     (
         _GRPO,
         _BUILTIN_PROBLEMS,
@@ -84,7 +85,7 @@ DEMO = Preset(
     "demo",
     "Demo",
     "The built-in model finds out that working in steps pays: accuracy at least doubles in minutes on two cores.",
-    "ours; the effect of DeepSeek-R1-Zero (arXiv 2501.12948) in miniature",
+    "the effect of DeepSeek-R1-Zero (arXiv 2501.12948) in miniature",
     (
         _GRPO,
         _BUILTIN_PROBLEMS,

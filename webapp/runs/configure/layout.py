@@ -140,14 +140,21 @@ WIDGETS: Mapping[str, forms.Widget] = {"prompt.system": forms.Textarea(attrs={"r
 
 def section_of(knob: Knob) -> Section:
     """The section that shows a knob."""
-
-    def fit(section: Section) -> int:
-        return max((len(p) for p in section.prefixes if f"{knob.name}.".startswith(f"{p}.")), default=-1)
-
-    best = max(SECTIONS, key=fit)
-    if fit(best) < 0:
+    best = max(SECTIONS, key=lambda section: len(_prefix(section, knob)))
+    if not _prefix(best, knob):
         raise LookupError(f"no section of the form shows {knob.name}; give its group to one in layout.SECTIONS")
     return best
+
+
+def order_of(knob: Knob) -> tuple[int, int]:
+    """Where a knob stands: its section, and its prefix among those of the section."""
+    section = section_of(knob)
+    return SECTIONS.index(section), section.prefixes.index(_prefix(section, knob))
+
+
+def _prefix(section: Section, knob: Knob) -> str:
+    """The longest prefix of the section that fits the knob; empty for none."""
+    return max((p for p in section.prefixes if f"{knob.name}.".startswith(f"{p}.")), key=len, default="")
 
 
 def label_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -11,7 +12,7 @@ from training.config import RunConfig
 from training.config.presets import PRESETS, Choice, Preset
 from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
-from webapp.runs.configure.layout import shown
+from webapp.runs.configure.layout import label_of, shown
 from webapp.runs.configure.salvage import Loss, salvage
 from webapp.runs.knobs import Knob, Values, knobs_of, values_of
 from webapp.runs.models import Run
@@ -29,7 +30,7 @@ class Start:
     losses: list[Loss] = field(default_factory=list)
     """What of the run's stored config could not be kept."""
 
-    @property
+    @cached_property
     def values(self) -> Values:
         return values_of(self.config)
 
@@ -47,6 +48,10 @@ class Difference:
     name: str
     old: str
     new: str
+
+    @property
+    def label(self) -> str:
+        return label_of(self.name)
 
 
 def start_from(query: QueryDict) -> Start:

@@ -1,0 +1,83 @@
+"""The forms of the new-run page: the config's own, with what can be chosen here, and the run's name and notes."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from training.config import RunConfig
+from webapp.datasets.models import ProblemSet
+from webapp.runs.config_forms import ConfigForm, form_class_for
+from webapp.runs.configure.checks import faults_of
+from webapp.runs.configure.facts import Facts, facts_of
+from webapp.runs.configure.layout import KINDS, WIDGETS, label_of
+from webapp.runs.knobs import Values
+from webapp.runs.models import Checkpoint
+
+RunForm = form_class_for(RunConfig, WIDGETS)
+MOST_OFFERED = 200
+"""Sets or runs in a list to choose from; more would be no help."""
+
+
+class DetailsForm(forms.Form):
+    """What is said of a run besides its config."""
+
+    prefix = "run"
+
+    name = forms.CharField(max_length=120, required=False, help_text="Empty for a name made from method and problems.")
+    group = forms.CharField(
+        max_length=80,
+        required=False,
+        help_text="Runs of one group are averaged together, such as seeds of one setting.",
+    )
+    notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="For later readers.")
+    start_id = forms.UUIDField(widget=forms.HiddenInput)
+    """The same form sent twice starts one run."""
+
+
+def new_details(**initial: Any) -> DetailsForm:
+    """An empty form with a start id of its own."""
+    return DetailsForm(initial={"start_id": uuid.uuid4(), **initial})
+
+
+def run_form(data: QueryDict) -> ConfigForm:
+    """The bound form of a config, with what this installation has to choose from."""
+    form = RunForm(data)
+    for name, field in form.fields.items():
+        field.label = label_of(name)
+        if form.knobs[name].variants and isinstance(field, forms.ChoiceField):
+            field.choices = [(kind, KINDS.get(kind, kind)) for kind, _ in form.knobs[name].variants]
+    sets = ProblemSet.objects.values_list("slug", "name", "train_count")[:MOST_OFFERED]
+    _offer(form, "problems.imported.slug", {slug: f"{name} ({count:,} problems)" for slug, name, count in sets})
+    saved = Checkpoint.objects.filter(removed_at=None).order_by("-run_id").values_list("run_id", "run__name").distinct()
+    _offer(form, "model.checkpoint.run", {str(run): f"{run} · {name}" for run, name in saved[:MOST_OFFERED]})
+    return form
+
+
+def checked_form(data: QueryDict) -> tuple[ConfigForm, Facts | None]:
+    """The form with every fault that can be found now, and what was found out on the way."""
+    form = run_form(data)
+    if not form.is_valid():
+        return form, None
+    facts = facts_of(form.config)
+    for fault in faults_of(form.config, facts):
+        form.add_fault(fault)
+    return form, facts
+
+
+def as_posted(values: Values) -> QueryDict:
+    """What a browser would send of a form that shows these values."""
+    data = QueryDict(mutable=True)
+    for name, value in values.items():
+        if value is not False:
+            data[name] = "" if value is None else "on" if value is True else str(value)
+    return data
+
+
+def _offer(form: ConfigForm, name: str, choices: dict[str, str]) -> None:
+    """Let a knob be chosen from a list; a value that is not in it stays, marked as such."""
+    value = str(form.data.get(name) or "")
+    gone = {value: f"{value} (not found)"} if value and value not in choices else {}
+    none = "Choose one" if choices else "There is none yet"
+    form.fields[name].widget = forms.Select(choices=[("", none), *gone.items(), *choices.items()])

@@ -1,0 +1,105 @@
+"""The form as the page shows it: knobs in their sections, each with what surrounds it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.forms.boundfield import BoundField
+
+from training.config.presets import Choice
+from webapp.runs.config_forms import ConfigForm, Fault
+from webapp.runs.configure.layout import (
+    SECTIONS,
+    SIMPLE,
+    Section,
+    bounds_in_words,
+    order_of,
+    section_of,
+    shown,
+    unit_of,
+)
+from webapp.runs.configure.starting import Start
+from webapp.runs.knobs import Knob
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKnob:
+    """A knob on the page."""
+
+    knob: Knob
+    field: BoundField
+    start: str
+    """What reset puts back, as an HTML value."""
+    changed: bool
+    active: bool
+    choice: Choice | None
+    """The preset's reason for its value."""
+
+    @property
+    def simple(self) -> bool:
+        return self.knob.name in SIMPLE
+
+    @property
+    def is_switch(self) -> bool:
+        return self.knob.value_type is bool
+
+    @property
+    def unit(self) -> str:
+        return unit_of(self.knob.name)
+
+    @property
+    def default(self) -> str:
+        """In words; empty where there is none to speak of."""
+        return "" if self.knob.default in (None, "") or self.knob.variants else shown(self.knob.default)
+
+    @property
+    def bounds(self) -> str:
+        """The range, in words."""
+        return bounds_in_words(self.knob)
+
+    @property
+    def condition(self) -> str:
+        """``method.kind=grpo``, for the browser to show and hide it by."""
+        return " ".join(f"{choice}={kind}" for choice, kind in self.knob.conditions)
+
+    @property
+    def kinds(self) -> list[tuple[str, str, str, bool]]:
+        """Of a choice: value, label, what it means, and whether it is chosen."""
+        labels = dict(getattr(self.field.field, "choices", ()))
+        about = {kind: (model.__doc__ or "").strip() for kind, model in self.knob.variants}
+        return [(kind, labels[kind], about[kind], kind == self.field.value()) for kind in about]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSection:
+    """A section with its knobs, and the faults that concern several of them."""
+
+    section: Section
+    knobs: list[ShownKnob]
+    faults: list[Fault]
+
+
+def sections_of(form: ConfigForm, start: Start) -> list[ShownSection]:
+    """Every knob, once."""
+    chosen = {name: form.data.get(name) for name, knob in form.knobs.items() if knob.variants}
+    knobs: dict[str, list[ShownKnob]] = {section.slug: [] for section in SECTIONS}
+    for knob in sorted(form.knobs.values(), key=order_of):
+        name, value = knob.name, start.values[knob.name]
+        now = form.cleaned_data.get(name, form.data.get(name))
+        active = knob.is_active(chosen)
+        knobs[section_of(knob).slug].append(
+            ShownKnob(knob, form[name], html_value(value), active and now != value, active, start.reason(knob))
+        )
+    faults = {section.slug: list(_of_section(section, form)) for section in SECTIONS}
+    return [ShownSection(section, knobs[section.slug], faults[section.slug]) for section in SECTIONS]
+
+
+def html_value(value: object) -> str:
+    """A knob's value as the browser holds it; a switch is ``on`` or empty."""
+    return "" if value is None or value is False else "on" if value is True else str(value)
+
+
+def _of_section(section: Section, form: ConfigForm) -> Iterable[Fault]:
+    """Faults of several knobs stand in the section of the first."""
+    for fault in form.faults:
+        if len(fault.about) > 1 and section_of(form.knobs[fault.about[0]]) is section:
+            yield fault

@@ -1,0 +1,185 @@
+"""The card beside the form: is it ready, what will a step do, does it fit, what does it cost."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.config import RunConfig
+from training.config.footprint import Disk, Memory, Part, disk_of, memory_of
+from training.config.plan import Plan, in_words, plan_of
+from webapp.runs.config_forms import ConfigForm, Fault, Fix
+from webapp.runs.configure.checks import advice_on
+from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.layout import label_of, shown
+from webapp.runs.configure.machine import Machine, this_machine
+from webapp.runs.configure.page import html_value
+from webapp.runs.configure.starting import Difference, Start, differences
+
+TIGHT_SHARE = 0.8
+"""Of the memory that is free now; estimates are not that exact."""
+FIRST_THINGS = {"model": "Choose a model first", "problems": "Choose a problem set first"}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedFix:
+    """A fix as a button."""
+
+    label: str
+    json: str
+    """Names of knobs and their values as the browser holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to mend, with a way to its widget."""
+
+    name: str
+    label: str
+    message: str
+    fixes: list[OfferedFix]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The memory a run needs against what there is."""
+
+    memory: Memory
+    where: str
+    needed: int
+    capacity: int | None
+    """Bytes; None when this machine has no such device."""
+    free: int
+    processes: int
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, ``tight``, ``oom`` or ``unknown``."""
+        if self.capacity is None:
+            return "unknown"
+        if self.needed > self.capacity:
+            return "oom"
+        return "tight" if self.needed > TIGHT_SHARE * self.free else "ok"
+
+    @property
+    def parts(self) -> list[tuple[int, Part]]:
+        """Every part, with the number of its colour."""
+        return list(enumerate(self.memory.parts, start=1))
+
+    @property
+    def bars(self) -> list[tuple[int, float, float]]:
+        """Of each part at the peak: its number, start and width, in percent of the capacity or, if larger, the need."""
+        whole = max(self.needed, self.capacity or 0) / self.processes
+        at, bars = 0.0, []
+        for number, part in self.parts:
+            if part in self.memory.at_peak:
+                width = 100 * part.bytes / whole
+                bars.append((number, round(at, 2), round(width, 2)))
+                at += width
+        return bars
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """All the card says."""
+
+    items: list[Item]
+    advice: list[Item]
+    changed: list[Difference]
+    start: str
+    words: list[str]
+    plan: Plan | None = None
+    fit: Fit | None = None
+    disk: Disk | None = None
+    disk_free: int = 0
+    unsized: str = ""
+    """Why there is no estimate of memory."""
+
+    @property
+    def ready(self) -> bool:
+        return not self.items
+
+    @property
+    def call(self) -> str:
+        """What the button says: to start, or the next thing that is missing."""
+        if self.ready:
+            return "Start run"
+        first = self.items[0]
+        if group := FIRST_THINGS.get(first.name.split(".")[0]):
+            return group
+        return f"Mend “{first.label}” first" if len(self.items) == 1 else f"Mend {len(self.items)} settings first"
+
+    @property
+    def disk_is_short(self) -> bool:
+        return self.disk is not None and self.disk.total > self.disk_free
+
+    @property
+    def first(self) -> str:
+        return self.items[0].name if self.items else ""
+
+
+def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
+    """Of a form that was validated; ``facts`` when it held a valid config."""
+    items = _items(form)
+    refused = {name: form.data.get(name) for name in form.errors if name in form.fields}
+    changed = differences(start.values, form.cleaned_data | refused)
+    if form.config is None or facts is None:
+        return Preview(items, [], changed, start.name, [])
+    config: RunConfig = form.config
+    plan, machine = plan_of(config, facts.prompt_tokens), this_machine()
+    sized = facts.shape is not None
+    return Preview(
+        items,
+        [_item(fault) for fault in advice_on(config, facts)],
+        changed,
+        start.name,
+        in_words(config, plan, facts.problems.train),
+        plan,
+        fit_of(config, plan, facts, machine),
+        disk_of(config, plan, facts.shape) if facts.shape else None,
+        machine.disk_free,
+        "" if sized else "The model is downloaded when the run starts; its size is not known before.",
+    )
+
+
+def fit_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> Fit | None:
+    """None while the model's size is not known."""
+    if facts.shape is None:
+        return None
+    wanted = config.hardware.device
+    device = "cuda" if wanted == "cuda" or (wanted == "auto" and machine.gpus) else "cpu"
+    memory = memory_of(config, plan, facts.shape, device)
+    processes = config.hardware.processes
+    if device == "cpu":
+        return Fit(memory, "this machine", memory.peak * processes, machine.memory, machine.memory_free, processes)
+    if not machine.gpus:
+        return Fit(memory, "a GPU (this machine has none)", memory.peak, None, 0, 1)
+    gpu = machine.gpus[0]
+    return Fit(memory, gpu.name, memory.peak, gpu.total, gpu.free, 1)
+
+
+def _items(form: ConfigForm) -> list[Item]:
+    """In the order of the form: first what is wrong with single knobs, each once, then with several."""
+    of_one = {fault.about[0]: fault for fault in form.faults if len(fault.about) == 1}
+    items = []
+    for name in form.fields:
+        if name in form.errors:
+            messages = form.errors.get_json_data()[name]
+            fault = of_one.get(name) or Fault(messages[0]["message"], (name,))
+            items.append(_item(fault))
+    return items + [_item(fault) for fault in form.faults if len(fault.about) != 1]
+
+
+def _item(fault: Fault) -> Item:
+    name = fault.about[0] if fault.about else ""
+    return Item(name, label_of(name) if name else "The config", fault.message, offered(fault.fixes))
+
+
+def offered(fixes: Sequence[Fix]) -> list[OfferedFix]:
+    """Fixes as buttons: ``Set warm-up to 10``."""
+    return [
+        OfferedFix(
+            "Set " + " and ".join(f"{label_of(name).lower()} to {shown(value)}" for name, value in fix.values.items()),
+            json.dumps({name: html_value(value) for name, value in fix.values.items()}),
+        )
+        for fix in fixes
+    ]
