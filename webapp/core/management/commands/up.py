@@ -33,11 +33,12 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, _interrupt)
         try:
             check_folder(settings.ESPALIER_DATA)
-            holder = StackLock(settings.ESPALIER_DATA).take(options.address)
-            if holder:
+            lock = StackLock(settings.ESPALIER_DATA)
+            if holder := lock.take(options.address):
                 self._say(f"Espalier is running already: {holder.address} (process {holder.pid})")
                 return
-            self._run(stack, options)
+            with lock:
+                self._run(stack, options)
         except (CannotStart, GaveUp) as reason:
             raise CommandError(str(reason)) from None
 
