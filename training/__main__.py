@@ -28,8 +28,14 @@ def main(arguments: Sequence[str]) -> int:
         return BAD_INPUT
     except Exception as error:
         logger.exception("this should not have happened")
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"error: {_in_words(error)}", file=sys.stderr)
         return CRASHED
+
+
+def _in_words(error: Exception) -> str:
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+        return "the GPU's memory is full; lower optimisation.micro_batch_tokens or method.sampling.max_rows"
+    return f"{type(error).__name__}: {error}"
 
 
 def _parser() -> argparse.ArgumentParser:

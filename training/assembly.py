@@ -161,6 +161,8 @@ def _evaluator(parts: Parts, experience: DirectExperience, max_tokens: int) -> E
     evaluation = parts.config.evaluation
     longest = evaluation.max_tokens or max_tokens
     with_answers = [problem for problem in parts.problems.heldout if problem.answer.strip()]
+    if evaluation.every_steps and not with_answers:
+        logger.warning("there are no held-out problems with answers, so held-out accuracy is not measured")
     if not evaluation.every_steps or not with_answers:
         return None
     problems = answerable(parts, with_answers, longest)

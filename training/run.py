@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import transformers
 
 from training.assembly import Parts, build_method
 from training.checkpoints import CheckpointFolder
@@ -28,7 +27,6 @@ def run(
 
     Writes events and checkpoints into the folder. Raises InputError for anything the user can put right.
     """
-    transformers.utils.logging.disable_progress_bar()
     device = choose_device(config.hardware)
     with ExitStack() as stack:
         processes = Processes.join(device)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.builtin import MODEL_DIR
@@ -74,6 +75,7 @@ def load_folder(path: Path, device: torch.device) -> tuple[PreTrainedModel, PreT
 
 
 def _load(name: str, device: torch.device, revision: str = "main") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    transformers.utils.logging.disable_progress_bar()  # the log is read by people
     try:
         model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)

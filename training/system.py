@@ -26,8 +26,14 @@ class SystemGauge:
         }
         if self._device.type == "cuda":
             figures["system/gpu_memory_bytes"] = float(torch.cuda.max_memory_allocated(self._device))
-            figures["system/gpu_share"] = torch.cuda.utilization(self._device) / 100
+            figures |= self._gpu_share()
         return figures
+
+    def _gpu_share(self) -> dict[str, float]:
+        try:
+            return {"system/gpu_share": torch.cuda.utilization(self._device) / 100}
+        except (RuntimeError, ModuleNotFoundError):  # a driver that tells nothing must not stop a run
+            return {}
 
     def _cpu_seconds(self) -> float:
         times = self._process.cpu_times()

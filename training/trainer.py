@@ -145,17 +145,18 @@ class Trainer:
                 processes=self._processes.count,
             )
         )
-        if resumed is not None:
+        if resumed is not None and self._processes.is_first:
             self._catch_up(history.checkpoints)
         return resumed or 0
 
     def _catch_up(self, announced: set[int]) -> None:
-        """Say what a killed trainer did to its checkpoints and could not say any more."""
+        """Say and do about checkpoints what a killed trainer could not any more."""
         there = set(self._checkpoints.steps())
         for step in sorted(there - announced):
             self._announce(step, self._checkpoints.size(step))
         for step in sorted(announced - there):
             self._recorder.emit(CheckpointRemoved(step=step))
+        self._prune()
 
     def _load(self, path: Path) -> None:
         state = torch.load(path, map_location=self._model.device, weights_only=True)
