@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 
 PLAN = Plan(
     stages=(
-        Stage(steps=1300, mixture=Mixture(guess=0.0, checked=0.3, guess_right=0.1)),
-        Stage(steps=250, mixture=Mixture(guess=0.7, checked=0.1, guess_right=0.1)),
+        Stage(steps=1250, mixture=Mixture(guess=0.35, checked=0.13, guess_right=0.1)),
+        Stage(steps=250, mixture=Mixture(guess=0.7, checked=0.08, guess_right=0.1)),
     ),
-    pool={"single": 10_000, "easy": 15_000, "middle": 30_000, "bridge": 10_000},
+    pool={"single": 10_000, "easy": 12_000, "middle": 35_000, "bridge": 20_000, "long": 3_000},
 )
 
 MEASURED_PROBLEMS = 200
 MEASURED_SAMPLES = 64
-MAX_NEW_TOKENS = 128
+MAX_TOKENS = 128
 TEXTS_FOR_TOKENIZER = 500
 
 
@@ -46,7 +46,14 @@ def build(out: Path, seed: int, plan: Plan = PLAN, measured_problems: int = MEAS
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     measurements = [
-        measure(model, tokenizer, generate(level, measured_problems, "heldout", seed), MEASURED_SAMPLES, MAX_NEW_TOKENS)
+        measure(
+            model,
+            tokenizer,
+            generate(level, measured_problems, "heldout", seed),
+            samples=MEASURED_SAMPLES,
+            max_tokens=MAX_TOKENS,
+            seed=seed,
+        )
         for level in LEVELS
     ]
     write_card(out / "README.md", model, tokenizer, plan, measurements, seed=seed, minutes=minutes)
@@ -58,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="folder to write; made when missing")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, help="threads of the arithmetic; part of the recipe")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the arithmetic; part of the recipe")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)

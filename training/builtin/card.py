@@ -58,13 +58,14 @@ tokens. `<think>`, `</think>`, `<answer>`, `</answer>`, `<tool_call>`, `</tool_c
 ## How it was made
 
 `python -m training.builtin.build --out DIR --seed {seed} --threads {threads}` on torch {torch}: {minutes:.1f} minutes
-of training on a CPU, then the measurement. The same command gives the same weights.
+of training on a busy machine, then the measurement. The same command gives the same weights.
 
 {stages}
 
 Batches of {batch_size} responses, loss on the responses only; Muon for matrices, AdamW for the rest, peak learning rate
-{learning_rate:g}, {warmup} updates of warm-up, then a cosine to zero. Different training problems a level: {pool}
-("single": one operation; "bridge": three or four operations on the numbers of "hard").
+{learning_rate:g}, {warmup} updates of warm-up, then a cosine to zero. Different training problems a level:
+{pool}
+("single": one operation; "bridge" and "long": three or four, and five operations on the numbers of "hard").
 """
 
 

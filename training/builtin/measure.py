@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 from statistics import fmean
+from typing import NamedTuple
 
-import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from training.builtin.pretrain import chat_text
 from training.problems.types import Problem
+from training.sampling.torch_engine import TorchEngine
+from training.sampling.types import Completion, SamplingParams
 
-ROWS_AT_ONCE = 512
 REFLECTIONS = ("wait", "verify")
 
 _ANSWER = re.compile(r"<answer>([^<]*)</answer>")
@@ -64,9 +65,10 @@ def measure(
     tokenizer: PreTrainedTokenizerFast,
     problems: Sequence[Problem],
     samples: int,
-    max_new_tokens: int,
+    max_tokens: int,
+    seed: int,
 ) -> Measurement:
-    """Sample each problem at temperature 1 (torch's global generator) and once greedily.
+    """Sample each problem at temperature 1 and once greedily.
 
     Raises:
         ValueError: no problems, or problems of several levels.
@@ -74,54 +76,52 @@ def measure(
     levels = {problem.level for problem in problems}
     if len(levels) != 1:
         raise ValueError(f"measure one level at a time, got {sorted(levels)}")
-    sampled = _respond(model, tokenizer, problems, samples, max_new_tokens, sample=True)
-    greedy = _respond(model, tokenizer, problems, 1, max_new_tokens, sample=False)
-    texts = [tokenizer.decode(ids) for ids in sampled]
-    answers = [problem.answer for problem in problems for _ in range(samples)]
-    right = [is_right(text, answer) for text, answer in zip(texts, answers, strict=True)]
-    worked = [text.startswith("<think>") for text in texts]
-    by_problem = [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
+    engine = TorchEngine(model)
+    prompts = [tokenizer.encode(chat_text(tokenizer, problem.prompt)) for problem in problems]
+    stop = (int(tokenizer.eos_token_id),)
+    drawn = SamplingParams(n=samples, max_tokens=max_tokens, temperature=1.0, stop_ids=stop, seed=seed)
+    likeliest = SamplingParams(n=1, max_tokens=max_tokens, temperature=0.0, stop_ids=stop, seed=seed)
+    groups = [[_response(tokenizer, sample) for sample in group] for group in engine.sample(prompts, drawn)]
+    greedy = [_response(tokenizer, group[0]).text for group in engine.sample(prompts, likeliest)]
+    graded = [
+        (response, is_right(response.text, problem.answer))
+        for group, problem in zip(groups, problems, strict=True)
+        for response in group
+    ]
+    counts = [sum(right for _, right in graded[start : start + samples]) for start in range(0, len(graded), samples)]
+    responses = [response for response, _ in graded]
     return Measurement(
         level=levels.pop(),
         problems=len(problems),
         samples=samples,
-        greedy=fmean(is_right(tokenizer.decode(ids), p.answer) for ids, p in zip(greedy, problems, strict=True)),
-        pass_at={k: fmean(pass_at_k(samples, count, k) for count in by_problem) for k in (1, 8, 64) if k <= samples},
-        worked=fmean(worked),
-        reflecting=fmean(any(word in text for word in REFLECTIONS) for text in texts),
-        right_when_worked=_mean_where(right, worked),
-        right_when_guessed=_mean_where(right, [not shows_steps for shows_steps in worked]),
-        mean_length=fmean(len(ids) for ids in sampled),
-        longest=max(len(ids) for ids in sampled),
-        truncated=fmean(tokenizer.eos_token_id not in ids for ids in sampled),
+        greedy=fmean(is_right(text, problem.answer) for text, problem in zip(greedy, problems, strict=True)),
+        pass_at={k: fmean(pass_at_k(samples, right, k) for right in counts) for k in (1, 8, 64) if k <= samples},
+        worked=fmean(response.worked for response in responses),
+        reflecting=fmean(any(word in response.text for word in REFLECTIONS) for response in responses),
+        right_when_worked=_mean([right for response, right in graded if response.worked]),
+        right_when_guessed=_mean([right for response, right in graded if not response.worked]),
+        mean_length=fmean(response.length for response in responses),
+        longest=max(response.length for response in responses),
+        truncated=fmean(response.truncated for response in responses),
     )
 
 
-def _mean_where(values: Sequence[bool], wanted: Sequence[bool]) -> float:
-    chosen = [value for value, keep in zip(values, wanted, strict=True) if keep]
-    return fmean(chosen) if chosen else float("nan")
+class _Response(NamedTuple):
+    """What is looked at in one sample; length in tokens."""
+
+    text: str
+    length: int
+    truncated: bool
+
+    @property
+    def worked(self) -> bool:
+        """Whether it shows steps."""
+        return self.text.startswith("<think>")
 
 
-@torch.inference_mode()
-def _respond(
-    model: Qwen2ForCausalLM,
-    tokenizer: PreTrainedTokenizerFast,
-    problems: Sequence[Problem],
-    samples: int,
-    max_new_tokens: int,
-    sample: bool,
-) -> list[list[int]]:
-    """Token ids of `samples` responses to each problem in order, cut after the end-of-turn token."""
-    options = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0} if sample else {"do_sample": False}
-    responses: list[list[int]] = []
-    per_batch = max(1, ROWS_AT_ONCE // samples)
-    for start in range(0, len(problems), per_batch):
-        texts = [chat_text(tokenizer, problem.prompt) for problem in problems[start : start + per_batch]]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True)
-        outputs = model.generate(**inputs, max_new_tokens=max_new_tokens, num_return_sequences=samples, **options)
-        responses += [_cut(row, tokenizer.eos_token_id) for row in outputs[:, inputs["input_ids"].shape[1] :].tolist()]
-    return responses
+def _response(tokenizer: PreTrainedTokenizerFast, sample: Completion) -> _Response:
+    return _Response(tokenizer.decode(sample.token_ids), len(sample.token_ids), sample.finish_reason == "length")
 
 
-def _cut(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
+def _mean(values: Sequence[bool]) -> float:
+    return fmean(values) if values else float("nan")

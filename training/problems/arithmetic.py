@@ -79,7 +79,7 @@ class Level:
 LEVELS: dict[str, Level] = {
     "easy": Level(operations=(2,), largest_number=20, largest_value=99, brackets=False),
     "middle": Level(operations=(3,), largest_number=50, largest_value=99, brackets=True),
-    "hard": Level(operations=(5,), largest_number=99, largest_value=999, brackets=True),
+    "hard": Level(operations=(5, 6), largest_number=99, largest_value=999, brackets=True),
 }
 
 

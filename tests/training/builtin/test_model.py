@@ -26,8 +26,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def middle(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> Measurement:
-    torch.manual_seed(1)
-    return measure(model, tokenizer, generate("middle", 64, "heldout", 1), samples=8, max_new_tokens=96)
+    return measure(model, tokenizer, generate("middle", 64, "heldout", 1), samples=8, max_tokens=96, seed=1)
 
 
 def test_the_weights_are_small_and_in_full_precision(model: Qwen2ForCausalLM) -> None:
@@ -49,8 +48,9 @@ def test_it_mostly_guesses_and_is_mostly_wrong_then(middle: Measurement) -> None
 
 
 def test_shown_steps_mostly_succeed_so_that_learning_can_bring_them_out(middle: Measurement) -> None:
-    assert middle.right_when_worked >= 0.75
-    assert 0.2 <= middle.pass_at[1] <= 0.4
+    # About 140 worked samples and 512 in all: the card's 0.77 and 0.23, three standard errors wide.
+    assert middle.right_when_worked >= 0.65
+    assert 0.17 <= middle.pass_at[1] <= 0.35
     assert middle.truncated <= 0.01
 
 
@@ -63,8 +63,7 @@ def test_sampled_responses_are_short_and_some_reflect(middle: Measurement) -> No
 def test_the_hard_level_is_rarely_solved_but_not_never(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    torch.manual_seed(2)
-    hard = measure(model, tokenizer, generate("hard", 32, "heldout", 1), samples=64, max_new_tokens=128)
+    hard = measure(model, tokenizer, generate("hard", 32, "heldout", 1), samples=64, max_tokens=128, seed=2)
     assert hard.pass_at[1] < 0.08
     assert hard.pass_at[64] >= 0.2
 
