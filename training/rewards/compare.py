@@ -9,6 +9,13 @@ _NUMBER = re.compile(r"([+-]?)(\d+|\d{1,3}(?:,\d{3})+)(?:\.(\d*))?|([+-]?)\.(\d+
 _WORDS = re.compile(r"[^\W\d_][^\W\d_' -]*(?:[' -]+[^\W\d_]+)*")
 _DOLLARS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
+_DIGITS = re.compile(r"[\d\s.,]*")
+_ONE_EQUATION = re.compile(r"[^,;<>!]*=(?P<value>[^=]*)")
+_LATEX_SPACE = re.compile(r"\\(?:[,;:! ]|left\b|right\b|q?quad\b)")
+_OPERATOR = r"[-+*\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}\N{MIDDLE DOT}]|\\(?:times|cdot|div|ast|pm)(?![a-z])"
+_WRAPPED_OPERATOR = re.compile(rf"\{{\s*({_OPERATOR})\s*\}}")
+_LEFT_STANDING = re.compile(rf"[\d)}}\]!%.]\s*(?:{_OPERATOR})(?!\s*10\s*\^)|\)\s*[(\d]|\d\s*\(")
+
 SHORT_WORDS = frozenset({"no"})
 FUNCTIONS = frozenset({"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "sqrt", "arcsin", "arccos", "arctan"})
 
@@ -36,9 +43,29 @@ def compare(answer: str, reference: str) -> Judgement | None:
         return Judgement(number == target, f"{_equal(number == target)} {shown} as {kind}")
     if found == wanted:
         return Judgement(True, f"equal to reference {shown} as text")
-    if is_words(wanted) or (target is not None and is_words(found)):
+    if target is not None:
+        return _compare_to_number(found, target, shown)
+    if is_words(wanted):
         same = found.casefold() == wanted.casefold()
         return Judgement(same, f"{_equal(same)} {shown} as words")
+    return None
+
+
+def _compare_to_number(found: str, target: str, shown: str) -> Judgement | None:
+    """Judge an answer that is no number itself; what stands after its last equals sign counts.
+
+    A sum or product that was left standing is no answer to an arithmetic problem: a model that copies ``12+7*3`` from
+    the question would be paid for it by symbolic algebra. Fractions, powers and ``1.2 \\times 10^5`` may stand.
+    """
+    equation = _ONE_EQUATION.fullmatch(found)
+    value = equation["value"].strip() if equation else found
+    number = as_number(value)
+    if number is not None:
+        return Judgement(number == target, f"{_equal(number == target)} {shown} after its last equals sign")
+    if is_words(value) or _DIGITS.fullmatch(value):
+        return Judgement(False, f"{_equal(False)} {shown}: the answer is no number")
+    if _LEFT_STANDING.search(_WRAPPED_OPERATOR.sub(r"\1", _LATEX_SPACE.sub("", value))):
+        return Judgement(False, f"{_equal(False)} {shown}: the answer is a sum or product that was not worked out")
     return None
 
 

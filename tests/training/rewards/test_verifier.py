@@ -43,6 +43,11 @@ def verifier() -> Iterator[Verifier]:
         ("sey", "Yes", False),
         ("on", "No", False),
         ("Yes", "1", False),
+        ("12+7=19", "19", True),
+        ("x = 19", "19", True),
+        ("12+7=18", "19", False),
+        ("1 9", "19", False),
+        ("1,9", "19", False),
     ],
 )
 def test_it_judges_numbers_and_words_without_a_process(answer: str, reference: str, correct: bool) -> None:
@@ -59,7 +64,13 @@ def test_it_judges_numbers_and_words_without_a_process(answer: str, reference: s
         ("1/2", r"\dfrac{2}{4}", True),
         (r"2\sqrt{3}", r"\sqrt{12}", True),
         ("x^2+2x+1", "(x+1)^2", True),
-        ("x = 5", "5", True),
+        ("x = y", "y", True),
+        ("x >= 5", "5", False),
+        ("x = 5, y = 7", "7", False),
+        (r"1.2 \times 10^5", "120000", True),
+        ("2^{10}", "1024", True),
+        (r"10^{-1}", "0.1", True),
+        (r"-\frac{14}{2}", "-7", True),
         ("(1,2)", "(1, 2)", True),
         ("(2,1)", "(1, 2)", False),
         (r"\{2,1\}", r"\{1,2\}", True),
@@ -85,6 +96,18 @@ def test_it_never_pays_for_a_reference_it_cannot_read(verifier: Verifier, respon
 def test_it_looks_at_the_response_as_a_whole_and_not_for_numbers_inside_it(verifier: Verifier) -> None:
     verdicts = verifier.verify([("the answer is 5", "5"), ("<answer>5} \\boxed{6</answer>", "6")])
     assert [verdict.correct for verdict in verdicts] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["12+7", "12 + 7", "(12+7)", r"12\,+\,7", "12{+}7", "38/2+0", "19*1", r"19 \times 1", r"19\cdot1", "20-1", "19(1)"],
+)
+def test_it_does_not_pay_for_arithmetic_that_was_not_worked_out(answer: str) -> None:
+    with Verifier() as verifier:
+        [verdict] = verifier.verify([(f"<answer>{answer}</answer>", "19")])
+        assert verifier.worker_pids() == []
+    assert verdict.correct is False
+    assert "not worked out" in verdict.reason
 
 
 def test_it_says_why_in_words(verifier: Verifier) -> None:
