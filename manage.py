@@ -14,12 +14,15 @@ def main() -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
+        from django.db import OperationalError
     except ImportError as error:
         sys.exit(f"{error}: install the requirements first, most simply with: make run")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
+    except OperationalError as error:
+        sys.exit(f"error: the database does not answer; is `make run` running?\n{error}")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "webapp.datasets",
     "webapp.runs",
     "webapp.inspection",
+    "workers",
 ]
 
 MIDDLEWARE = [

@@ -29,6 +29,7 @@ def save_checkpoint(run: Run, event: CheckpointSaved) -> None:
 def remove_checkpoint(run: Run, event: CheckpointRemoved) -> None:
     """The files of a checkpoint are gone."""
     Checkpoint.objects.filter(run=run, step=event.step).update(removed_at=datetime.fromtimestamp(event.at, UTC))
+    _mark_best(run)
 
 
 def forget_checkpoints(run: Run, after: int) -> None:
@@ -38,8 +39,8 @@ def forget_checkpoints(run: Run, after: int) -> None:
 
 
 def _mark_best(run: Run) -> None:
-    """The highest score counts, of equals the earliest: the trainer's rule, which also holds after going back."""
-    ranked = Checkpoint.objects.filter(run=run, score__isnull=False).order_by("-score", "step")
+    """Of those that are there, the highest score counts, and of equals the earliest; also after going back."""
+    ranked = Checkpoint.objects.filter(run=run, removed_at=None, score__isnull=False).order_by("-score", "step")
     best = ranked[:1].values("pk")
     Checkpoint.objects.filter(run=run, best=True).exclude(pk__in=best).update(best=False)
     Checkpoint.objects.filter(pk__in=best, best=False).update(best=True)
