@@ -33,6 +33,9 @@ def compare(answer: str, reference: str) -> Judgement | None:
 
     An empty reference is equal to nothing: a broken reference must never be paid.
     """
+    if answer.isdecimal() and reference.isdecimal() and answer.isascii() and reference.isascii():
+        same = answer.lstrip("0") == reference.lstrip("0")  # nearly every case of arithmetic, in a fifth of the time
+        return Judgement(same, f"{_equal(same)} {shorten(reference)} as integers")
     found, wanted = tidy(answer), tidy(reference)
     if is_blank(wanted):
         return Judgement(None, "the reference answer is empty, so nothing can be equal to it")
