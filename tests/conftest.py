@@ -1,9 +1,15 @@
 """Fixtures for all tests: users of each role, and a client logged in as one."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from webapp.accounts.models import Role, User
+
+
+def pytest_configure() -> None:
+    # Real password hashes are slow on purpose; the tests make hundreds of users.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
