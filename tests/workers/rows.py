@@ -1,4 +1,7 @@
-"""Everything the database holds of a run, without keys and clock times, so that two runs can be compared."""
+"""Everything the database holds of a run, so that two runs can be compared.
+
+Left out are keys, clock times, and the sizes of checkpoints: a state that was loaded once is pickled a bit longer.
+"""
 
 from typing import Any
 
@@ -35,7 +38,7 @@ def of_run(run: Run) -> dict[str, list[Any]]:
             (*row, removed is None)
             for *row, removed in Checkpoint.objects.filter(run=run)
             .order_by("step")
-            .values_list("step", "path", "size", "score", "best", "removed_at")
+            .values_list("step", "path", "score", "best", "removed_at")
         ],
         "alerts": sorted(Alert.objects.filter(run=run).values_list("step", "code", "severity", "message", "metric")),
         "run": [

@@ -63,10 +63,10 @@ def test_every_event_becomes_its_rows(reference: dict[str, list[object]]) -> Non
     assert [len(reference[table]) for table in ("points", "groups", "rollouts", "alerts")] == [47, 47, 141, 5]
     assert reference["run"][:2] == [23, 23]
     assert reference["checkpoints"] == [
-        (5, "checkpoints/step_000005", 5, 1 / 6, False, False),
-        (10, "checkpoints/step_000010", 10, 1.0, True, True),
-        (15, "checkpoints/step_000015", 15, 1 / 6, False, True),
-        (20, "checkpoints/step_000020", 20, 1 / 11, False, True),
+        (5, "checkpoints/step_000005", 1 / 6, False, False),
+        (10, "checkpoints/step_000010", 1.0, True, True),
+        (15, "checkpoints/step_000015", 1 / 6, False, True),
+        (20, "checkpoints/step_000020", 1 / 11, False, True),
     ]
     step, split, index, _, text, answer, *_, mean, std, correct, length = reference["groups"][1]  # type: ignore[misc]
     assert (step, split, index, text, answer, correct, length) == (1, "train", 0, "1+1?", "7", 2, 3.0)
