@@ -27,7 +27,8 @@ class Plan:
     """How much to make. The first run is the longest; lengths fall off like 1/rank."""
 
     runs: int = 1000
-    points: int = 1_000_000
+    points: int = 1_150_000
+    """If every run went to its end; some stop at 80 %."""
     rollouts: int = 200_000
     seed: int = 0
 
@@ -38,6 +39,7 @@ class MadeRun:
 
     pk: int
     steps: int
+    done: int
     method: str
     status: RunStatus
 
@@ -58,9 +60,11 @@ def metrics_at(share: float, method: str, draw: random.Random) -> dict[str, floa
         "optim/grad_norm": abs(draw.gauss(0.6, 0.15)),
         "optim/learning_rate": 1e-4,
         "speed/tokens_per_s": draw.gauss(5200, 300),
-        "system/cpu_percent": draw.gauss(180, 8),
-        "system/memory_mb": 900 + 200 * share,
+        "tokens/step": 5000 + 3000 * share,
+        "system/cpu_share": min(1.0, draw.gauss(0.9, 0.04)),
+        "system/rss_bytes": 9e8 + 2e8 * share,
         **{f"time/{phase}_s": abs(draw.gauss(0.2, 0.04)) for phase in PHASES},
+        "time/step_s": abs(draw.gauss(0.8, 0.05)),
     }
     if method == "grpo":
         words = {
@@ -111,6 +115,14 @@ def method_of(rank: int) -> str:
     return "sft" if rank % 5 == 4 else "grpo"
 
 
+RUN_COLUMNS = (
+    "id", "name", "start_id", "status", "config", "method", "problems", "group", "notes", "created_by_id", "created_at",
+    "started_at", "ended_at", "archived", "attempt", "automatic_resumes", "heartbeat_at", "worker", "stop_requested",
+    "events_offset", "error", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total",
+    "train_seconds", "latest", "rewinds",
+)  # fmt: skip
+
+
 def make_runs(plan: Plan, owner: int, first_id: int = 1) -> list[MadeRun]:
     """Rows of ``runs_run``; half of a hundred run now, the rest ended in every way."""
     draw = random.Random(plan.seed)
@@ -119,13 +131,9 @@ def make_runs(plan: Plan, owner: int, first_id: int = 1) -> list[MadeRun]:
     for index, steps in enumerate(step_counts(plan)):
         method = method_of(index)
         status = RunStatus.RUNNING if index % 20 == 1 else draw.choice(ends)
-        made.append(MadeRun(first_id + index, steps, method, status))
-    columns = (
-        "id name start_id status config method problems group notes created_by_id created_at started_at ended_at "
-        "archived attempt automatic_resumes heartbeat_at worker stop_requested events_offset error step total_steps "
-        "phase phase_since phase_done phase_total train_seconds latest rewinds"
-    ).split()
-    copy("runs_run", columns, (_run_row(run, owner, draw) for run in made))
+        done = steps if status == RunStatus.SUCCEEDED else max(2, round(steps * 0.8))
+        made.append(MadeRun(first_id + index, steps, done, method, status))
+    copy("runs_run", RUN_COLUMNS, (_run_row(run, owner, draw) for run in made))
     return made
 
 
@@ -135,14 +143,15 @@ def _run_row(run: MadeRun, owner: int, draw: random.Random) -> tuple[Any, ...]:
     running = run.status == RunStatus.RUNNING
     method = SftMethod() if run.method == "sft" else GrpoMethod()
     config = RunConfig(method=method, steps=run.steps, seed=run.pk % 3).model_dump_json()
-    latest = heldout_at(1, draw) | metrics_at(1, run.method, draw)
+    share = run.done / run.steps
+    latest = heldout_at(share, draw) | metrics_at(share, run.method, draw)
     return (
         run.pk, f"{run.method}-arithmetic-{run.pk}", uuid4(), run.status, config, run.method,
         draw.choice(("Arithmetic, middle", "Arithmetic, hard", "GSM8K")), f"study {run.pk // 4}" if run.pk % 3 else "",
         "", owner, started, started, None if running else started + timedelta(seconds=run.steps * 1.1),
         run.pk % 10 == 9, 1, 0, now, "gpu@host", "", 0,
         "Traceback (most recent call last):\nRuntimeError: out of memory" if run.status == RunStatus.FAILED else "",
-        run.steps if run.status == RunStatus.SUCCEEDED else round(run.steps * 0.8), run.steps,
+        run.done, run.steps,
         "sampling" if running else "", now if running else None, 12, 64, run.steps * 0.9, json.dumps(latest), 0,
     )  # fmt: skip
 
@@ -174,7 +183,7 @@ def _points(
 ) -> Iterator[tuple[Any, ...]]:
     for run in runs:
         tokens = 0.0
-        for step in range(run.steps + 1):
+        for step in range(run.done + 1):
             share = step / max(run.steps, 1)
             values = metrics_at(share, run.method, draw) if step else {}
             if step:
@@ -189,7 +198,7 @@ def _points(
 def make_rollouts(runs: Sequence[MadeRun], plan: Plan, group_size: int = 8, groups_a_step: int = 32) -> None:
     """Prompts, groups, rollouts and their texts, for as many steps of the first GRPO runs as are asked for."""
     draw = random.Random(plan.seed + 2)
-    steps = [(run, step) for run in runs if run.method == "grpo" for step in range(1, run.steps + 1)]
+    steps = [(run, step) for run in runs if run.method == "grpo" for step in range(1, run.done + 1)]
     wanted = plan.rollouts // (group_size * groups_a_step)
     chosen = steps[:wanted]
     prompt, group = _next_id("inspection_prompt"), _next_id("inspection_rolloutgroup")
@@ -236,12 +245,12 @@ def make_marks(runs: Sequence[MadeRun], now: datetime | None = None) -> None:
     """Checkpoints and alerts."""
     at = now or timezone.now()
     copy("runs_checkpoint", ("run_id", "step", "path", "size", "score", "best", "pinned", "saved_at", "removed_at"), (
-        (run.pk, step, f"checkpoints/step_{step:06d}", 7_400_000, 0.2 + 0.5 * step / run.steps, step == run.steps // 2,
+        (run.pk, step, f"checkpoints/step_{step:06d}", 7_400_000, 0.2 + 0.5 * step / run.steps, step == run.done // 2,
          False, at, None)
-        for run in runs for step in (run.steps // 4, run.steps // 2, run.steps)
+        for run in runs for step in (run.done // 4, run.done // 2, run.done)
     ))  # fmt: skip
     copy("runs_alert", ("run_id", "step", "code", "severity", "message", "advice", "metric", "at"), (
-        (run.pk, run.steps // 2, "zero_variance", "warning", "72 % of groups have equal rewards, so they teach nothing.",
+        (run.pk, run.done // 2, "zero_variance", "warning", "72 % of groups have equal rewards, so they teach nothing.",
          "Take easier or harder problems, or turn on dynamic sampling.", "groups/zero_variance_share", at)
         for run in runs[::3]
     ))  # fmt: skip

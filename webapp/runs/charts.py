@@ -76,6 +76,12 @@ class Drawn:
         """What each curve means."""
         return [metric_info(name) for name in self.metrics]
 
+    @property
+    def unit(self) -> str:
+        """For the heading; percent signs stand on the axis."""
+        unit = metric_info(self.metrics[0]).unit
+        return "" if unit == "share" else unit
+
     def as_json(self, run: int) -> dict[str, object]:
         """What the page's script needs to draw it."""
         first = metric_info(self.metrics[0])
@@ -85,6 +91,7 @@ class Drawn:
             "stacked": self.chart.stacked,
             "unit": first.unit,
             "better": first.direction,
+            "legend": True,
             "curves": [
                 {
                     "source": str(run),

@@ -25,8 +25,8 @@ class Row:
 
 
 def rows_of(config: Mapping[str, Any]) -> list[Row]:
-    """All knobs of a stored config, in its order."""
-    values = flatten(config)
+    """All knobs of a stored config, in the order of their declaration."""
+    values = in_order(flatten(config))
     knobs = {knob.path: knob for knob in knobs_of(RunConfig).values() if knob.is_active(values)}
     rows = []
     for path, value in values.items():
@@ -34,6 +34,24 @@ def rows_of(config: Mapping[str, Any]) -> list[Row]:
         known = knob is not None and not knob.required
         rows.append(Row(path, value, knob.default if knob and known else None, known, knob.help if knob else ""))
     return rows
+
+
+def declared_order(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same config with its knobs as they are declared: the database keeps them in an order of its own."""
+    tree: dict[str, Any] = {}
+    for path, value in in_order(flatten(config)).items():
+        *groups, leaf = path.split(".")
+        level = tree
+        for group in groups:
+            level = level.setdefault(group, {})
+        level[leaf] = value
+    return tree
+
+
+def in_order(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by path, in the order of declaration; paths that no longer exist come last."""
+    order = {knob.path: position for position, knob in enumerate(knobs_of(RunConfig).values())}
+    return dict(sorted(values.items(), key=lambda item: order.get(item[0], len(order))))
 
 
 def flatten(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -60,7 +78,7 @@ MISSING = "–"
 
 
 def compare(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
-    """Every knob that any of the configs has, in order of first appearance."""
+    """Every knob that any of the configs has, in the order of declaration."""
     flat = [flatten(config) for config in configs]
-    paths = dict.fromkeys(path for each in flat for path in each)
+    paths = in_order({path: None for each in flat for path in each})
     return [Difference(path, [each.get(path, MISSING) for each in flat]) for path in paths]

@@ -26,6 +26,9 @@ SILENT_SECONDS = 20.0
 """A worker says every second that it is there."""
 WAITING_SECONDS = 20.0
 """A free worker takes a queued run at once."""
+FRESH_STEPS = 20
+"""A warning of so many steps ago is shown above the charts of a live run."""
+MOST_NOTICES = 2
 WINDOW_STEPS = 25
 """Steps shown to either side of what was found."""
 SEVERITIES = {"error": ("✕", "Error", "bad"), "warning": ("⚠", "Warning", "warn"), "info": ("ⓘ", "Note", "info")}
@@ -79,11 +82,20 @@ def findings(run: Run, now: datetime) -> list[Finding]:
     return [*present_findings(run, now), *(_of_alert(alert) for alert in run.alerts.all())]
 
 
+def notices(run: Run, now: datetime) -> list[Finding]:
+    """What somebody who looks at a live run should see at once: present faults and the newest warnings."""
+    found = present_findings(run, now)
+    if run.state in ACTIVE:
+        fresh = run.alerts.exclude(severity="info").filter(step__gte=max(0, run.step - FRESH_STEPS))
+        found += [_of_alert(alert) for alert in fresh[:MOST_NOTICES]]
+    return found
+
+
 def present_findings(run: Run, now: datetime) -> list[Finding]:
     """What is wrong at this moment, whatever the trainer says."""
     found = [_waiting(run, now)] if run.state == RunStatus.QUEUED else []
     if run.state in ACTIVE:
-        found = [_silent(run, now), _stuck(run, now)]
+        found = [_silent(run, now) or _stuck(run, now)]  # of a silent worker nothing else is known
     return [finding for finding in found if finding is not None]
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("archive", listing.archive, name="archive"),
     path("curves", curves.curves, name="curves"),
     path("compare/", compare.compare, name="compare"),
+    path("compare/<str:key>.csv", compare.metric_csv, name="compare_csv"),
     path("views/save", saved_views.save, name="view_save"),
     path("views/<int:view_id>/delete", saved_views.delete, name="view_delete"),
     path("<int:run_id>/", detail.overview, name="detail"),

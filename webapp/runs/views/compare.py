@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -17,14 +17,15 @@ from webapp.runs.models import Run
 from webapp.runs.views.common import run_numbers
 from webapp.runs.views.curves import MOST_RUNS
 from webapp.runs.views.detail import STEP_PLACE
+from webapp.runs.views.figures import long_csv
 from webapp.runs.views.saved_views import views_of
 
-SHOWN_FIRST = frozenset({
+SHOWN_FIRST = (
     SCORE, "heldout/greedy", "reward/mean", "reward/accuracy", "response/length_mean", "response/truncated_share",
     "groups/zero_variance_share", "policy/entropy", "policy/kl", "optim/loss", "heldout/loss", "optim/grad_norm",
     "speed/tokens_per_s",
-})  # fmt: skip
-"""Metrics that are compared at first sight; the others are folded."""
+)  # fmt: skip
+"""Metrics that are compared at first sight, in this order; the others are folded."""
 BANDS = {chart.metrics[0]: chart.band for chart in CHARTS if chart.band}
 
 
@@ -37,11 +38,13 @@ def compare(request: HttpRequest) -> HttpResponse:
     found = Run.objects.in_bulk(wanted)
     runs = [found[number] for number in wanted if number in found]
     baseline = next((run for run in runs if str(run.pk) == request.GET.get("baseline")), runs[0] if runs else None)
-    names = metrics_of(runs)
+    order = {name: position for position, name in enumerate(SHOWN_FIRST)}
+    names = sorted(metrics_of(runs), key=lambda name: order.get(name, len(order)))
     rows = figures_of(runs, baseline, names)
     context = {
         "nav": "runs",
         "runs": runs,
+        "numbers": _numbers(runs),
         "compared": [(run, _numbers(other for other in runs if other != run)) for run in runs],
         "kept_query": [(key, value) for key, value in request.GET.items() if key != "add"],
         "baseline": baseline,
@@ -58,6 +61,14 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 def _numbers(runs: Iterable[Run]) -> str:
     return ",".join(str(run.pk) for run in runs)
+
+
+def metric_csv(request: HttpRequest, key: str) -> StreamingHttpResponse:
+    """Every point of one metric, a line for each run and step."""
+    runs = run_numbers(request.GET.get("runs", ""))[:MOST_RUNS]
+    name = key.replace("-", "/", 1)
+    headers = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
+    return StreamingHttpResponse(long_csv(runs, name), content_type="text/csv", headers=headers)
 
 
 def _tidied(request: HttpRequest, numbers: list[int]) -> HttpResponse:
@@ -89,7 +100,7 @@ def _chart(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "key": name.replace("/", "-"), "title": info.title, "unit": info.unit, "better": info.direction,
-        "stacked": False, "curves": curves,
+        "stacked": False, "legend": False, "curves": curves,
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The pages of one run that show what it is and how it goes."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,8 @@ from django.utils import timezone
 from training.events.metrics import REFLECTIVE_WORDS
 from webapp.runs import series
 from webapp.runs.charts import ON_REASONING_PAGE, REASONING, SECTIONS, Drawn, charts_of
-from webapp.runs.config_table import rows_of
-from webapp.runs.health import findings, present_findings
+from webapp.runs.config_table import declared_order, rows_of
+from webapp.runs.health import findings, notices
 from webapp.runs.models import MetricPoint, Run
 from webapp.runs.progress import progress_of
 from webapp.runs.status import RESUMABLE, RunStatus
@@ -59,7 +60,7 @@ def config(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_run(run_id)
     rows = rows_of(run.config)
     shown = rows if request.GET.get("all") else [row for row in rows if row.changed]
-    as_yaml = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+    as_yaml = _as_yaml(run)
     context = page_of(run, timezone.now()) | {
         "tab": "config", "rows": shown, "total": len(rows), "changed": sum(row.changed for row in rows),
         "yaml": as_yaml,
@@ -71,13 +72,17 @@ def config_file(request: HttpRequest, run_id: int, kind: str) -> HttpResponse:
     """The config as a file that a new run can be made from."""
     run = get_run(run_id)
     if kind == "json":
-        text, content_type = json.dumps(run.config, indent=2) + "\n", "application/json"
+        text, content_type = json.dumps(declared_order(run.config), indent=2) + "\n", "application/json"
     elif kind == "yaml":
-        text, content_type = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True), "application/yaml"
+        text, content_type = _as_yaml(run), "application/yaml"
     else:
         raise Http404
     disposition = f'attachment; filename="run-{run.pk}.{kind}"'
     return HttpResponse(text, content_type=content_type, headers={"Content-Disposition": disposition})
+
+
+def _as_yaml(run: Run) -> str:
+    return str(yaml.safe_dump(declared_order(run.config), sort_keys=False, allow_unicode=True))
 
 
 def page_of(run: Run, now: datetime) -> dict[str, Any]:
@@ -88,7 +93,8 @@ def page_of(run: Run, now: datetime) -> dict[str, Any]:
         "nav": "runs",
         "run": run,
         "progress": progress_of(run, now),
-        "notices": present_findings(run, now),
+        "notices": notices(run, now),
+        "alert_count": run.alerts.exclude(severity="info").count(),
         "can_stop": not run.state.is_terminal,
         "is_stopping": run.state == RunStatus.STOPPING,
         "can_resume": resumable,
@@ -107,15 +113,16 @@ def first_appearances(run: Run) -> list[tuple[str, int]]:
 
 
 def _charts_context(
-    run: Run, drawn: list[Drawn], metrics: int, words: list[tuple[str, int]] | None = None
+    run: Run, drawn: list[Drawn], metrics: int, words: Sequence[tuple[str, int]] = ()
 ) -> dict[str, Any]:
     """What the page's script draws: charts, and marks on them for alerts and first appearances."""
     marks = [
         {"step": alert.step, "metric": alert.metric, "text": alert.message, "severity": alert.severity}
         for alert in run.alerts.all()[:200]
     ]
-    for word, step in words or ():
-        marks += [{"step": step, "metric": "reflection/per_1k_tokens", "text": f"first “{word}”", "severity": "word"}]
+    for word, step in words:
+        said = {"text": f"first “{word}”", "severity": "word", "label": word}
+        marks.append({"step": step, "metric": "reflection/per_1k_tokens"} | said)
     return {
         "charts": [each.as_json(run.pk) for each in drawn],
         "marks": marks,

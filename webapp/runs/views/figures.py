@@ -74,6 +74,15 @@ def csv_lines(run: Run, names: Sequence[str]) -> Iterator[str]:
         yield writer.writerow([step, *("" if value is None else repr(value) for value in values)])
 
 
+def long_csv(runs: Sequence[int], name: str) -> Iterator[str]:
+    """A header, then a line for each point that the runs have of a metric."""
+    points = MetricPoint.objects.filter(series__run__in=runs, series__name=name).order_by("series__run_id", "step")
+    writer = csv.writer(Echo())
+    yield writer.writerow(["run", "step", name])
+    for run, step, value in points.values_list("series__run_id", "step", "value").iterator(chunk_size=5000):
+        yield writer.writerow([run, step, "" if value is None else repr(value)])
+
+
 def _columns(run: Run, names: Sequence[str]) -> dict[int, int]:
     """Key of each series → its column."""
     found = MetricSeries.objects.filter(run=run, name__in=names).values_list("pk", "name")

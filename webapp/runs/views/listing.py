@@ -6,8 +6,9 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -65,10 +66,13 @@ def run_list(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/list.html", context)
 
 
-def live_rows(request: HttpRequest) -> HttpResponse:
-    """The rows of some runs as they are now, for those the page saw moving."""
+def live_rows(request: HttpRequest) -> JsonResponse:
+    """The rows of some runs as they are now, by number: for those the page saw moving."""
     wanted = run_numbers(request.GET.get("ids", ""))[:MOST_LIVE_ROWS]
-    return render(request, "runs/list_rows.html", {"rows": rows_of(listed().filter(pk__in=wanted))})
+    rows = rows_of(listed().filter(pk__in=wanted))
+    return JsonResponse(
+        {"rows": {row.run.pk: render_to_string("runs/list_rows.html", {"rows": [row]}, request) for row in rows}}
+    )
 
 
 @require_POST

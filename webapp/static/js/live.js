@@ -1,0 +1,62 @@
+// Follows a run: every second or two while it moves and the page is seen, rarely when hidden, never once it has ended.
+
+import { getPatiently, pause } from "./net.js";
+
+const SEEN_MS = 1500;
+const HIDDEN_MS = 30000;
+
+const run = document.getElementById("run");
+const digests = new Map();
+// Only pages with charts have curves to follow; charts.js is loaded there already.
+const curves = document.getElementById("charts") ? import("./charts.js") : null;
+let wake = () => {};
+
+async function follow() {
+  for (let ended = run.dataset.terminal !== undefined; !ended; ) {
+    await Promise.race([pause(document.hidden ? HIDDEN_MS : SEEN_MS), new Promise((resolve) => (wake = resolve))]);
+    const store = curves && (await curves).store;
+    const asked = new Set(store?.loaded);
+    const body = await getPatiently(address(store, asked));
+    show(body.parts);
+    if (store) await update(store, body, asked);
+    ended = body.terminal;
+  }
+}
+
+function address(store, asked) {
+  const query = new URLSearchParams({ have: [...digests.values()].join(",") });
+  if (asked.size && store.cursor) {
+    query.set("names", [...asked].join(","));
+    query.set("cursor", store.cursor);
+    query.set("level", store.level);
+    if (store.x !== "step") query.set("x", store.x);
+  }
+  return `${run.dataset.live}?${query}`;
+}
+
+function show(parts) {
+  for (const [name, { html, digest }] of Object.entries(parts)) {
+    digests.set(name, digest);
+    const part = run.querySelector(`[data-part="${name}"]`);
+    if (name === "actions" && part.contains(document.activeElement)) continue;
+    part.innerHTML = html;
+    htmx.trigger(part, "htmx:afterSettle"); // shows times in the reader's zone
+  }
+}
+
+async function update(store, body, asked) {
+  const charts = document.getElementById("charts");
+  if (body.stale) await store.reload();
+  else if (body.curves) store.add(body, asked);
+  if (String(body.metrics) !== charts.dataset.metrics) await redrawAll();
+}
+
+// New metrics have come: the server knows which charts they make.
+async function redrawAll() {
+  await htmx.ajax("GET", location.pathname + location.search, { target: "#charts", select: "#charts", swap: "outerHTML" });
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) wake();
+});
+follow();
