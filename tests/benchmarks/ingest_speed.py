@@ -1,14 +1,10 @@
-"""How fast events become rows: `python tests/benchmarks/ingest_speed.py`. Uses the test database's server."""
+"""How fast events become rows: `python -m tests.benchmarks.ingest_speed`. Uses the test database's server."""
 
 import base64
 import os
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
-import tests.environment  # noqa: E402, F401  # starts the server and sets the environment
+import tests.environment  # noqa: F401  # starts the server and sets the environment
 
 ROLLOUTS, GROUP, TOKENS = 20_000, 8, 60
 STEPS, SERIES = 5_000, 30
@@ -18,8 +14,9 @@ def main() -> None:
     """Ingest many rollouts of 60 tokens with all arrays, then many steps of 30 figures, in a scratch database."""
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
     django.setup()
-    from django.test.utils import get_runner, setup_databases, teardown_databases  # noqa: F401
+    from django.test.utils import setup_databases, teardown_databases
 
     databases = setup_databases(verbosity=0, interactive=False)
     try:

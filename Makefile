@@ -1,0 +1,97 @@
+# Everything a user or developer of Espalier types. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PROCESSES ?= 2
+# The first Python that is new enough; set PYTHON=/path/to/python to choose another.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
+	command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& command -v $$name && break; done)
+# On machines without a GPU whose package index offers CUDA builds of torch only: address of an index of CPU builds.
+TORCH_INDEX ?=
+HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
+REQUIREMENTS := pyproject.toml docker/constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off -c docker/constraints.txt
+
+.PHONY: help run install test browser lint check benchmarks trl-env clean
+
+help:  ## List these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
+	| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/.installed  ## Start Espalier: web, workers, PostgreSQL and Redis; Ctrl-C stops everything (PORT=8000)
+	@exec $(BIN)/python manage.py up
+
+install: $(VENV)/.installed-dev  ## Set up the environment with all that tests and checks need
+
+test: $(VENV)/.installed-dev browser  ## Run all tests, those in a real browser included
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -q \
+	&& echo "All tests passed: units, processes, crashes and the browser." \
+	|| { echo "Some tests failed; the lines above that begin with FAILED or ERROR name them."; exit 1; }
+
+lint: $(VENV)/.installed-dev  ## Check style, types, imports and templates
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && echo "style: fine"
+	@$(BIN)/mypy --no-error-summary && echo "types: fine"
+	@said=$$($(BIN)/lint-imports --no-cache 2>&1) && echo "imports: fine" || { echo "$$said"; exit 1; }
+	@$(BIN)/djlint --lint --quiet templates && echo "templates: fine"
+
+check: lint test  ## Lint, then test
+
+benchmarks: $(VENV)/.installed-dev  ## Measure: engine, GRPO step beside TRL, learning, ingest, web, crashes (an hour or so)
+	@for file in tests/benchmarks/[a-z]*.py; do \
+		grep -q '__main__' $$file || continue; \
+		name=$$(basename $$file .py); echo; echo "== $$name"; \
+		$(BIN)/python -m tests.benchmarks.$$name || echo "$$name failed"; done
+
+trl-env: $(VENV)/.installed-dev  ## Install TRL into an environment of its own, for the benchmark beside it
+	@$(BIN)/python -m tests.benchmarks.grpo_vs_trl --setup
+
+clean:  ## Remove the environment and all caches; data (.espalier) stays
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@find . -name __pycache__ -type d -not -path './.espalier/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Espalier needs Python 3.11 or newer, and none was found. Install it (on Debian or" \
+		"Ubuntu: apt install python3.11 python3.11-venv), or name one: make run PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments." \
+		"On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.torch: docker/constraints.txt | $(VENV)/bin/python
+	@if [ -n "$(TORCH_INDEX)" ] && [ -z "$(HAS_GPU)" ]; then \
+		echo "Installing torch for CPUs ..."; \
+		$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' docker/constraints.txt)" || exit 1; fi
+	@touch $@
+
+$(VENV)/.installed: $(REQUIREMENTS) $(VENV)/.torch
+	@echo "Installing the pinned requirements (minutes the first time, seconds later) ..."
+	@$(PIP) -e . || { $(INSTALL_FAILED) }
+	@touch $@
+
+$(VENV)/.installed-dev: $(REQUIREMENTS) $(VENV)/.torch
+	@echo "Installing the pinned requirements with those of the tests (minutes the first time) ..."
+	@$(PIP) -e '.[dev]' || { $(INSTALL_FAILED) }
+	@touch $@ $(VENV)/.installed
+
+define INSTALL_FAILED
+echo; df -Pk . | awk 'NR == 2 && $$4 < 3000000 {print "The disk is nearly full: " int($$4 / 1024) " MB are left, about 3 GB are needed."}'; \
+command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 \
+|| echo "There is no C compiler here. If the lines above ask for one: apt install build-essential (or the like)."; \
+echo "The requirements could not be installed; the lines above say why. Then run make again: it goes on from here."; \
+exit 1;
+endef
+
+# Chromium of the system, or Playwright's own, or the distribution's where we may install.
+browser: $(VENV)/.installed-dev
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null 2>&1 && exit 0; done; \
+	$(BIN)/python -c 'import os, sys; from playwright.sync_api import sync_playwright; \
+	p = sync_playwright().start(); found = os.path.exists(p.chromium.executable_path); p.stop(); sys.exit(not found)' \
+	&& exit 0; \
+	echo "Installing Chromium for the browser tests ..."; \
+	timeout 600 $(BIN)/python -m playwright install chromium >/dev/null 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		(apt-get update && apt-get install -y --no-install-recommends chromium) >/dev/null 2>&1 && exit 0; fi; \
+	echo "The browser tests need Chromium, and it could not be installed. Install it (apt install chromium), then run" \
+		"make test again."; exit 1
