@@ -1,4 +1,4 @@
-"""Makes rows as a real run leaves them: runs, groups, rollouts with texts and token arrays. For tests and benchmarks."""
+"""Makes rows as a real run leaves them: runs, groups, responses with texts and token arrays."""
 
 import random
 import re
@@ -122,7 +122,7 @@ def token_columns(pieces: Sequence[str], advantage: float | None, seed: int = 0)
             "advantage": np.full(count, advantage),
             "ratio": np.exp(drift),
             "clipped": (drift > 0.18) & (advantage > 0) | (drift < -0.22) & (advantage < 0),
-            "ref_logprob": -surprise + draw.normal(0, 0.3, count),
+            "ref_logprob": np.minimum(-surprise + draw.normal(0, 0.3, count), 0),
         }
     return columns
 

@@ -10,6 +10,53 @@ from webapp.runs.models import Run
 SEARCHED_CHARACTERS = 100_000
 """A tsvector holds at most 1 MB; what lies beyond this in a response is not found by search."""
 
+SEARCH_CONFIG = "simple"
+"""No stemming and no stop words: a search for ``wait`` finds ``wait``."""
+
+UNSEARCHED = "<>/"
+"""PostgreSQL's parser takes ``a<b and c>d`` for a tag and ``1/2`` for a file, and would leave their words out."""
+
+EQUAL_SPREAD = 1e-8
+"""Rewards that differ by less count as equal, as in training."""
+
+
+def searched(column: str, stand_ins: str) -> models.Func:
+    """The part of a text that is searched, with ``stand_ins`` for the characters that must not reach the parser."""
+    beginning = Left(column, SEARCHED_CHARACTERS)
+    return models.Func(beginning, models.Value(UNSEARCHED), models.Value(stand_ins), function="translate")
+
+
+class Split(models.TextChoices):
+    """Where a problem comes from."""
+
+    TRAIN = "train", "Training"
+    HELDOUT = "heldout", "Held-out"
+
+
+class Verdict(models.TextChoices):
+    """What the verifier said of a response; shown as icon, word and colour."""
+
+    RIGHT = "right", "Right"
+    WRONG = "wrong", "Wrong"
+    UNVERIFIED = "unverified", "Not verified"
+
+    @classmethod
+    def of(cls, correct: bool | None) -> "Verdict":
+        return cls.UNVERIFIED if correct is None else cls.RIGHT if correct else cls.WRONG
+
+    @property
+    def correct(self) -> bool | None:
+        return None if self is Verdict.UNVERIFIED else self is Verdict.RIGHT
+
+    @property
+    def icon(self) -> str:
+        return {"right": "✓", "wrong": "✕", "unverified": "?"}[self.value]
+
+    @property
+    def tone(self) -> str:
+        """Name of the colour token."""
+        return {"right": "good", "wrong": "bad", "unverified": "warn"}[self.value]
+
 
 class Prompt(models.Model):
     """A problem as a run asked it; evaluations ask the same ones again and again, so it is stored once."""
@@ -51,6 +98,15 @@ class RolloutGroup(models.Model):
     def __str__(self) -> str:
         return f"run {self.run_id} step {self.step} {self.split} {self.index}"
 
+    @property
+    def teaches_nothing(self) -> bool:
+        """Whether all its responses earned the same."""
+        return self.reward_std <= EQUAL_SPREAD
+
+    @property
+    def pass_rate(self) -> float:
+        return self.correct_count / self.size if self.size else 0.0
+
 
 class Rollout(models.Model):
     """One response."""
@@ -74,10 +130,19 @@ class Rollout(models.Model):
             models.Index(fields=["run", "split", "step", "id"], name="rollout_by_step"),
             models.Index(fields=["run", "split", "reward", "id"], name="rollout_by_reward"),
             models.Index(fields=["run", "split", "length", "id"], name="rollout_by_length"),
+            models.Index(fields=["run", "split", "advantage", "id"], name="rollout_by_advantage"),
         ]
 
     def __str__(self) -> str:
         return f"rollout {self.pk}"
+
+    @property
+    def verdict(self) -> "Verdict":
+        return Verdict.of(self.correct)
+
+    @property
+    def is_truncated(self) -> bool:
+        return self.finish_reason == "length"
 
 
 class RolloutText(models.Model):
@@ -86,7 +151,7 @@ class RolloutText(models.Model):
     rollout = models.OneToOneField(Rollout, models.CASCADE, primary_key=True, related_name="body")
     text = models.TextField()
     search = models.GeneratedField(
-        expression=SearchVector(Left("text", SEARCHED_CHARACTERS), config="simple"),
+        expression=SearchVector(searched("text", "   "), config=SEARCH_CONFIG),
         output_field=SearchVectorField(),
         db_persist=True,
     )

@@ -1,0 +1,74 @@
+"""Two responses beside each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from django.http import Http404
+
+from webapp.core.errors import UserError
+from webapp.inspection.differences import Block, Difference, difference, words_of
+from webapp.inspection.models import Rollout
+from webapp.inspection.rollout_page import arrays_of, text_of
+
+Pieces = Literal["word", "token"]
+FOLDED_AT_LEAST = 80
+"""Characters that both begin with, before they are folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything the page of two responses shows."""
+
+    left: Rollout
+    right: Rollout
+    left_text: str
+    right_text: str
+    by: Pieces
+    has_tokens: bool
+    """Whether both can be compared token by token."""
+    difference: Difference
+
+    @property
+    def sides(self) -> tuple[Rollout, Rollout]:
+        return self.left, self.right
+
+    @property
+    def folded(self) -> bool:
+        """Whether both begin with so much of the same that it is folded away."""
+        first = self.difference.blocks[:1]
+        return bool(first) and first[0].kind == "equal" and len(first[0].left) >= FOLDED_AT_LEAST
+
+    @property
+    def shown_blocks(self) -> list[Block]:
+        return self.difference.blocks[1:] if self.folded else self.difference.blocks
+
+    @property
+    def divergence(self) -> Block | None:
+        """The first difference."""
+        return next((block for block in self.difference.blocks if block.kind == "different"), None)
+
+
+def rollout_pair(a: str, b: str) -> tuple[int, int]:
+    """Two ids of an address. Raises UserError when they are not two different numbers."""
+    if not (a.isdecimal() and b.isdecimal() and max(len(a), len(b)) < 18):
+        raise UserError("Choose two responses to compare: tick two on the page of a group.")
+    if int(a) == int(b):
+        raise UserError("That is the same response twice. Choose two different ones.")
+    return int(a), int(b)
+
+
+def read_comparison(a: int, b: int, by: str) -> Comparison:
+    """The page of two responses, or 404. Words are compared, unless ``by`` is ``token`` and both have tokens."""
+    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens").in_bulk([a, b])
+    if len(rows) < 2:
+        raise Http404("one of these responses is not there")
+    left, right = rows[a], rows[b]
+    left_text, right_text = text_of(left), text_of(right)
+    arrays = arrays_of(left), arrays_of(right)
+    pieces: tuple[Sequence[str], Sequence[str]] = words_of(left_text), words_of(right_text)
+    unit: Pieces = "word"
+    if by == "token" and arrays[0] is not None and arrays[1] is not None:
+        pieces, unit = (arrays[0].pieces(left_text), arrays[1].pieces(right_text)), "token"
+    has_tokens = None not in arrays
+    return Comparison(left, right, left_text, right_text, unit, has_tokens, difference(*pieces))

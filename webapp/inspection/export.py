@@ -1,0 +1,50 @@
+"""Rollouts as files: every row that the list's filters let through, streamed, texts included."""
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from webapp.inspection.models import Rollout
+
+CHUNK = 500
+COLUMNS = {
+    "id": "id", "step": "step", "split": "split", "group": "group_id", "problem_id": "group__prompt__problem_id",
+    "sample": "index", "greedy": "greedy", "reward": "reward", "advantage": "advantage", "correct": "correct",
+    "extracted": "extracted", "reference": "group__prompt__answer", "parts": "parts", "finish_reason": "finish_reason",
+    "length": "length", "prompt": "group__prompt__text", "response": "body__text",
+}  # fmt: skip
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes cells that begin so for formulas."""
+
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+
+
+def lines(rows: QuerySet[Rollout], kind: str) -> Iterator[str]:
+    """The lines of a ``csv`` or ``jsonl`` file, as the database gives the rows, in the order of the list."""
+    values = rows.values_list(*COLUMNS.values()).iterator(chunk_size=CHUNK)
+    if kind == "csv":
+        writer: Any = csv.writer(_Echo())
+        yield writer.writerow(COLUMNS)
+        for row in values:
+            yield writer.writerow([_cell(value) for value in row])
+    else:
+        for row in values:
+            yield json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) + "\n"
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict):
+        value = json.dumps(value)
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, line: str) -> str:
+        return line

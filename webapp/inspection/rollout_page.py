@@ -1,0 +1,142 @@
+"""One response: its text as tokens, what it earned, and what training made of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from django.shortcuts import get_object_or_404
+
+from webapp.inspection.credit import Credit, RewardPart, credit_of, reward_parts
+from webapp.inspection.models import Rollout, RolloutGroup, RolloutText, RolloutTokens, Split
+from webapp.inspection.prompts import prompt_frame
+from webapp.inspection.push import LossSettings, Push, UpdateSize, push_of, token_weight
+from webapp.inspection.scales import scaled_columns
+from webapp.inspection.strip import Strip, render_strip
+from webapp.inspection.token_arrays import TokenArrays, decode
+from webapp.inspection.words import reflective_spans
+
+LISTED_SIBLINGS = 32
+
+
+@dataclass(frozen=True)
+class RolloutPage:
+    """Everything the page of a response shows; the costly parts are worked out when asked for."""
+
+    rollout: Rollout
+    text: str
+    arrays: TokenArrays | None
+    siblings: list[Rollout]
+    """All responses of the group, by index."""
+
+    @cached_property
+    def settings(self) -> LossSettings | None:
+        return LossSettings.of(self.rollout.run.config)
+
+    @cached_property
+    def parts(self) -> list[RewardPart]:
+        return reward_parts(self.rollout.parts, self.rollout.run.config)
+
+    @cached_property
+    def credit(self) -> Credit | None:
+        """Held-out responses get no advantage."""
+        if self.rollout.split != Split.TRAIN:
+            return None
+        rewards = [sibling.reward for sibling in self.siblings if not sibling.greedy]
+        return credit_of(self.rollout.reward, self.rollout.advantage, rewards, self.rollout.run.config)
+
+    @cached_property
+    def prompt(self) -> tuple[str, str, str]:
+        return prompt_frame(self.rollout.run).split(self.rollout.group.prompt.text)
+
+    @cached_property
+    def words(self) -> list[tuple[int, int]]:
+        return reflective_spans(self.text)
+
+    @property
+    def untrained(self) -> str:
+        """Why nothing was pushed in this response; empty where it was trained on."""
+        if self.rollout.split != Split.TRAIN:
+            return "Held-out responses are never trained on."
+        if not self.rollout.group.trained:
+            return "Dynamic sampling dropped this group: all its responses earned the same, so none was trained on."
+        if self.settings is None:
+            return "This run's method has no policy-gradient loss."
+        return ""
+
+    @cached_property
+    def update(self) -> UpdateSize | None:
+        """The optimiser update it took part in; None where its step was not finished."""
+        return None if self.untrained or self.settings is None else _update_of(self.rollout, self.settings.updates)
+
+    @cached_property
+    def push(self) -> Push | None:
+        if self.arrays is None or self.settings is None or self.update is None:
+            return None
+        weight = token_weight(self.settings, self.update, self.rollout.length)
+        return push_of(self.arrays, self.settings, weight)
+
+    @cached_property
+    def strip(self) -> Strip | None:
+        """None where token boundaries were not kept: then there is only the text."""
+        if self.arrays is None:
+            return None
+        columns = scaled_columns(self.arrays, self.push.total if self.push else None)
+        ended = self.rollout.finish_reason == "stop"
+        return render_strip(self.text, self.arrays, columns, self.words, ended=ended)
+
+    @cached_property
+    def _place(self) -> int:
+        return next(place for place, sibling in enumerate(self.siblings) if sibling.pk == self.rollout.pk)
+
+    @property
+    def previous(self) -> Rollout | None:
+        return self.siblings[self._place - 1] if self._place else None
+
+    @property
+    def next(self) -> Rollout | None:
+        return self.siblings[self._place + 1] if self._place + 1 < len(self.siblings) else None
+
+    @property
+    def listed_siblings(self) -> list[Rollout]:
+        """Some siblings around this one."""
+        first = max(min(self._place - LISTED_SIBLINGS // 2, len(self.siblings) - LISTED_SIBLINGS), 0)
+        return self.siblings[first : first + LISTED_SIBLINGS]
+
+
+def read_rollout(pk: int) -> RolloutPage:
+    """The page of a response, or 404."""
+    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens")
+    rollout = get_object_or_404(rows, pk=pk)
+    narrow = Rollout.objects.filter(group=rollout.group_id).defer("parts", "extracted").order_by("index")
+    return RolloutPage(rollout, text_of(rollout), arrays_of(rollout), list(narrow))
+
+
+def text_of(rollout: Rollout) -> str:
+    """A response's text; empty where none was kept."""
+    try:
+        return rollout.body.text
+    except RolloutText.DoesNotExist:
+        return ""
+
+
+def arrays_of(rollout: Rollout) -> TokenArrays | None:
+    """A response's token arrays; None where they were not kept."""
+    try:
+        return decode(rollout.tokens, text_of(rollout))
+    except RolloutTokens.DoesNotExist:
+        return None
+
+
+def _update_of(rollout: Rollout, updates: int) -> UpdateSize | None:
+    """The trained groups of a step are split into its updates in order, as equally as can be."""
+    run = rollout.run  # its step is that of the newest figures, which follow the step's groups
+    if run.step < rollout.step:
+        return None
+    rows = RolloutGroup.objects.filter(run=run, split=Split.TRAIN, step=rollout.step, trained=True).order_by("index")
+    groups = list(rows.values_list("pk", "size", "length_mean"))
+    for start, end in pairwise(len(groups) * part // updates for part in range(updates + 1)):
+        if any(pk == rollout.group_id for pk, _, _ in groups[start:end]):
+            of_update = groups[start:end]
+            tokens = sum(round(size * length) for _, size, length in of_update)
+            return UpdateSize(sum(size for _, size, _ in of_update), tokens)
+    return None

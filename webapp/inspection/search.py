@@ -1,0 +1,58 @@
+"""Full-text search over responses, and snippets that show where the words stand."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.contrib.postgres.search import SearchHeadline, SearchQuery
+from django.db.models import Q
+
+from webapp.inspection.models import SEARCH_CONFIG, UNSEARCHED, RolloutText, searched
+
+_STAND_INS = "\x02\x03\x04"
+_BEFORE, _AFTER = str.maketrans(UNSEARCHED, "   "), str.maketrans(_STAND_INS, UNSEARCHED)
+_OPEN, _CLOSE = "\ue000", "\ue001"
+"""Mark hits inside a headline. Private characters, and harmless where a response holds them, too."""
+SNIPPET_WORDS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A stretch of a response as (text, whether it is a hit) in order. Plain text: templates escape it."""
+
+    parts: list[tuple[str, bool]]
+
+
+def matching(words: str) -> Q:
+    """Rollouts whose text has these words; ``"a phrase"``, ``or`` and ``-without`` as on the web."""
+    return Q(body__search=_query(words))
+
+
+def snippets(rollouts: Collection[int], words: str) -> dict[int, Snippet]:
+    """The best stretch of each of these rollouts. Costs a reading of their texts, so only for the rows of a page."""
+    headline = SearchHeadline(
+        searched("text", _STAND_INS),
+        _query(words),
+        config=SEARCH_CONFIG,
+        start_sel=_OPEN,
+        stop_sel=_CLOSE,
+        max_words=SNIPPET_WORDS,
+        min_words=SNIPPET_WORDS // 2,
+        max_fragments=2,
+        fragment_delimiter=" … ",
+    )
+    rows = RolloutText.objects.filter(pk__in=rollouts).annotate(headline=headline)
+    return {pk: Snippet(_parts(found)) for pk, found in rows.values_list("pk", "headline")}
+
+
+def _query(words: str) -> SearchQuery:
+    return SearchQuery(words.translate(_BEFORE), search_type="websearch", config=SEARCH_CONFIG)
+
+
+def _parts(headline: str) -> list[tuple[str, bool]]:
+    parts: list[tuple[str, bool]] = []
+    for number, piece in enumerate(headline.translate(_AFTER).split(_OPEN)):
+        hit, closed, rest = piece.partition(_CLOSE) if number else ("", "", piece)
+        if not closed:
+            hit, rest = "", hit + rest
+        parts += [(text.replace(_CLOSE, ""), is_hit) for text, is_hit in ((hit, True), (rest, False)) if text]
+    return parts
