@@ -15,6 +15,7 @@ from webapp.core.templatetags import espalier
         (0.123456, "0.123"),
         (1e-7, "1.00e-07"),
         (12345, "12,345"),
+        (1483.7, "1,484"),
         (12.5, "12.5"),
         (math.nan, "NaN"),
         (math.inf, "∞"),

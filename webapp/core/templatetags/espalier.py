@@ -25,8 +25,8 @@ def figure(value: Any, digits: int = 3) -> str:
         return "∞" if number > 0 else "-∞"
     if number and not 1e-4 <= abs(number) < 1e6:
         return f"{number:.{digits - 1}e}"
-    if number == int(number) and abs(number) >= 10 ** (digits - 1):
-        return f"{int(number):,}"
+    if abs(number) >= 10 ** (digits - 1):
+        return f"{number:,.0f}"
     return f"{number:.{digits}g}"
 
 
