@@ -78,38 +78,19 @@ def measure(
         raise ValueError(f"measure one level at a time, got {sorted(levels)}")
     engine = TorchEngine(model)
     prompts = [tokenizer.encode(chat_text(tokenizer, problem.prompt)) for problem in problems]
+    answers = [problem.answer for problem in problems]
     stop = (int(tokenizer.eos_token_id),)
     drawn = SamplingParams(n=samples, max_tokens=max_tokens, temperature=1.0, stop_ids=stop, seed=seed)
     likeliest = SamplingParams(n=1, max_tokens=max_tokens, temperature=0.0, stop_ids=stop, seed=seed)
-    groups = [[_response(tokenizer, sample) for sample in group] for group in engine.sample(prompts, drawn)]
-    greedy = [_response(tokenizer, group[0]).text for group in engine.sample(prompts, likeliest)]
-    graded = [
-        (response, is_right(response.text, problem.answer))
-        for group, problem in zip(groups, problems, strict=True)
-        for response in group
-    ]
-    counts = [sum(right for _, right in graded[start : start + samples]) for start in range(0, len(graded), samples)]
-    responses = [response for response, _ in graded]
-    return Measurement(
-        level=levels.pop(),
-        problems=len(problems),
-        samples=samples,
-        greedy=fmean(is_right(text, problem.answer) for text, problem in zip(greedy, problems, strict=True)),
-        pass_at={k: fmean(pass_at_k(samples, right, k) for right in counts) for k in (1, 8, 64) if k <= samples},
-        worked=fmean(response.worked for response in responses),
-        reflecting=fmean(any(word in response.text for word in REFLECTIONS) for response in responses),
-        right_when_worked=_mean([right for response, right in graded if response.worked]),
-        right_when_guessed=_mean([right for response, right in graded if not response.worked]),
-        mean_length=fmean(response.length for response in responses),
-        longest=max(response.length for response in responses),
-        truncated=fmean(response.truncated for response in responses),
-    )
+    greedy = _grade(tokenizer, engine.sample(prompts, likeliest), answers)
+    return _summary(levels.pop(), greedy, _grade(tokenizer, engine.sample(prompts, drawn), answers))
 
 
 class _Response(NamedTuple):
     """What is looked at in one sample; length in tokens."""
 
     text: str
+    right: bool
     length: int
     truncated: bool
 
@@ -119,8 +100,40 @@ class _Response(NamedTuple):
         return self.text.startswith("<think>")
 
 
-def _response(tokenizer: PreTrainedTokenizerFast, sample: Completion) -> _Response:
-    return _Response(tokenizer.decode(sample.token_ids), len(sample.token_ids), sample.finish_reason == "length")
+def _grade(
+    tokenizer: PreTrainedTokenizerFast, groups: Sequence[Sequence[Completion]], answers: Sequence[str]
+) -> list[list[_Response]]:
+    """The samples of each problem, graded against its answer."""
+    graded: list[list[_Response]] = []
+    for group, answer in zip(groups, answers, strict=True):
+        texts = [tokenizer.decode(sample.token_ids) for sample in group]
+        graded.append(
+            [
+                _Response(text, is_right(text, answer), len(sample.token_ids), sample.finish_reason == "length")
+                for text, sample in zip(texts, group, strict=True)
+            ]
+        )
+    return graded
+
+
+def _summary(level: str, greedy: Sequence[Sequence[_Response]], sampled: Sequence[Sequence[_Response]]) -> Measurement:
+    responses = [response for group in sampled for response in group]
+    counts = [sum(response.right for response in group) for group in sampled]
+    samples = len(sampled[0])
+    return Measurement(
+        level=level,
+        problems=len(sampled),
+        samples=samples,
+        greedy=fmean(group[0].right for group in greedy),
+        pass_at={k: fmean(pass_at_k(samples, right, k) for right in counts) for k in (1, 8, 64) if k <= samples},
+        worked=fmean(response.worked for response in responses),
+        reflecting=fmean(any(word in response.text for word in REFLECTIONS) for response in responses),
+        right_when_worked=_mean([response.right for response in responses if response.worked]),
+        right_when_guessed=_mean([response.right for response in responses if not response.worked]),
+        mean_length=fmean(response.length for response in responses),
+        longest=max(response.length for response in responses),
+        truncated=fmean(response.truncated for response in responses),
+    )
 
 
 def _mean(values: Sequence[bool]) -> float:
