@@ -58,14 +58,10 @@ class Processes:
         return any(self.gather(flag))
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Replace every gradient by the sum over all processes."""
+        """Replace every gradient by the sum over all processes; all have gradients of the same parameters."""
         if self.count == 1:
             return
-        gradients = []
-        for parameter in parameters:
-            if parameter.grad is None:  # a process with no share still takes part
-                parameter.grad = torch.zeros_like(parameter)
-            gradients.append(parameter.grad)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         sums = torch.split(flat, [gradient.numel() for gradient in gradients])

@@ -36,6 +36,9 @@ class Optimiser:
         Returns the norm before clipping. When it is not finite the weights stay as they are: one bad batch must not
         destroy the run.
         """
+        for parameter in self._parameters:
+            if parameter.grad is None:  # no share in this update, or no signal in it: a gradient of zero all the same
+                parameter.grad = torch.zeros_like(parameter)
         self._processes.sum_gradients(self._parameters)
         norm = float(nn.utils.clip_grad_norm_(self._parameters, self._config.max_grad_norm))
         if math.isfinite(norm):

@@ -46,3 +46,16 @@ def test_a_gradient_that_is_not_a_number_leaves_the_weights_alone() -> None:
     ours.update(2)
     assert torch.isfinite(model.weight).all()
     assert not torch.equal(model.weight, before)
+
+
+def test_an_update_without_any_gradient_moves_on_like_one_of_zeros() -> None:
+    models = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    models[1].load_state_dict(models[0].state_dict())
+    for model, explicit in zip(models, (False, True), strict=True):
+        ours = optimiser(model)
+        model(torch.ones(1, 2)).sum().backward()
+        ours.update(1)
+        if explicit:
+            (model(torch.ones(1, 2)).sum() * 0).backward()
+        assert ours.update(2) == 0
+    assert torch.equal(models[0].weight, models[1].weight)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 
 
 def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_path: Path) -> None:
-    """Killed in mid-step, then again right after a checkpoint; with a reference, dynamic sampling, several updates."""
+    """Killed before its first checkpoint, then again after its second; with a reference, dynamic sampling, several updates."""
     method = {
         "kind": "grpo",
         "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
@@ -27,8 +27,7 @@ def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_p
     undisturbed, disturbed = (new_run(tmp_path / name, config) for name in ("undisturbed", "disturbed"))
     steady = start(undisturbed)
     kill_when(start(disturbed), disturbed, '"kind":"phase","phase":"updating"')
-    for step in (3, 5):
-        kill_when(start(disturbed), disturbed, f'{{"step":{step},')
+    kill_when(start(disturbed), disturbed, '{"step":5,')
     finish(start(disturbed))
     finish(steady)
 
