@@ -14,7 +14,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; d
 TORCH_INDEX ?=
 HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
 REQUIREMENTS := pyproject.toml docker/constraints.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar off -c docker/constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-bar off -c docker/constraints.txt
 
 .PHONY: help run install test browser lint check benchmarks trl-env clean
 
