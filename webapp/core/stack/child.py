@@ -13,6 +13,8 @@ from webapp.core.processes import die_with
 QUICK_S = 20.0
 """A process that lived shorter died quickly."""
 MOST_QUICK_DEATHS = 5
+FIRST_PAUSE_S = 0.5
+"""Before a process that died is started again; twice as long after each quick death."""
 LOG_BYTES = 20 * 2**20
 """A longer log is put aside when its process starts."""
 SHOWN_LINES = 15
@@ -104,6 +106,6 @@ class Child:
                 f"{self.name} ended {self._quick_deaths} times in a row soon after its start. The end of {self.log}:\n"
                 f"{self.last_words()}"
             )
-        self._again_at = time.monotonic() + 0.5 * 2 ** (self._quick_deaths - 1)
+        self._again_at = time.monotonic() + FIRST_PAUSE_S * 2 ** (self._quick_deaths - 1)
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return f"{self.name} {how}; starting it again"
