@@ -37,9 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     config = chosen_config(options.preset, options.config)
     results = []
-    print(
-        f"| seed | pass@1 before | after | factor | greedy | length | steps | seconds | load {os.getloadavg()[0]:.1f} |"
-    )
+    print("| seed | pass@1 before | after | factor | greedy | length | steps | seconds | CPU seconds |")
     print("| --- " * 9 + "|")
     for seed in options.seeds:
         found = run_seed(config, seed, options.threads, options.seconds)

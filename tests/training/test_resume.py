@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 
 
 def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_path: Path) -> None:
-    """Killed before its first checkpoint, then again after its second; with a reference, dynamic sampling, several updates."""
+    """Killed before its first checkpoint and after its second; reference, dynamic sampling and several updates on."""
     method = {
         "kind": "grpo",
         "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
