@@ -118,11 +118,12 @@ def test_a_few_steps_raise_the_reward() -> None:
         _, method = build(
             stack,
             method=grpo(sampling=sampling),
-            evaluation={"problems": 16, "samples": 8},
-            optimisation={"learning_rate": 2e-4},
+            problems={"kind": "builtin", "level": "easy"},
+            evaluation={"problems": 32, "samples": 8},
+            optimisation={"learning_rate": 3e-4},
         )
         before = method.evaluate()
-        for step in range(1, 7):
+        for step in range(1, 16):
             method.step(step)
         after = method.evaluate()
     assert before is not None
