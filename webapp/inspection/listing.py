@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import F, QuerySet
 from django.db.models.functions import Left
 
@@ -21,6 +22,14 @@ PAGE_SIZE = 50
 EXTRACTED_CHARACTERS = 60
 FINISH = (("stop", "Ended by itself"), ("length", "Truncated"), ("abort", "Aborted"))
 
+_WHOLE = {"decimal_places": 0, "max_digits": 9}
+
+
+def _bound(column: str, lookup: str, label: str, **options: int) -> django_filters.NumberFilter:
+    """An end of a range. The pair shares one visible label, so each end says itself which it is."""
+    widget = forms.NumberInput(attrs={"aria-label": label, "step": "1" if options else "any"})
+    return django_filters.NumberFilter(column, lookup, label=label, widget=widget, **options)
+
 
 class RolloutFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_filters has no types
     """What a list of rollouts can be narrowed by."""
@@ -29,12 +38,12 @@ class RolloutFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_f
     q = django_filters.CharFilter(label="Text", method="search_text", max_length=400)
     verdict = django_filters.ChoiceFilter(choices=Verdict, empty_label="Any", method="with_verdict")
     finish = django_filters.ChoiceFilter("finish_reason", choices=FINISH, empty_label="Any", label="Ending")
-    reward_min = django_filters.NumberFilter("reward", "gte", label="Reward from")
-    reward_max = django_filters.NumberFilter("reward", "lte", label="to")
-    step_min = django_filters.NumberFilter("step", "gte", label="Step from", decimal_places=0, max_digits=9)
-    step_max = django_filters.NumberFilter("step", "lte", label="to", decimal_places=0, max_digits=9)
-    length_min = django_filters.NumberFilter("length", "gte", label="Tokens from", decimal_places=0, max_digits=9)
-    length_max = django_filters.NumberFilter("length", "lte", label="to", decimal_places=0, max_digits=9)
+    reward_min = _bound("reward", "gte", "Reward from")
+    reward_max = _bound("reward", "lte", "Reward to")
+    step_min = _bound("step", "gte", "Step from", **_WHOLE)
+    step_max = _bound("step", "lte", "Step to", **_WHOLE)
+    length_min = _bound("length", "gte", "Tokens from", **_WHOLE)
+    length_max = _bound("length", "lte", "Tokens to", **_WHOLE)
 
     class Meta:
         model = Rollout

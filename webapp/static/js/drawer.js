@@ -20,6 +20,10 @@ if (drawer) {
   drawer.addEventListener("close", () => {
     if (history.state?.drawer) history.back();
   });
+  drawer.addEventListener("htmx:afterSettle", () => {
+    const shown = drawer.querySelector("[data-address]"); // the reader may have gone on to another step
+    if (shown) drawer.querySelector("[data-drawer-page]").href = shown.dataset.address;
+  });
   addEventListener("popstate", () => {
     if (drawer.open) drawer.close();
   });
