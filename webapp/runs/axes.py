@@ -20,9 +20,9 @@ def read_axis(runs: Collection[int], axis: Axis, level: int) -> dict[int, Curve]
     if axis == "tokens":
         return {run: curve for (run, _), curve in series.read(runs, [TOKENS], level=level).items()}
     worked = series.totals(runs, WORKING_SECONDS, level=level)
-    return {
-        run: Curve(each.steps, list(accumulate(value or 0.0 for value in each.values))) for run, each in worked.items()
-    }
+    for curve in worked.values():
+        curve.values = [round(total, 3) for total in accumulate(value or 0.0 for value in curve.values)]
+    return worked
 
 
 def mean_of(curves: Sequence[Curve]) -> Curve:

@@ -1,16 +1,17 @@
 """What the list of runs can be narrowed down by, sorted by and grouped by."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import django_filters
-from django.db.models import Avg, Case, Count, DurationField, F, FloatField, Q, QuerySet, StdDev, When
+from django.db.models import Avg, Case, Count, DurationField, F, FloatField, Max, Q, QuerySet, StdDev, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Now
 from django.http import HttpRequest
 
 from webapp.runs.charts import SCORE
 from webapp.runs.models import Run
-from webapp.runs.status import RunStatus
+from webapp.runs.status import TERMINAL, RunStatus
 
 SORTS = {
     "name": "name",
@@ -25,7 +26,18 @@ SORTS = {
     "id": "pk",
 }
 """Name in the address → column."""
+COMPUTED = {
+    "score": Cast(KeyTextTransform(SCORE, "latest"), FloatField()),
+    "duration": Case(
+        When(started_at=None, then=None),
+        default=Coalesce("ended_at", Now()) - F("started_at"),
+        output_field=DurationField(),
+    ),
+}
+"""Columns that are no fields."""
+NULLABLE = frozenset({"score", "started_at", "duration"})
 NEWEST_FIRST = "-id"
+MOST_GROUPS = 200
 GROUPINGS = {"group": "Group", "method": "Method", "problems": "Problems"}
 
 
@@ -59,24 +71,9 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library 
         return rows.filter(archived=archived)
 
 
-def listed() -> QuerySet[Run]:
-    """All runs with what a row of the list shows; long texts are left in the database."""
-    return Run.objects.defer("config", "error", "notes").annotate(
-        score=Cast(KeyTextTransform(SCORE, "latest"), FloatField()),
-        model_kind=KeyTextTransform("kind", "config__model"),
-        model_name=Coalesce(KeyTextTransform("name", "config__model"), KeyTextTransform("path", "config__model")),
-        model_run=KeyTextTransform("run", "config__model"),
-        duration=Case(
-            When(started_at=None, then=None),
-            default=Coalesce("ended_at", Now()) - F("started_at"),
-            output_field=DurationField(),
-        ),
-    )
-
-
 def filtered(request: HttpRequest) -> tuple[RunFilter, QuerySet[Run]]:
     """The filter as the address sets it, and the runs it leaves."""
-    chosen = RunFilter(request.GET, queryset=listed(), request=request)
+    chosen = RunFilter(request.GET, queryset=Run.objects.all(), request=request)
     return chosen, chosen.qs
 
 
@@ -84,22 +81,42 @@ def ordered(runs: QuerySet[Run], sort: str) -> QuerySet[Run]:
     """Sorted by a name of ``SORTS``, downwards with ``-`` before it; runs without the value come last."""
     column = SORTS.get(sort.removeprefix("-"))
     if column is None:
-        return ordered(runs, NEWEST_FIRST)
+        return runs.order_by("-pk")
+    if column in COMPUTED:
+        runs = runs.annotate(**{column: COMPUTED[column]})
+    if column not in NULLABLE:  # so that an index on it can be used
+        return runs.order_by(f"-{column}" if sort.startswith("-") else column, "-pk")
     key = F(column).desc(nulls_last=True) if sort.startswith("-") else F(column).asc(nulls_last=True)
     return runs.order_by(key, "-pk")
 
 
+def for_rows(ids: Sequence[int]) -> list[Run]:
+    """These runs in this order, with what a row of the list shows; long texts are left in the database."""
+    rows = Run.objects.defer("config", "error", "notes").annotate(
+        score=COMPUTED["score"],
+        model_kind=KeyTextTransform("kind", "config__model"),
+        model_name=Coalesce(KeyTextTransform("name", "config__model"), KeyTextTransform("path", "config__model")),
+        model_run=KeyTextTransform("run", "config__model"),
+    )
+    found = rows.in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]
+
+
 def grouped(runs: QuerySet[Run], by: str) -> list[dict[str, Any]]:
-    """One row for each value of a column of ``GROUPINGS``: mean and sample standard deviation of the score, and n."""
+    """One row for each value of a column of ``GROUPINGS``, the one with the newest run first.
+
+    Each has the mean and the sample standard deviation of the score, and of how many runs.
+    """
     rows = (
-        runs.order_by(by)
+        runs.annotate(score=COMPUTED["score"])
         .values(value=F(by))
         .annotate(
             runs=Count("pk"),
-            active=Count("pk", filter=~Q(status__in=[status for status in RunStatus if status.is_terminal])),
+            active=Count("pk", filter=~Q(status__in=TERMINAL)),
             scored=Count("score"),
             mean=Avg("score"),
             sd=StdDev("score", sample=True),
+            newest=Max("pk"),
         )
     )
-    return list(rows)
+    return list(rows.order_by("-newest")[:MOST_GROUPS])

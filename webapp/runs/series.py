@@ -108,13 +108,12 @@ def _rollups(keys: Iterable[int], level: int, first: int, last: int | None) -> R
     )
 
 
-def _curve(name: str, columns: Sequence[list[float]]) -> Curve:
+def _curve(name: str, columns: Sequence[Any]) -> Curve:
+    """The curve of one row of arrays: steps and values, or steps, means, lows, highs and lasts."""
     if len(columns) == 2:
-        return Curve([int(step) for step in columns[0]], list(columns[1]))
+        return Curve(*columns)
     steps, means, lows, highs, lasts = columns
-    if name in COUNTERS:
-        return Curve([int(step) for step in steps], list(lasts))
-    return Curve([int(step) for step in steps], list(means), list(lows), list(highs))
+    return Curve(steps, lasts) if name in COUNTERS else Curve(steps, means, lows, highs)
 
 
 @dataclass(frozen=True, slots=True)

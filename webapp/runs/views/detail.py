@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Any
 
 import yaml
-from django.db.models import Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from training.events.metrics import REFLECTIVE_WORDS
 from webapp.runs import series
 from webapp.runs.charts import ON_REASONING_PAGE, REASONING, SECTIONS, Drawn, charts_of
 from webapp.runs.config_table import declared_order, rows_of
 from webapp.runs.health import findings, notices
-from webapp.runs.models import MetricPoint, Run
+from webapp.runs.models import Run
 from webapp.runs.progress import progress_of
+from webapp.runs.reflection import first_appearances
 from webapp.runs.status import RESUMABLE, RunStatus
 from webapp.runs.views.common import get_run
 
+MOST_MARKS = 200
 STEP_PLACE = 987_654_321
 """Stands for the step in an address that the page's script completes."""
 
@@ -87,8 +87,6 @@ def _as_yaml(run: Run) -> str:
 
 def page_of(run: Run, now: datetime) -> dict[str, Any]:
     """What the frame of every page of a run shows: its head, its notices, what can be done."""
-    resumable = run.state in RESUMABLE
-    newest = run.checkpoints.filter(removed_at=None).last() if resumable else None
     return {
         "nav": "runs",
         "run": run,
@@ -97,28 +95,25 @@ def page_of(run: Run, now: datetime) -> dict[str, Any]:
         "alert_count": run.alerts.exclude(severity="info").count(),
         "can_stop": not run.state.is_terminal,
         "is_stopping": run.state == RunStatus.STOPPING,
-        "can_resume": resumable,
-        "resumes_from": newest,
-        "last_saved": run.checkpoints.filter(removed_at=None).last() if not run.state.is_terminal else None,
+        "can_resume": run.state in RESUMABLE,
+        "newest": run.checkpoints.filter(removed_at=None).last(),
         "step_place": STEP_PLACE,
     }
 
 
-def first_appearances(run: Run) -> list[tuple[str, int]]:
-    """Reflective words and the step at which each was first said, earliest first."""
-    names = [f"reflection/{word}_per_1k" for word in REFLECTIVE_WORDS]
-    said = MetricPoint.objects.filter(series__run=run, series__name__in=names, value__gt=0)
-    firsts = said.values_list("series__name").annotate(first=Min("step")).order_by("first", "series__name")
-    return [(name.removeprefix("reflection/").removesuffix("_per_1k"), step) for name, step in firsts]
+def charts_version(metrics: int, alerts: int) -> str:
+    """Changes when there are charts or marks that a page does not have yet."""
+    return f"{metrics}.{alerts}"
 
 
 def _charts_context(
     run: Run, drawn: list[Drawn], metrics: int, words: Sequence[tuple[str, int]] = ()
 ) -> dict[str, Any]:
     """What the page's script draws: charts, and marks on them for alerts and first appearances."""
+    alerts = list(run.alerts.all())
     marks = [
         {"step": alert.step, "metric": alert.metric, "text": alert.message, "severity": alert.severity}
-        for alert in run.alerts.all()[:200]
+        for alert in alerts[:MOST_MARKS]
     ]
     for word, step in words:
         said = {"text": f"first “{word}”", "severity": "word", "label": word}
@@ -126,5 +121,5 @@ def _charts_context(
     return {
         "charts": [each.as_json(run.pk) for each in drawn],
         "marks": marks,
-        "metrics": metrics,
+        "version": charts_version(metrics, len(alerts)),
     }

@@ -1,11 +1,11 @@
 """The list of runs: narrowed, sorted, grouped and paged by its address; rows that move are fetched again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -16,7 +16,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required
 from webapp.runs import services
 from webapp.runs.charts import SCORE
-from webapp.runs.filters import GROUPINGS, NEWEST_FIRST, RunFilter, filtered, grouped, listed, ordered
+from webapp.runs.filters import GROUPINGS, NEWEST_FIRST, RunFilter, filtered, for_rows, grouped, ordered
 from webapp.runs.models import Run
 from webapp.runs.progress import Progress, progress_of
 from webapp.runs.series import extents
@@ -61,15 +61,14 @@ def run_list(request: HttpRequest) -> HttpResponse:
         context |= {"groups": grouped(runs, grouping), "by": grouping, "label": GROUPINGS[grouping]}
         return render(request, "runs/list.html", context)
     sort = request.GET.get("sort", NEWEST_FIRST)
-    page = Paginator(ordered(runs, sort), PAGE_SIZE).get_page(request.GET.get("page"))
-    context |= {"page": page, "rows": rows_of(page), "columns": COLUMNS, "sort": sort}
+    page = Paginator(ordered(runs, sort).values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
+    context |= {"page": page, "rows": rows_of(list(page)), "columns": COLUMNS, "sort": sort}
     return render(request, "runs/list.html", context)
 
 
 def live_rows(request: HttpRequest) -> JsonResponse:
     """The rows of some runs as they are now, by number: for those the page saw moving."""
-    wanted = run_numbers(request.GET.get("ids", ""))[:MOST_LIVE_ROWS]
-    rows = rows_of(listed().filter(pk__in=wanted))
+    rows = rows_of(run_numbers(request.GET.get("ids", ""))[:MOST_LIVE_ROWS])
     return JsonResponse(
         {"rows": {row.run.pk: render_to_string("runs/list_rows.html", {"rows": [row]}, request) for row in rows}}
     )
@@ -86,8 +85,8 @@ def archive(request: HttpRequest) -> HttpResponse:
     return back(request, "runs:list")
 
 
-def rows_of(runs: Page[Run] | QuerySet[Run]) -> list[ListRow]:
-    found = list(runs)
+def rows_of(ids: Sequence[int]) -> list[ListRow]:
+    found = for_rows(ids)
     now = timezone.now()
     curves = sparklines(found)
     bounds = extents([run.pk for run in found], [SCORE])

@@ -12,12 +12,14 @@ from webapp.runs.models import MetricSeries, Run
 from webapp.runs.series import MOST_POINTS
 from webapp.runs.views.common import get_run, number
 from webapp.runs.views.curves import MOST_NAMES, axes_json, chosen_axis, cursor_of, read_curves
-from webapp.runs.views.detail import page_of
+from webapp.runs.views.detail import charts_version, page_of
 
 PARTS = {
     "header": "runs/detail_header.html",
     "actions": "runs/detail_actions.html",
     "notices": "runs/detail_notices.html",
+    "stopping": "runs/detail_stopping.html",
+    "resuming": "runs/detail_resuming.html",
 }
 """Parts of the page that change while a run goes on, and the template of each."""
 
@@ -31,7 +33,7 @@ def live(request: HttpRequest, run_id: int) -> JsonResponse:
     body: dict[str, Any] = {
         "cursor": cursor_of(run),
         "terminal": run.state.is_terminal,
-        "metrics": MetricSeries.objects.filter(run=run).count(),
+        "version": charts_version(MetricSeries.objects.filter(run=run).count(), run.alerts.count()),
         "parts": _changed_parts(request, run),
     }
     names = [name for name in request.GET.get("names", "").split(",") if name][:MOST_NAMES]

@@ -122,6 +122,13 @@ const address = new URL(form.action);
 const draftKey = `draft:${form.dataset.user}:${address.pathname}${address.search}`;
 const startId = () => inputs("run-start_id")[0].value;
 
+// Going back and starting again must not start a second run: the start id belongs to this entry of the history.
+function keepStartId() {
+  const known = history.state?.startId;
+  if (known && !form.hasAttribute("data-sent")) setValue("run-start_id", known);
+  else history.replaceState({ ...history.state, startId: startId() }, "");
+}
+
 function saveDraft() {
   const values = {};
   for (const [name, field] of fields) {
@@ -219,6 +226,7 @@ searchBox.addEventListener("keydown", (event) => {
 if (!new URL(location.href).searchParams.has("view") && localStorage.getItem("configure-view") === "advanced") {
   showView("advanced");
 }
+keepStartId();
 showChosen();
 search(searchBox.value);
 // Only then does the preview listen.

@@ -3,7 +3,7 @@
 
 import { getPatiently } from "./net.js";
 
-const MOST_NAMES = 16;
+const MOST_CURVES = 32; // of one request: several small ones are drawn sooner than a large one
 const POINTS = 1000;
 
 // Debiased exponential moving average: y_t = Σ β^(t-i) x_i / Σ β^(t-i). Gaps stay gaps and carry no weight.
@@ -72,6 +72,7 @@ export class CurveStore extends EventTarget {
     this.runs = runs;
     this.names = new Set();
     this.queue = new Set();
+    this.batch = Math.min(16, Math.ceil(MOST_CURVES / runs.length));
     this.x = "step";
     this.mean = false;
     this.window = null;
@@ -163,8 +164,8 @@ export class CurveStore extends EventTarget {
     const names = [...this.queue];
     this.queue.clear();
     const answers = [];
-    for (let first = 0; first < names.length; first += MOST_NAMES) {
-      answers.push(getPatiently(this.#query(names.slice(first, first + MOST_NAMES), null)));
+    for (let first = 0; first < names.length; first += this.batch) {
+      answers.push(getPatiently(this.#query(names.slice(first, first + this.batch), null)));
     }
     this.asking = null;
     const bodies = await Promise.all(answers);
@@ -186,8 +187,8 @@ export class CurveStore extends EventTarget {
   async #loadWindow() {
     const window = this.window;
     const names = [...this.names];
-    for (let first = 0; first < names.length; first += MOST_NAMES) {
-      const body = await getPatiently(this.#query(names.slice(first, first + MOST_NAMES), window));
+    for (let first = 0; first < names.length; first += this.batch) {
+      const body = await getPatiently(this.#query(names.slice(first, first + this.batch), window));
       if (window !== this.window) return;
       this.#store(this.zoomed, body);
       this.#tell();

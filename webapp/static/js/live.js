@@ -20,6 +20,7 @@ async function follow() {
     show(body.parts);
     if (store) await update(store, body, asked);
     ended = body.terminal;
+    if (ended) run.dataset.terminal = "";
   }
 }
 
@@ -37,7 +38,8 @@ function address(store, asked) {
 function show(parts) {
   for (const [name, { html, digest }] of Object.entries(parts)) {
     digests.set(name, digest);
-    const part = run.querySelector(`[data-part="${name}"]`);
+    const part = document.querySelector(`[data-part="${name}"]`);
+    if (!part) continue; // what a viewer may not do is not on the page
     if (name === "actions" && part.contains(document.activeElement)) continue;
     part.innerHTML = html;
     htmx.trigger(part, "htmx:afterSettle"); // shows times in the reader's zone
@@ -48,10 +50,10 @@ async function update(store, body, asked) {
   const charts = document.getElementById("charts");
   if (body.stale) await store.reload();
   else if (body.curves) store.add(body, asked);
-  if (String(body.metrics) !== charts.dataset.metrics) await redrawAll();
+  if (body.version !== charts.dataset.version) await redrawAll();
 }
 
-// New metrics have come: the server knows which charts they make.
+// New metrics or alerts have come: the server knows which charts and marks they make.
 async function redrawAll() {
   await htmx.ajax("GET", location.pathname + location.search, { target: "#charts", select: "#charts", swap: "outerHTML" });
 }

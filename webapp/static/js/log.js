@@ -19,7 +19,7 @@ class LogTail extends HTMLElement {
 
   async follow() {
     while (this.isConnected) {
-      const ended = "terminal" in (document.getElementById("run").dataset ?? {}) || this.ended;
+      const ended = document.getElementById("run").dataset.terminal !== undefined;
       const more = await this.take();
       if (ended && !more) return;
       if (!more) await pause(document.hidden ? HIDDEN_MS : SEEN_MS);

@@ -30,7 +30,7 @@ export async function getPatiently(address) {
       return body;
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
-      say(`Connection lost. The run goes on; trying again in ${wait} s.`);
+      say(`Connection lost. Runs go on; trying again in ${wait} s.`);
       await pause(1000 * wait);
     }
   }
