@@ -1,0 +1,145 @@
+"""Memory estimates against what a forward pass really keeps, and against the engine's own limits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+from training.batching import Example
+from training.builtin import MODEL_DIR
+from training.config import RunConfig
+from training.config.footprint import (
+    EVALUATION_ROWS,
+    KV_LIMIT,
+    LOGITS_HELD,
+    Memory,
+    activation_bytes_per_token,
+    disk_of,
+    key_value_bytes_per_token,
+    memory_of,
+)
+from training.config.plan import plan_of
+from training.config.shape import ModelShape, read_shape
+from training.policy import CHUNK_ELEMENTS, Policy
+from training.sampling.session import bytes_per_token
+from training.sampling.torch_engine import KV_BYTES, MAX_ROWS
+
+LENGTHS = [(20, 76)] * 4
+MODELS = [(Qwen2ForCausalLM, Qwen2Config), (Qwen3ForCausalLM, Qwen3Config), (LlamaForCausalLM, LlamaConfig)]
+SHAPES = [(160, 480, 4, 2), (128, 512, 8, 2), (128, 384, 4, 4)]
+
+
+def kept_bytes(policy: Policy, lengths: Sequence[tuple[int, int]]) -> int:
+    """Bytes that autograd keeps of one forward pass, each buffer once, weights not counted."""
+    vocabulary = policy.model.config.vocab_size
+    examples = [
+        Example([(i * 7 + j) % vocabulary for j in range(p)], [(i + 3 * j) % vocabulary for j in range(r)])
+        for i, (p, r) in enumerate(lengths)
+    ]
+    own = {parameter.untyped_storage().data_ptr() for parameter in policy.model.parameters()}
+    kept: dict[int, tuple[int, torch.Tensor]] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, so that the address stays taken
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        policy.statistics(examples)
+    return sum(size for size, _ in kept.values())
+
+
+@pytest.mark.parametrize("sizes", SHAPES, ids=str)
+@pytest.mark.parametrize(("model_class", "config_class"), MODELS, ids=[model.__name__ for model, _ in MODELS])
+def test_activations_are_those_of_a_real_forward_pass(model_class: Any, config_class: Any, sizes: Any) -> None:
+    hidden, intermediate, heads, key_heads = sizes
+    extra = {"head_dim": hidden // heads} if config_class is Qwen3Config else {}
+    config = config_class(
+        vocab_size=64, hidden_size=hidden, intermediate_size=intermediate, num_hidden_layers=4,
+        num_attention_heads=heads, num_key_value_heads=key_heads, max_position_embeddings=256, **extra,
+    )  # fmt: skip
+    policy = Policy(model_class(config), "float32")
+    head = hidden // heads
+    shape = ModelShape(0, 4, hidden, intermediate, heads * head, key_heads * head, 64, 256)
+    tokens = sum(p + r for p, r in LENGTHS)
+    logits = sum(r for _, r in LENGTHS) * 64 * 4
+    assert kept_bytes(policy, LENGTHS) - logits == pytest.approx(
+        tokens * activation_bytes_per_token(shape, "float32"), rel=0.12
+    )
+
+
+def test_bfloat16_halves_what_the_matrices_keep() -> None:
+    shape = ModelShape(0, 1, 100, 400, 100, 50, 64, 256)
+    wide, narrow = (activation_bytes_per_token(shape, dtype) for dtype in ("float32", "bfloat16"))
+    assert wide == 100 * (6 + 8) * 4 + 4 * 400 * 4
+    assert narrow == 100 * 6 * 4 + 100 * 8 * 2 + 4 * 400 * 2
+
+
+def test_the_limits_are_those_of_engine_and_trainer() -> None:
+    assert KV_LIMIT == KV_BYTES
+    assert EVALUATION_ROWS == MAX_ROWS
+    assert LOGITS_HELD == CHUNK_ELEMENTS
+
+
+def test_keys_and_values_are_counted_as_the_engine_counts_them() -> None:
+    model = Qwen2ForCausalLM(Qwen2Config.from_pretrained(MODEL_DIR))
+    assert key_value_bytes_per_token(read_shape(MODEL_DIR)) == bytes_per_token(model)
+
+
+def memory(shape: ModelShape, **changes: Any) -> Memory:
+    config = RunConfig.model_validate(changes)
+    return memory_of(config, plan_of(config, 40), shape, "cpu")
+
+
+def sizes(found: Memory) -> dict[str, int]:
+    return {part.name: part.bytes for part in found.parts}
+
+
+def test_training_keeps_weights_gradients_and_two_moments() -> None:
+    shape = replace(read_shape(MODEL_DIR), parameters=1_000_000)
+    parts = sizes(memory(shape))
+    assert parts["Weights"] == parts["Gradients"] == 4_000_000
+    assert parts["Optimizer"] == 8_000_000
+    assert "Reference" not in parts
+
+
+def test_a_kl_penalty_loads_a_second_model() -> None:
+    shape = read_shape(MODEL_DIR)
+    parts = sizes(memory(shape, method={"kind": "grpo", "loss": {"kl_coefficient": 0.01}}))
+    assert parts["Reference"] == parts["Weights"]
+
+
+def test_sampling_and_updating_take_turns() -> None:
+    found = memory(read_shape(MODEL_DIR))
+    always = sum(part.bytes for part in found.always)
+    turns = [sum(part.bytes for part in turn) for turn in (found.sampling, found.updating)]
+    assert found.peak == always + max(turns)
+    assert sum(part.bytes for part in found.at_peak) == found.peak
+
+
+def test_the_kv_cache_never_outgrows_the_engines_limit() -> None:
+    shape = read_shape(MODEL_DIR)
+    method = {"kind": "grpo", "sampling": {"prompts_per_step": 4096, "max_tokens": 2000, "max_rows": 65_536}}
+    assert sizes(memory(shape, method=method))["KV cache"] <= KV_LIMIT * 1.05
+
+
+def test_a_smaller_pass_needs_less() -> None:
+    shape = read_shape(MODEL_DIR)
+    large, small = (
+        sizes(memory(shape, optimisation={"micro_batch_tokens": tokens}))["Activations"] for tokens in (8192, 1024)
+    )
+    assert large == 8 * small
+
+
+def test_checkpoints_take_weights_and_moments_and_rollouts_their_tokens() -> None:
+    shape = replace(read_shape(MODEL_DIR), parameters=1_000_000)
+    config = RunConfig.model_validate({"steps": 10, "checkpoints": {"every_steps": 1}})
+    disk = disk_of(config, plan_of(config, 40), shape)
+    assert disk.checkpoints == 3 * 12_000_000
+    assert disk.total == disk.checkpoints + disk.rollouts
+    longer = RunConfig.model_validate({"steps": 20, "checkpoints": {"every_steps": 1}})
+    assert disk_of(longer, plan_of(longer, 40), shape).rollouts > disk.rollouts

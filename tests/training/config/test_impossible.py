@@ -1,0 +1,90 @@
+"""Sets of knobs that cannot go together are refused with the nearest that can."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from training.config import RunConfig
+from training.config.methods import nearest_divisor, nearest_multiple
+from training.config.problems import MOST_PROBLEMS
+from training.problems.arithmetic import generate
+
+
+def refused(**changes: Any) -> dict[str, Any]:
+    with pytest.raises(ValidationError) as caught:
+        RunConfig.model_validate(changes)
+    (problem,) = caught.value.errors()
+    return dict(problem)
+
+
+def grpo(prompts: int, updates: int) -> dict[str, Any]:
+    return {"kind": "grpo", "sampling": {"prompts_per_step": prompts}, "updates_per_step": updates}
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 3, 7, 12, 40])
+def test_the_nearest_divisor_is_the_nearest_of_all(wanted: int) -> None:
+    for number in range(1, 41):
+        divisors = [d for d in range(1, number + 1) if number % d == 0]
+        distance = min(abs(d - wanted) for d in divisors)
+        assert nearest_divisor(number, wanted) == min(d for d in divisors if abs(d - wanted) == distance)
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 7, 12, 40])
+def test_the_nearest_multiple_is_the_nearest_of_all(of: int) -> None:
+    for number in range(1, 41):
+        multiples = range(of, 200, of)
+        distance = min(abs(m - number) for m in multiples)
+        assert nearest_multiple(number, of) == min(m for m in multiples if abs(m - number) == distance)
+
+
+@pytest.mark.parametrize(("prompts", "updates"), [(32, 5), (30, 7), (1, 2), (100, 64)])
+def test_every_way_out_of_an_unequal_split_works(prompts: int, updates: int) -> None:
+    problem = refused(method=grpo(prompts, updates))
+    assert problem["loc"] == ("method", "grpo")
+    fewer, more = problem["ctx"]["fixes"]
+    RunConfig.model_validate({"method": grpo(prompts, fewer["updates_per_step"])})
+    RunConfig.model_validate({"method": grpo(more["sampling.prompts_per_step"], updates)})
+
+
+def test_it_says_what_would_work_in_words() -> None:
+    message = refused(method=grpo(32, 5))["msg"]
+    assert "32 prompts per step cannot be split into 5 equal updates" in message
+    assert "4 updates, or 30 prompts per step" in message
+
+
+def test_processes_that_cannot_share_a_batch_are_told_how_many_could() -> None:
+    problem = refused(method=grpo(32, 4), hardware={"processes": 3})
+    assert problem["loc"] == ()
+    fewer, more = problem["ctx"]["fixes"]
+    assert fewer == {"hardware.processes": 2}
+    assert more == {"method.grpo.sampling.prompts_per_step": 36}
+    RunConfig.model_validate({"method": grpo(32, 4), "hardware": {"processes": 2}})
+    RunConfig.model_validate({"method": grpo(36, 4), "hardware": {"processes": 3}})
+
+
+def test_it_names_the_batch_of_sft_too() -> None:
+    problem = refused(method={"kind": "sft"}, hardware={"processes": 5})
+    assert problem["ctx"]["fixes"] == [{"hardware.processes": 4}, {"method.sft.sequences_per_step": 30}]
+
+
+def test_a_level_is_asked_for_no_more_problems_than_it_has() -> None:
+    problem = refused(problems={"kind": "builtin", "level": "easy", "heldout_count": 9000})
+    assert problem["loc"] == ("problems", "builtin")
+    assert problem["ctx"]["fixes"] == [{"heldout_count": 4000}, {"level": "middle"}]
+    RunConfig.model_validate({"problems": {"kind": "builtin", "level": "middle", "heldout_count": 9000}})
+
+
+def test_the_most_a_level_is_said_to_have_can_really_be_generated() -> None:
+    most = MOST_PROBLEMS["easy"]["heldout_count"]
+    assert len(generate("easy", most, "heldout", seed=0)) == most
+
+
+def test_a_warm_up_as_long_as_the_run_gets_a_tenth_of_it() -> None:
+    problem = refused(steps=40, optimisation={"warmup_steps": 40})
+    assert problem["ctx"]["fixes"] == [{"optimisation.warmup_steps": 4}]
+
+
+def test_an_overlong_buffer_as_long_as_the_limit_gets_a_fifth_of_it() -> None:
+    problem = refused(method={"kind": "grpo", "reward": {"overlong_buffer": 96}})
+    assert problem["ctx"]["fixes"] == [{"reward.overlong_buffer": 19}]

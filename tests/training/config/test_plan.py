@@ -1,0 +1,83 @@
+"""The plan counts what the trainer will do."""
+
+import pytest
+
+from training.config import RunConfig
+from training.config.plan import in_words, plan_of
+
+
+def config(**changes: object) -> RunConfig:
+    return RunConfig.model_validate(changes)
+
+
+def due(steps: int, every: int) -> int:
+    """How often the trainer's own rule says so: at every multiple, and at the last step."""
+    return sum(step == steps or (every > 0 and step % every == 0) for step in range(1, steps + 1))
+
+
+def test_it_multiplies_prompts_and_samples_and_divides_by_updates() -> None:
+    method = {
+        "kind": "grpo",
+        "sampling": {"prompts_per_step": 512, "samples_per_prompt": 16, "max_tokens": 100},
+        "updates_per_step": 16,
+    }
+    plan = plan_of(config(method=method, hardware={"processes": 4}), prompt_tokens=20)
+    assert plan.sequences == 8192
+    assert plan.sequences_per_update == 512
+    assert plan.prompts_per_process == 8
+    assert plan.longest == 120
+    assert plan.tokens_per_step == 8192 * 120
+
+
+@pytest.mark.parametrize(("steps", "every"), [(100, 10), (7, 3), (5, 50), (1, 1), (12, 4)])
+def test_it_counts_evaluations_and_checkpoints_as_the_trainer_does(steps: int, every: int) -> None:
+    plan = plan_of(config(steps=steps, evaluation={"every_steps": every}, checkpoints={"every_steps": every}))
+    assert plan.evaluations == due(steps, every) + 1  # and one before the first step
+    assert plan.checkpoints_saved == due(steps, every)
+
+
+def test_without_evaluation_or_checkpoints_the_last_step_is_still_saved() -> None:
+    plan = plan_of(config(steps=9, evaluation={"every_steps": 0}, checkpoints={"every_steps": 0}))
+    assert plan.evaluations == 0
+    assert plan.checkpoints_saved == plan.checkpoints_kept == 1
+
+
+def test_it_keeps_the_latest_and_the_best() -> None:
+    every = {"every_steps": 10, "keep_last": 2, "keep_best": True}
+    assert plan_of(config(steps=100, checkpoints=every)).checkpoints_kept == 3
+    assert plan_of(config(steps=100, checkpoints=every | {"keep_best": False})).checkpoints_kept == 2
+
+
+def test_an_evaluation_asks_each_problem_sampled_and_once_greedily() -> None:
+    plan = plan_of(config(evaluation={"problems": 50, "samples": 4, "every_steps": 10, "max_tokens": 300}), 30)
+    assert plan.answers == 250
+    assert plan.longest_sampled == 330  # longer than what is trained on
+
+
+def test_sft_samples_only_to_evaluate() -> None:
+    method = {"kind": "sft", "max_length": 256}
+    assert plan_of(config(method=method, evaluation={"every_steps": 0}), 30).longest_sampled == 0
+    assert plan_of(config(method=method, evaluation={"every_steps": 5}), 30).longest_sampled == 286
+    assert plan_of(config(method=method)).longest == 256
+
+
+def test_it_spells_the_batch_out() -> None:
+    on_policy, run, *_ = in_words(config(), plan_of(config()), train_count=4096)
+    assert (
+        on_policy == "32 prompts × 8 samples = 256 responses a step, 1 update: fully on-policy, so the clip never acts."
+    )
+    assert run == "100 steps: 3,200 prompts, 100 updates; 0.78 passes over the 4,096 training problems."
+
+
+def test_it_spells_out_updates_refills_and_processes() -> None:
+    method = {"kind": "grpo", "updates_per_step": 4, "dynamic_sampling": {"enabled": True, "max_rounds": 3}}
+    several = config(method=method, hardware={"processes": 2})
+    batch, refill, shared, *_ = in_words(several, plan_of(several))
+    assert batch.endswith("split into 4 updates of 64 responses.")
+    assert "up to 3 rounds: 256 to 768 responses" in refill
+    assert shared == "2 processes share each update: 4 prompts each."
+
+
+def test_one_of_a_thing_is_not_many() -> None:
+    single = config(steps=1, method={"kind": "sft", "sequences_per_step": 1}, optimisation={"warmup_steps": 0})
+    assert "1 step: 1 solution, 1 update." in in_words(single, plan_of(single))
