@@ -1,10 +1,13 @@
 """Which problems a run trains on and is held to."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.base import Config, impossible
+
+MOST_PROBLEMS = {"easy": {"train_count": 40_000, "heldout_count": 4_000}}
+"""As many as a level of few different problems gives without a long search; other levels have more than enough."""
 
 
 class BuiltinProblems(Config):
@@ -23,6 +26,17 @@ class BuiltinProblems(Config):
 
     seed: int = Field(default=0, ge=0)
     """Seed of the generator."""
+
+    @model_validator(mode="after")
+    def _level_has_so_many(self) -> Self:
+        for name, most in MOST_PROBLEMS.get(self.level, {}).items():
+            if (asked := getattr(self, name)) > most:
+                raise impossible(
+                    f"the level {self.level} has about {most:,} different problems of this split, fewer than {asked:,}",
+                    {name: most},
+                    {"level": "middle"},
+                )
+        return self
 
 
 class ImportedProblems(Config):
