@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from django.conf import settings
 from huggingface_hub.constants import HF_HUB_OFFLINE
 
-from training.config import CheckpointModel, GrpoMethod, HubModel, ImportedProblems, LocalModel, RunConfig
+from training.config import CheckpointModel, GrpoMethod, HubModel, LocalModel, RunConfig
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
@@ -97,32 +96,40 @@ def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
             about,
             (Fix({"method.kind": "grpo"}),),
         )
-    elif isinstance(config.problems, ImportedProblems) and not _stored_file(config.problems.slug).is_file():
-        yield Fault("The file of this set is missing; open it on the Datasets page to have it written again.", about)
 
 
 def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    """Only what leaves room for no prompt at all; a trainer leaves out the problems that are too long."""
     context = facts.shape.context if facts.shape else None
-    if context is None:
-        return
-    if isinstance(config.method, GrpoMethod):
-        room, longest = context - facts.prompt_tokens, config.method.sampling.max_tokens
-        knob, words = (
-            "method.grpo.sampling.max_tokens",
-            f"prompts of up to {facts.prompt_tokens:,} tokens and responses",
-        )
+    for knob, tokens, prompt in _lengths(config, facts.shortest_prompt_tokens):
+        if context is not None and prompt + tokens > context:
+            room = context - (facts.prompt_tokens if prompt else 0)
+            beside = f" beside a prompt of {prompt:,}" if prompt else ""
+            message = f"The model reads {context:,} tokens at most; {tokens:,}{beside} do not fit."
+            yield Fault(message, (knob,), (Fix({knob: room}),) if room > 0 else ())
+
+
+def advise_on_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    context = facts.shape.context if facts.shape else None
+    for knob, tokens, prompt in _lengths(config, facts.prompt_tokens):
+        if context is not None and prompt and facts.shortest_prompt_tokens + tokens <= context < prompt + tokens:
+            room = context - prompt
+            message = (
+                f"The model reads {context:,} tokens at most, so problems with prompts of more than "
+                f"{context - tokens:,} tokens are left out; the longest has {prompt:,}."
+            )
+            yield Fault(message, (knob,), (Fix({knob: room}),) if room > 0 else ())
+
+
+def _lengths(config: RunConfig, prompt: int) -> Iterator[tuple[str, int, int]]:
+    """Each knob that limits a length, its tokens, and those of the prompt that come on top."""
+    method, asked = config.method, config.evaluation.max_tokens
+    if isinstance(method, GrpoMethod):
+        yield "method.grpo.sampling.max_tokens", method.sampling.max_tokens, prompt
     else:
-        room, longest, knob, words = context, config.method.max_length, "method.sft.max_length", "sequences"
-    if longest > room:
-        message = f"The model reads {context:,} tokens at most; {words} of {longest:,} do not fit."
-        yield Fault(message, (knob,), (Fix({knob: room}),) if room > 0 else ())
-    asked = config.evaluation.max_tokens
-    if isinstance(config.method, GrpoMethod) and asked and asked > room > 0:
-        yield Fault(
-            f"The model reads {context:,} tokens at most; answers of {asked:,} do not fit after the prompt.",
-            ("evaluation.max_tokens",),
-            (Fix({"evaluation.max_tokens": room}),),
-        )
+        yield "method.sft.max_length", method.max_length, 0
+    if asked and config.evaluation.every_steps:
+        yield "evaluation.max_tokens", asked, prompt
 
 
 def check_evaluation(config: RunConfig, facts: Facts) -> Iterator[Fault]:
@@ -190,12 +197,14 @@ MUST: tuple[Check, ...] = (
     check_context,
     check_evaluation,
 )
-SHOULD: tuple[Check, ...] = (advise_on_batch, advise_on_reward, advise_on_clip, advise_on_learning_rate)
+SHOULD: tuple[Check, ...] = (
+    advise_on_context,
+    advise_on_batch,
+    advise_on_reward,
+    advise_on_clip,
+    advise_on_learning_rate,
+)
 
 
 def _is_model_folder(folder: Path | None) -> bool:
     return folder is not None and (folder / "config.json").is_file()
-
-
-def _stored_file(slug: str) -> Path:
-    return Path(settings.PROBLEM_SETS_DIR) / f"{slug}.jsonl"

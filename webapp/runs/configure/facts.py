@@ -1,6 +1,7 @@
 """What is known about the model and the problems that a config names, found out without loading either."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,12 +26,14 @@ from webapp.datasets.models import Problem, ProblemSet
 from webapp.runs.models import Checkpoint
 
 BUILTIN_MODEL = settings.BASE_DIR / "training" / "builtin" / "model"
-BUILTIN_PROMPT = "Start with 12. " + "Multiply by 23. " * 5
-"""As long as the longest built-in problem."""
-TEMPLATE_CHARACTERS = {"chat": 60, "r1_zero": 480, "plain": 1}
-"""What a template adds around a problem, about."""
+BUILTIN_PROMPTS = ("Start with 12. " + "Multiply by 23. " * 6, "2*3-4=?")
+"""As long as the longest built-in problem, and as short as the shortest."""
+TEMPLATE_CHARACTERS = {"chat": 24, "r1_zero": 480, "plain": 1}
+"""What a template adds around a problem, about; a chat template's markers are single tokens."""
+ENGLISH = "The assistant first thinks about the reasoning in the mind and then gives the answer. " * 6
 CHARACTERS_PER_TOKEN = 3
 """Where there is no tokenizer to ask; text of mathematics has few characters a token."""
+NAMED_SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)([BM])(?![A-Za-z])", re.IGNORECASE)
 LARGEST_FILE = 64 * 2**20
 """Bytes of a problem file that are read to count its problems."""
 
@@ -43,6 +46,7 @@ class ProblemFacts:
     heldout: int | None = None
     solutions: int | None = None
     longest_prompt: str = ""
+    shortest_prompt: str = ""
     error: str = ""
     """Why the set cannot be used."""
 
@@ -58,6 +62,9 @@ class Facts:
     problems: ProblemFacts
     prompt_tokens: int
     """Of the longest prompt, about."""
+    shortest_prompt_tokens: int
+    named_parameters: int | None
+    """What the name of a model says of its size, where nothing else is known."""
 
 
 def facts_of(config: RunConfig) -> Facts:
@@ -70,7 +77,21 @@ def facts_of(config: RunConfig) -> Facts:
         except ShapeError as reason:
             error = str(reason)
     problems = problem_facts(config)
-    return Facts(folder, shape, error, problems, prompt_tokens(folder, problems.longest_prompt, config.prompt))
+    return Facts(
+        folder,
+        shape,
+        error,
+        problems,
+        prompt_tokens(folder, problems.longest_prompt, config.prompt),
+        prompt_tokens(folder, problems.shortest_prompt, config.prompt),
+        parameters_in_name(config.model.name) if isinstance(config.model, HubModel) and shape is None else None,
+    )
+
+
+def parameters_in_name(name: str) -> int | None:
+    """``Qwen/Qwen3-0.6B`` → 600,000,000."""
+    found = NAMED_SIZE.search(name.rsplit("/", 1)[-1])
+    return round(float(found[1]) * {"b": 10**9, "m": 10**6}[found[2].lower()]) if found else None
 
 
 def model_folder(config: RunConfig) -> Path | None:
@@ -79,7 +100,7 @@ def model_folder(config: RunConfig) -> Path | None:
         case BuiltinModel():
             return Path(BUILTIN_MODEL)
         case LocalModel(path=path):
-            return Path(path).expanduser()
+            return Path(path)
         case CheckpointModel(run=run, step=step):
             checkpoint = Checkpoint.objects.select_related("run").filter(run=run, step=step, removed_at=None).first()
             return checkpoint.folder if checkpoint else None
@@ -92,27 +113,26 @@ def problem_facts(config: RunConfig) -> ProblemFacts:
     """Counts and the longest prompt of the config's problem set."""
     match config.problems:
         case BuiltinProblems(train_count=train, heldout_count=heldout):
-            return ProblemFacts(train, heldout, train, BUILTIN_PROMPT)
+            return ProblemFacts(train, heldout, train, *BUILTIN_PROMPTS)
         case ImportedProblems(slug=slug):
             stored = ProblemSet.objects.filter(slug=slug).first()
             if stored is None:
                 return ProblemFacts(error=f"There is no imported set {slug!r}. Import it on the Datasets page.")
             counts = stored.train_count, stored.heldout_count, stored.solution_count
-            return ProblemFacts(*counts, longest_prompt=_longest_prompt(stored.pk, stored.content_hash))
+            return ProblemFacts(*counts, *_extreme_prompts(stored.pk, stored.content_hash))
         case problems:
-            return _file_facts(Path(problems.path).expanduser())
+            return _file_facts(Path(problems.path))
 
 
 def prompt_tokens(folder: Path | None, problem: str, prompt: PromptConfig) -> int:
-    """Tokens of the longest prompt with its template, by the model's own tokenizer where it is at hand."""
-    around = TEMPLATE_CHARACTERS[prompt.template] + len(prompt.system) * (prompt.template == "chat")
-    tokens = count_tokens(folder, problem) if problem else 0
-    per_token = len(problem) / tokens if tokens else CHARACTERS_PER_TOKEN
-    return tokens + round(around / max(per_token, 1))
+    """Tokens of a problem's prompt, template and system message included, about."""
+    around = ENGLISH[: TEMPLATE_CHARACTERS[prompt.template]]
+    texts = [problem, around, prompt.system if prompt.template == "chat" else ""]
+    return sum(count_tokens(folder, text) for text in texts if text)
 
 
 def count_tokens(folder: Path | None, text: str) -> int:
-    """Tokens of a text."""
+    """Tokens of a text, by the model's own tokenizer where it is at hand."""
     path = folder / "tokenizer.json" if folder else None
     if path is None or not path.is_file():
         return len(text) // CHARACTERS_PER_TOKEN
@@ -128,10 +148,11 @@ def _tokens(path: str, changed: int, text: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _longest_prompt(problem_set: int, content_hash: str) -> str:
-    """A set's rows never change, so this is asked once."""
-    problems = Problem.objects.filter(problem_set=problem_set).order_by(Length("prompt").desc())
-    return problems.values_list("prompt", flat=True).first() or ""
+def _extreme_prompts(problem_set: int, content_hash: str) -> tuple[str, str]:
+    """The longest and the shortest; a set's rows never change, so this is asked once."""
+    problems = Problem.objects.filter(problem_set=problem_set).order_by(Length("prompt"))
+    prompts = problems.values_list("prompt", flat=True)
+    return prompts.last() or "", prompts.first() or ""
 
 
 def _file_facts(path: Path) -> ProblemFacts:
@@ -170,4 +191,5 @@ def _with_line(facts: ProblemFacts, line: bytes) -> ProblemFacts:
         (facts.heldout or 0) + (split == "heldout"),
         (facts.solutions or 0) + bool(problem.get("solution")),
         max(facts.longest_prompt, prompt, key=len),
+        min(facts.shortest_prompt or prompt, prompt, key=len),
     )

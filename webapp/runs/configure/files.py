@@ -17,6 +17,8 @@ from webapp.runs.knobs import Knob, knobs_of, values_of
 
 LARGEST = 2**20
 """Bytes; a config has two or three thousand."""
+LARGEST_YAML = 2**17
+"""Characters. Reading YAML takes 18 s a MiB, and the page waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def write_json(config: RunConfig) -> str:
 def write_yaml(config: RunConfig, comments: bool = False) -> str:
     """Every knob that counts; with ``comments``, each below its help and range."""
     if not comments:
-        return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=1000)
+        return _dump(config.model_dump(mode="json"))
     return "\n".join(_commented(config)) + "\n"
 
 
@@ -84,10 +86,22 @@ def _comment(knob: Knob) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """On one line, whatever it holds."""
-    if isinstance(value, str) and "\n" in value:
-        return json.dumps(value, ensure_ascii=False)
-    return yaml.safe_dump(value, width=1000).removesuffix("\n...\n").strip()
+    return _dump(value).removesuffix("\n...\n").strip()
+
+
+def _dump(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LARGEST)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text with anything but plain characters in double quotes, on one line; other styles lose line ends."""
+
+
+def _quote(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _quote)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -104,15 +118,16 @@ def _parse(text: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """The mapping in a text, and on which line each of its keys is."""
     if len(text.encode()) > LARGEST:
         raise FileError([Mistake("A config file has at most 1 MiB; this is something else.")])
-    is_json = text.lstrip().startswith("{")
     try:
-        if is_json:
-            tree = json.loads(text)
-            text = text.replace("\t", " ")  # JSON may be indented by tabs, YAML not
-        loader = _StrictLoader(text)
-        node = loader.get_single_node()
-        lines = dict(_lines(node, ())) if node else {}
-        tree = tree if is_json else loader.construct_document(node) if node else {}
+        if text.lstrip().startswith("{"):
+            tree, lines = json.loads(text), _lines_of_json(text)
+        elif len(text) > LARGEST_YAML:
+            raise FileError([Mistake("A config has a few thousand characters; this is something else.")])
+        else:
+            loader = _StrictLoader(text)
+            node = loader.get_single_node()
+            lines = dict(_lines(node, ())) if node else {}
+            tree = loader.construct_document(node) if node else {}
     except FileError:
         raise
     except json.JSONDecodeError as error:
@@ -125,6 +140,17 @@ def _parse(text: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     if not isinstance(tree, dict):
         raise FileError([Mistake("A config is a mapping of knobs to values; this is a single value or a list.", 1)])
     return tree, lines
+
+
+def _lines_of_json(text: str) -> dict[tuple[str, ...], int]:
+    """JSON is YAML, but for tabs and a few characters; where it is not, mistakes are told without their line."""
+    if len(text) > LARGEST_YAML:
+        return {}
+    try:
+        node = _StrictLoader(text.replace("\t", " ")).get_single_node()
+    except yaml.YAMLError:
+        return {}
+    return dict(_lines(node, ())) if node else {}
 
 
 def _lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

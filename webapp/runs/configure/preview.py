@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.config import RunConfig
-from training.config.footprint import Disk, Memory, Part, disk_of, memory_of
+from training.config.footprint import FLOAT32, Disk, Memory, Part, disk_of, memory_of
 from training.config.plan import Plan, in_words, plan_of
+from webapp.core.templatetags.espalier import size
 from webapp.runs.config_forms import ConfigForm, Fault, Fix
 from webapp.runs.configure.checks import advice_on
 from webapp.runs.configure.facts import Facts
@@ -126,7 +127,6 @@ def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
         return Preview(items, [], changed, start.name, [])
     config: RunConfig = form.config
     plan, machine = plan_of(config, facts.prompt_tokens), this_machine()
-    sized = facts.shape is not None
     return Preview(
         items,
         [_item(fault) for fault in advice_on(config, facts)],
@@ -137,7 +137,7 @@ def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
         fit_of(config, plan, facts, machine),
         disk_of(config, plan, facts.shape) if facts.shape else None,
         machine.disk_free,
-        "" if sized else "The model is downloaded when the run starts; its size is not known before.",
+        _guess(facts, machine) if facts.shape is None else "",
     )
 
 
@@ -155,6 +155,19 @@ def fit_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> Fit
         return Fit(memory, "a GPU (this machine has none)", memory.peak, None, 0, 1)
     gpu = machine.gpus[0]
     return Fit(memory, gpu.name, memory.peak, gpu.total, gpu.free, 1)
+
+
+def _guess(facts: Facts, machine: Machine) -> str:
+    """What can be said of a model that is not here yet."""
+    words = "The model is downloaded when the run starts; its size is not known before."
+    if facts.named_parameters is None:
+        return words
+    least = 4 * FLOAT32 * facts.named_parameters  # weights, their gradients, two moments
+    most = max((gpu.total for gpu in machine.gpus), default=machine.memory)
+    words = (
+        f"The model is downloaded when the run starts. By its name, weights, gradients and optimizer take {size(least)}"
+    )
+    return f"{words}, and this machine has {size(most)}: too little." if least > most else f"{words} of {size(most)}."
 
 
 def _items(form: ConfigForm) -> list[Item]:
