@@ -26,9 +26,6 @@ from webapp.inspection.step_page import StepPage, find_steps, read_step
 from webapp.inspection.why import explain
 from webapp.runs.models import Run
 
-LARGEST = 2**31 - 1
-"""Largest step the database can hold; a larger one in an address is no step."""
-
 
 @require_GET
 def rollout_list(request: HttpRequest, run_id: int) -> HttpResponse:
@@ -61,7 +58,7 @@ def step_detail(request: HttpRequest, run_id: int, step: int) -> HttpResponse:
     """What lay behind a point of a chart; for htmx, as a fragment for a drawer."""
     run = get_object_or_404(Run, pk=run_id)
     split = _split(request, run)
-    steps = find_steps(run, split, min(step, LARGEST))
+    steps = find_steps(run, split, step)
     context: dict[str, Any] = {"run": run, "split": split, "splits": Split, "asked": step, "nav": "runs"}
     template = "inspection/step_panel.html" if is_fragment(request) else "inspection/step.html"
     if steps is None:
