@@ -3,6 +3,8 @@
 import secrets
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from training.config import ImportedProblems, RunConfig
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
@@ -17,7 +19,14 @@ def prepare_folder(run: Run) -> RunConfig:
 
     Raises UserError or OSError when that cannot be.
     """
-    config = RunConfig.model_validate(run.config)
+    try:
+        config = RunConfig.model_validate(run.config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "config"
+        raise UserError(
+            f"its config is not valid for this version of Espalier ({where}: {first['msg']}). Clone it instead."
+        ) from error
     run.folder.mkdir(parents=True, exist_ok=True)
     _write(run.folder / CONFIG_FILE, config.model_dump_json(indent=2))
     if isinstance(config.problems, ImportedProblems):

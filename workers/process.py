@@ -17,6 +17,10 @@ SECRETS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY")
 """What a trainer neither needs nor gets."""
 
 
+NICENESS = 5
+"""Where trainers fill all cores, pages still come at once."""
+
+
 class TrainingProcess:
     """`python -m training run RUN_DIR`. It dies with the thread that starts it."""
 
@@ -32,7 +36,7 @@ class TrainingProcess:
                 stderr=subprocess.STDOUT,
                 env=trainer_environment(folder, data) | ({"CUDA_VISIBLE_DEVICES": ""} if cpu_only else {}),
                 start_new_session=True,
-                preexec_fn=partial(die_with, os.getpid(), signal.SIGKILL),
+                preexec_fn=partial(_become_trainer, os.getpid()),
             )
 
     def wait(self, seconds: float) -> int | None:
@@ -67,6 +71,11 @@ def trainer_environment(folder: Path, data: Path) -> dict[str, str]:
     """The environment of whatever computes in `folder`: the data folder to look in, and no secrets."""
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     return environment | {FAMILY: str(folder), "ESPALIER_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+
+
+def _become_trainer(parent: int) -> None:
+    os.nice(NICENESS)
+    die_with(parent, signal.SIGKILL)
 
 
 def _size(path: Path) -> int:

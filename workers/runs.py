@@ -65,6 +65,15 @@ class Supervisor:
 
     def carry(self) -> None:
         """From the claim to a terminal state, or back to queued when the worker has to end."""
+        try:
+            self._carry()
+        except Exception as error:
+            if not isinstance(error, (ingest.Superseded, *AWAY)):
+                words = f"Its supervisor failed, not the training: {type(error).__name__}: {error}. Resume it."
+                self._patiently(lambda: self._end(RunStatus.FAILED, error=words))
+            raise
+
+    def _carry(self) -> None:
         kills = failure.kernel_kills()
         try:
             self._patiently(self._catch_up)  # of an earlier attempt, so that what it said is not taken for this one's

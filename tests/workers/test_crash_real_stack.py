@@ -88,6 +88,11 @@ def _weights(data: Path, run: int) -> list[bytes]:
     return [file.read_bytes() for file in sorted((data / "runs" / str(run)).glob("checkpoints/*/model.safetensors"))]
 
 
+def planned(rows: dict[str, Any]) -> dict[str, Any]:
+    """Without the checkpoint that a trainer saves when it is asked to end, as the death of the stack's head asks it."""
+    return rows | {"checkpoints": [row for row in rows["checkpoints"] if row[0] % CONFIG.checkpoints.every_steps == 0]}
+
+
 def test_a_killed_trainer_fails_with_a_sentence(story: Story) -> None:
     end = story.ends["trainer"]
     assert (end["status"], end["exit_code"]) == ("failed", -9)
@@ -103,7 +108,7 @@ def test_the_beaten_run_succeeds_in_the_end(story: Story) -> None:
 def test_its_rows_are_those_of_a_run_that_nothing_disturbed(story: Story) -> None:
     counts = {table: len(rows) for table, rows in story.calm.items()}
     assert (counts["groups"], counts["rollouts"]) == (STEPS * 4 + 9 * 4, STEPS * 16 + 9 * 12)
-    differing = [table for table in story.calm if story.stormy[table] != story.calm[table]]
+    differing = [table for table in story.calm if planned(story.stormy)[table] != planned(story.calm)[table]]
     assert differing == []
 
 

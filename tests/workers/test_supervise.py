@@ -241,6 +241,26 @@ def test_a_run_whose_problem_set_was_deleted_fails_with_a_sentence(supervised: S
     )
 
 
+def test_a_config_of_another_version_fails_with_a_sentence(supervised: Supervised) -> None:
+    run = supervised.new()
+    Run.objects.filter(pk=run.pk).update(config=run.config | {"old_knob": 1})
+    run = supervised.carry(run)
+    assert run.state == RunStatus.FAILED
+    assert "not valid for this version of Espalier (old_knob: Extra inputs" in run.error
+
+
+def test_a_fault_of_the_supervisor_ends_the_trainer_and_the_run(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = supervised.new(**SLOW)
+    monkeypatch.setattr(runs.Supervisor, "_conclude", lambda *_: {}["nothing"])
+    with pytest.raises(KeyError):
+        supervise(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.step) == (RunStatus.FAILED, STEPS)
+    assert run.error == "Its supervisor failed, not the training: KeyError: 'nothing'. Resume it."
+
+
 def test_a_claim_counts_attempts_and_keeps_the_first_start(supervised: Supervised) -> None:
     run = supervised.new()
     first = claim(run.pk)
