@@ -319,6 +319,25 @@ def test_an_older_attempt_can_no_longer_write() -> None:
     assert ingest(run.pk, attempt=2).events == 2
 
 
+def test_a_deleted_run_leaves_no_row_behind_and_no_other_run_is_touched() -> None:
+    runs = [new_run(), new_run()]
+    for run in runs:
+        say(run, undisturbed(7))
+        catch_up(run)
+        Run.objects.filter(pk=run.pk).update(status="succeeded")
+    kept = rows.of_run(runs[1])
+    services.delete_run(runs[0])
+    assert {table: len(found) for table, found in rows.of_run(runs[1]).items()} == {t: len(r) for t, r in kept.items()}
+    for table in (inspection.Rollout, inspection.RolloutText, inspection.RolloutTokens, MetricPoint, MetricRollup):
+        assert table.objects.count() == len(table.objects.filter(**{_run_of(table): runs[1]}))
+
+
+def _run_of(table: type[models.models.Model]) -> str:
+    return {"Rollout": "run", "RolloutText": "rollout__run", "RolloutTokens": "rollout__run"}.get(
+        table.__name__, "series__run"
+    )
+
+
 def test_alerts_and_infinite_sums_do_not_break_anything() -> None:
     run = new_run()
     big = [Metrics(step=step, values={"m": 1.7e308}) for step in (1, 2)]

@@ -13,6 +13,7 @@ from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
 from webapp.runs.models import Checkpoint, Run, StopRequest
+from webapp.runs.signals import deleting_run
 from webapp.runs.status import ACTIVE, RESUMABLE, TERMINAL, RunStatus, transition
 from workers import queue
 
@@ -129,6 +130,7 @@ def delete_run(run: Run) -> None:
         if user := users.first():
             raise UserError(f"{user.name} starts from a checkpoint of {run.name}. Wait for it, or stop it, first.")
         folder = run.folder
+        deleting_run.send(Run, run=run)
         run.delete()
         transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
 

@@ -14,7 +14,6 @@ from webapp.runs.models import Run
 from workers.ingest.reading import clean
 
 PROBLEM_ID_LENGTH = 120
-SPLITS = ("train", "heldout")
 
 GROUP_COLUMNS = {
     "id": "int8", "run_id": "int8", "step": "int4", "split": "varchar", "index": "int4", "prompt_id": "int8",
@@ -55,26 +54,6 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     bodies = [(rollout, pk) for (*_, rollout), pk in zip(members, rollout_ids, strict=True)]
     _copy(rows.RolloutText, TEXT_COLUMNS, ((pk, clean(rollout.text)) for rollout, pk in bodies))
     _copy(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
-
-
-def forget_groups(run: Run, after: int) -> None:
-    """Delete all groups of steps later than `after`, and prompts that nobody asks any more."""
-    gone: dict[str, Any] = {"run": run.pk, "after": after, "splits": list(SPLITS)}
-    with connection.cursor() as cursor:
-        for body in (rows.RolloutText, rows.RolloutTokens):
-            cursor.execute(
-                f"DELETE FROM {body._meta.db_table} body USING {rows.Rollout._meta.db_table} rollout "  # noqa: S608
-                "WHERE body.rollout_id = rollout.id AND run_id = %(run)s AND split = ANY(%(splits)s) "
-                "AND step > %(after)s",
-                gone,
-            )
-        for table in (rows.Rollout, rows.RolloutGroup):
-            cursor.execute(
-                f"DELETE FROM {table._meta.db_table} "  # noqa: S608
-                "WHERE run_id = %(run)s AND split = ANY(%(splits)s) AND step > %(after)s",
-                gone,
-            )
-    rows.Prompt.objects.filter(run=run, groups=None)._raw_delete("default")
 
 
 def _prompts(run: Run, groups: Iterable[RolloutGroup]) -> dict[str, int]:

@@ -18,12 +18,13 @@ from training.events import (
     RolloutGroup,
     Started,
 )
+from webapp.inspection.removal import remove_rollouts
 from webapp.runs import models as rows
 from webapp.runs.models import Run
 from workers.ingest.checkpoints import forget_checkpoints, remove_checkpoint, save_checkpoint
 from workers.ingest.metrics import forget_metrics, store_metrics
 from workers.ingest.reading import Chunk, clean, read_chunk
-from workers.ingest.rollouts import forget_groups, store_groups
+from workers.ingest.rollouts import store_groups
 
 OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
@@ -137,7 +138,7 @@ def _restart(run: Run, event: Started) -> None:
 def _forget(run: Run, after: int) -> None:
     run.rewinds += 1
     forget_metrics(run, after)
-    forget_groups(run, after)
+    remove_rollouts(run, after)
     forget_checkpoints(run, after)
     rows.Alert.objects.filter(run=run, step__gt=after).delete()
 
