@@ -1,0 +1,1 @@
+"""The pages that show runs, and what computes their figures."""
