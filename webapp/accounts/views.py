@@ -1,7 +1,5 @@
 """Pages for passwords and users."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from django.contrib import messages
@@ -24,9 +22,11 @@ class PasswordChange(auth_views.PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("home")
 
-    def form_valid(self, form: PasswordChangeForm[User]) -> HttpResponse:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
-        User.objects.filter(pk=self.request.user.pk).update(must_change_password=False)
+        user = cast(User, self.request.user)
+        user.must_change_password = False
+        user.save(update_fields=["must_change_password"])
         messages.success(self.request, "Your password is changed.")
         return response
 

@@ -3,7 +3,7 @@
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class HashedCompressedStorage(CompressedManifestStaticFilesStorage):
+class HashedCompressedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
     """WhiteNoise's storage, which also follows the imports of ES modules."""
 
     support_js_module_import_aggregation = True
