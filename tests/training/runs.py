@@ -25,7 +25,7 @@ def tiny_config(**changes: Any) -> dict[str, Any]:
             "kind": "grpo",
             "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
         },
-        "evaluation": {"every_steps": 3, "problems": 4, "samples": 2},
+        "evaluation": {"every_steps": 3, "problems": 4, "samples": 2, "max_tokens": 32},
         "checkpoints": {"every_steps": 2, "keep_last": 2},
         "hardware": {"device": "cpu", "threads": 1},
     }

@@ -60,7 +60,7 @@ def test_a_solution_ends_with_the_stop_token() -> None:
 
 def test_held_out_loss_falls_and_is_the_score() -> None:
     with ExitStack() as stack:
-        _, method = build(stack, method=sft(), optimisation={"learning_rate": 1e-3})
+        _, method = build(stack, method=sft(), optimisation={"learning_rate": 3e-4})
         before = method.evaluate()
         for step in range(1, 9):
             method.step(step)
