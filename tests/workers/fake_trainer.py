@@ -1,6 +1,7 @@
 """A trainer without a model: the protocol of `python -m training run RUN_DIR`, in a tenth of a second.
 
-What it says of a step is always the same (tests.workers.events). RUN_DIR/behaviour.json makes it misbehave.
+What it says of a step is always the same (tests.workers.events). RUN_DIR/behaviour.json makes it misbehave, or wait
+after a step (`wait_at`) until it is asked to stop or a file RUN_DIR/go appears.
 """
 
 import json
@@ -44,6 +45,8 @@ def main(folder: Path) -> int:
                 (folder / event.path).mkdir(parents=True, exist_ok=True)
             sink.emit(event)
         time.sleep(how.get("pause", 0.0))
+        while step == how.get("wait_at") and not stopping and not (folder / "go").exists():
+            time.sleep(0.02)
         if stopping and step % CHECKPOINT_EVERY == 0:
             sink.emit(Finished(step=step, reason="stopped", at=100.0 + step))
             return 0

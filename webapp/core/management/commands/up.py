@@ -23,11 +23,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-        parser.add_argument("--port", type=int, default=None, help="port of the web (default: $PORT, or 8000)")
+        parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="default: $PORT, or 8000")
         parser.add_argument("--no-demo", action="store_false", dest="demo", help="queue no demo run")
 
     def handle(self, *args: Any, **given: Any) -> None:
-        options = Options(given["host"], given["port"] or self._port(), given["demo"])
+        options = Options(given["host"], _port(given["port"]), given["demo"])
         stack = Stack(options, self._say)
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGINT, _interrupt)
@@ -62,12 +62,11 @@ class Command(BaseCommand):
             self.stdout.write(line)
         self.stdout.flush()
 
-    @staticmethod
-    def _port() -> int:
-        port = os.environ.get("PORT", "8000")
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise CommandError(f"PORT must be a number from 1 to 65535, not {port!r}.")
-        return int(port)
+
+def _port(given: str) -> int:
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        raise CommandError(f"The port must be a number from 1 to 65535, not {given!r}.")
+    return int(given)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
