@@ -118,7 +118,7 @@ def _silent(run: Run, now: datetime) -> Finding | None:
         return None
     return Finding(
         "error",
-        f"The worker {run.worker or 'of this run'} has been silent for {duration(silence)}.",
+        f"The worker {run.host or 'of this run'} has been silent for {duration(silence)}.",
         "See whether its machine and process are up. If it stays silent the run is marked as lost, and can be resumed "
         "from its last checkpoint.",
         step=run.step,

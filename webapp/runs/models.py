@@ -78,6 +78,11 @@ class Run(models.Model):
         return RunStatus(self.status)
 
     @property
+    def host(self) -> str:
+        """Machine that its worker runs on."""
+        return self.worker.partition(":")[0]
+
+    @property
     def folder(self) -> Path:
         """RUN_DIR: config, events, log and checkpoints."""
         return settings.RUNS_DIR / str(self.pk)
