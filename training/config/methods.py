@@ -6,11 +6,14 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 
+MOST_SEQUENCES, MOST_UPDATES = 65_536, 1024
+"""Bounds that the nearest possible sets keep to as well."""
+
 
 class SamplingConfig(Config):
     """How responses are drawn from the policy."""
 
-    prompts_per_step: int = Field(default=32, ge=1, le=65_536)
+    prompts_per_step: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Distinct problems sampled at each step."""
 
     samples_per_prompt: int = Field(default=8, ge=2, le=1024)
@@ -114,14 +117,15 @@ class GrpoMethod(Config):
 
     loss: LossConfig = LossConfig()
 
-    updates_per_step: int = Field(default=1, ge=1, le=1024)
+    updates_per_step: int = Field(default=1, ge=1, le=MOST_UPDATES)
     """Optimizer updates each batch of rollouts is split into; the old policy is kept through all of them."""
 
     @model_validator(mode="after")
     def _updates_divide_prompts(self) -> Self:
         prompts, updates = self.sampling.prompts_per_step, self.updates_per_step
         if prompts % updates:
-            fewer, more = nearest_divisor(prompts, updates), nearest_multiple(prompts, updates)
+            fewer = nearest_divisor(prompts, updates, MOST_UPDATES)
+            more = nearest_multiple(prompts, updates, MOST_SEQUENCES)
             raise impossible(
                 f"{prompts} prompts per step cannot be split into {updates} equal updates; "
                 f"nearest that work: {fewer} updates, or {more} prompts per step",
@@ -147,7 +151,7 @@ class SftMethod(Config):
 
     kind: Literal["sft"] = "sft"
 
-    sequences_per_step: int = Field(default=32, ge=1, le=65_536)
+    sequences_per_step: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Solutions learned from at each step."""
 
     max_length: int = Field(default=512, ge=8, le=131_072)
@@ -160,12 +164,16 @@ class SftMethod(Config):
 Method = Annotated[GrpoMethod | SftMethod, Field(discriminator="kind")]
 
 
-def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of ``number`` closest to ``wanted`` (the smaller one of two equally close)."""
-    return min((d for d in range(1, number + 1) if number % d == 0), key=lambda d: (abs(d - wanted), d))
+def nearest_divisor(number: int, wanted: int, most: int) -> int:
+    """The divisor of ``number``, at most ``most``, closest to ``wanted`` (the smaller one of two equally close)."""
+    divisors = (d for d in range(1, min(number, most) + 1) if number % d == 0)
+    return min(divisors, key=lambda d: (abs(d - wanted), d))
 
 
-def nearest_multiple(number: int, of: int) -> int:
-    """The positive multiple of ``of`` closest to ``number`` (the smaller one of two equally close)."""
+def nearest_multiple(number: int, of: int, most: int) -> int:
+    """The positive multiple of ``of``, at most ``most``, closest to ``number`` (the smaller one of two equally close).
+
+    ``most`` is at least ``of``.
+    """
     below = max(number // of, 1) * of
-    return min((below, below + of), key=lambda m: (abs(m - number), m))
+    return min((m for m in (below, below + of) if m <= most), key=lambda m: (abs(m - number), m))

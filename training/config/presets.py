@@ -73,7 +73,7 @@ SMOKE = Preset(
         Choice("method.sampling.prompts_per_step", 8, "Small batches are quick."),
         Choice("method.sampling.samples_per_prompt", 4, "The fewest that often hold a right and a wrong response."),
         Choice("method.sampling.max_tokens", 64, "Short responses are quick."),
-        Choice("steps", 4, "Two evaluations and checkpoints, and out."),
+        Choice("steps", 4, "Each part happens twice."),
         Choice("evaluation.every_steps", 2, "So that evaluation is tried, too."),
         Choice("evaluation.problems", 8, "Quick, and no more than a sign of life."),
         Choice("evaluation.samples", 2, "Quick, and no more than a sign of life."),
@@ -92,12 +92,10 @@ DEMO = Preset(
         Choice(
             "problems.level",
             "middle",
-            "The base solves about a quarter of it: room to learn, and reward to learn from.",
+            "The base solves about a fifth of it: room to learn, and reward to learn from.",
         ),
         Choice("method.sampling.prompts_per_step", 32, "A batch that steps quickly and is not too noisy."),
-        Choice(
-            "method.sampling.samples_per_prompt", 8, "At a quarter solved, 9 of 10 groups hold both right and wrong."
-        ),
+        Choice("method.sampling.samples_per_prompt", 8, "With a fifth solved, most groups hold both right and wrong."),
         Choice("method.sampling.max_tokens", 96, _BUILTIN_LENGTH),
         Choice("optimisation.learning_rate", 1e-4, "Three times as much makes this model collapse within 40 steps."),
         Choice("steps", 150, "Most of the gain has come by then."),
@@ -124,13 +122,13 @@ R1_ZERO = Preset(
         Choice("method.reward.accuracy", 1.0, "By rule only: learned reward models get hacked."),
         Choice("method.reward.format", 1.0, "Same weight as accuracy."),
         Choice("method.reward.format_rule", "think_answer", "Thinking between tags, then the answer between tags."),
-        Choice("method.loss.aggregation", "seq_mean_token_mean", "GRPO's own average: every response counts the same."),
+        Choice("method.loss.aggregation", "token_mean", "The paper's equation does not divide by a response's length."),
         Choice("method.loss.kl_coefficient", 0.001, "Light: the policy may go far from where it began."),
         Choice("method.loss.kl_estimator", "k3", "The paper's estimator, never negative."),
-        Choice("method.loss.reference_refresh_steps", 50, "The reference follows, so that it never holds back.",
+        Choice("method.loss.reference_refresh_steps", 25, "The reference follows, so that it never holds back.",
                "every 400 steps"),
         Choice("optimisation.learning_rate", 1e-4, _BUILTIN_RATE, "3e-6"),
-        Choice("steps", 150, "Minutes instead of days.", "10,400 steps, 1.6 epochs"),
+        Choice("steps", 100, "Minutes instead of days.", "10,400 steps, 1.6 epochs"),
     ),
 )  # fmt: skip
 
@@ -153,7 +151,7 @@ DAPO = Preset(
         Choice("method.updates_per_step", 4, "Several updates a batch, so that the clip acts.", "16"),
         Choice("optimisation.learning_rate", 1e-4, _BUILTIN_RATE, "1e-6"),
         Choice("optimisation.warmup_steps", 5, "A gentle start for the optimizer's moments.", "20"),
-        Choice("steps", 100, "Four updates each: as many as 400 steps of one."),
+        Choice("steps", 60, "Four updates each: as many as 240 steps of one."),
     ),
 )
 

@@ -5,9 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
-from training.config.methods import GrpoMethod, Method, nearest_divisor, nearest_multiple
+from training.config.methods import MOST_SEQUENCES, GrpoMethod, Method, nearest_divisor, nearest_multiple
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.problems import BuiltinProblems, ProblemSource
+
+MOST_PROCESSES = 1024
 
 
 class OptimisationConfig(Config):
@@ -79,7 +81,7 @@ class HardwareConfig(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes a GPU when there is one."""
 
-    processes: int = Field(default=1, ge=1, le=1024)
+    processes: int = Field(default=1, ge=1, le=MOST_PROCESSES)
     """Training processes (torchrun); the result does not depend on it."""
 
     threads: int = Field(default=0, ge=0, le=1024)
@@ -125,13 +127,14 @@ class RunConfig(Config):
             updates, share, name = 1, method.sequences_per_step, "sequences per step"
             knob = "method.sft.sequences_per_step"
         if share % processes:
-            fewer, more = nearest_divisor(share, processes), nearest_multiple(share, processes)
-            raise impossible(
-                f"{share} {name} cannot be shared equally by {processes} processes; nearest that work: "
-                f"{fewer} processes, or {more} {name}",
-                {"hardware.processes": fewer},
-                {knob: more * updates},
-            )
+            fewer, room = nearest_divisor(share, processes, MOST_PROCESSES), MOST_SEQUENCES // updates
+            fixes, words = [{"hardware.processes": fewer}], f"{fewer} process" + "es" * (fewer > 1)
+            if processes <= room:
+                more = nearest_multiple(share, processes, room)
+                fixes.append({knob: more * updates})
+                words += f", or {more} {name}"
+            message = f"{share} {name} cannot be shared equally by {processes} processes; nearest that work: {words}"
+            raise impossible(message, *fixes)
         return self
 
     @model_validator(mode="after")

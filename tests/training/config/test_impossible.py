@@ -23,22 +23,24 @@ def grpo(prompts: int, updates: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3, 7, 12, 40])
-def test_the_nearest_divisor_is_the_nearest_of_all(wanted: int) -> None:
+@pytest.mark.parametrize("most", [5, 100])
+def test_the_nearest_divisor_is_the_nearest_of_all(wanted: int, most: int) -> None:
     for number in range(1, 41):
-        divisors = [d for d in range(1, number + 1) if number % d == 0]
+        divisors = [d for d in range(1, most + 1) if number % d == 0]
         distance = min(abs(d - wanted) for d in divisors)
-        assert nearest_divisor(number, wanted) == min(d for d in divisors if abs(d - wanted) == distance)
+        assert nearest_divisor(number, wanted, most) == min(d for d in divisors if abs(d - wanted) == distance)
 
 
 @pytest.mark.parametrize("of", [1, 2, 3, 7, 12, 40])
-def test_the_nearest_multiple_is_the_nearest_of_all(of: int) -> None:
+@pytest.mark.parametrize("most", [40, 100])
+def test_the_nearest_multiple_is_the_nearest_of_all(of: int, most: int) -> None:
     for number in range(1, 41):
-        multiples = range(of, 200, of)
+        multiples = range(of, most + 1, of)
         distance = min(abs(m - number) for m in multiples)
-        assert nearest_multiple(number, of) == min(m for m in multiples if abs(m - number) == distance)
+        assert nearest_multiple(number, of, most) == min(m for m in multiples if abs(m - number) == distance)
 
 
-@pytest.mark.parametrize(("prompts", "updates"), [(32, 5), (30, 7), (1, 2), (100, 64)])
+@pytest.mark.parametrize(("prompts", "updates"), [(32, 5), (30, 7), (1, 2), (100, 64), (2246, 1000), (65_536, 1000)])
 def test_every_way_out_of_an_unequal_split_works(prompts: int, updates: int) -> None:
     problem = refused(method=grpo(prompts, updates))
     assert problem["loc"] == ("method", "grpo")
@@ -61,6 +63,12 @@ def test_processes_that_cannot_share_a_batch_are_told_how_many_could() -> None:
     assert more == {"method.grpo.sampling.prompts_per_step": 36}
     RunConfig.model_validate({"method": grpo(32, 4), "hardware": {"processes": 2}})
     RunConfig.model_validate({"method": grpo(36, 4), "hardware": {"processes": 3}})
+
+
+def test_it_offers_no_batch_beyond_the_largest() -> None:
+    problem = refused(method=grpo(1024, 1024), hardware={"processes": 100})
+    assert problem["ctx"]["fixes"] == [{"hardware.processes": 1}]
+    assert problem["msg"].endswith("nearest that work: 1 process")
 
 
 def test_it_names_the_batch_of_sft_too() -> None:
