@@ -17,8 +17,8 @@ from webapp.runs.configure.layout import (
     shown,
     unit_of,
 )
-from webapp.runs.configure.starting import Start
-from webapp.runs.knobs import Knob
+from webapp.runs.configure.starting import Start, differences
+from webapp.runs.knobs import Knob, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,21 @@ def sections_of(form: ConfigForm, start: Start) -> list[ShownSection]:
     """Every knob, once."""
     chosen = {name: form.data.get(name) for name, knob in form.knobs.items() if knob.variants}
     knobs: dict[str, list[ShownKnob]] = {section.slug: [] for section in SECTIONS}
+    changed = {each.name for each in differences(start.values, entered(form))}
     for knob in sorted(form.knobs.values(), key=order_of):
-        name, value = knob.name, start.values[knob.name]
-        now = form.cleaned_data.get(name, form.data.get(name))
-        active = knob.is_active(chosen)
-        knobs[section_of(knob).slug].append(
-            ShownKnob(knob, form[name], html_value(value), active and now != value, active, start.reason(knob))
+        back = html_value(start.values[knob.name])
+        shown_knob = ShownKnob(
+            knob, form[knob.name], back, knob.name in changed, knob.is_active(chosen), start.reason(knob)
         )
+        knobs[section_of(knob).slug].append(shown_knob)
     faults = {section.slug: list(_of_section(section, form)) for section in SECTIONS}
     return [ShownSection(section, knobs[section.slug], faults[section.slug]) for section in SECTIONS]
+
+
+def entered(form: ConfigForm) -> Values:
+    """What stands in a validated form, be it right or wrong."""
+    wrong = {name: form.data.get(name) or None for name in form.errors if name in form.fields}
+    return form.cleaned_data | wrong
 
 
 def html_value(value: object) -> str:

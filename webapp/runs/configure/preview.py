@@ -13,7 +13,7 @@ from webapp.runs.configure.checks import advice_on
 from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.layout import label_of, shown
 from webapp.runs.configure.machine import Machine, this_machine
-from webapp.runs.configure.page import html_value
+from webapp.runs.configure.page import entered, html_value
 from webapp.runs.configure.starting import Difference, Start, differences
 
 TIGHT_SHARE = 0.8
@@ -121,8 +121,7 @@ class Preview:
 def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
     """Of a form that was validated; ``facts`` when it held a valid config."""
     items = _items(form)
-    refused = {name: form.data.get(name) for name in form.errors if name in form.fields}
-    changed = differences(start.values, form.cleaned_data | refused)
+    changed = differences(start.values, entered(form))
     if form.config is None or facts is None:
         return Preview(items, [], changed, start.name, [])
     config: RunConfig = form.config
