@@ -1,9 +1,13 @@
 """Fixtures for all tests: users of each role, and a client logged in as one."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
 from django.test import Client
+from playwright.sync_api import Browser
 
+from tests.chromium import open_browser
 from webapp.accounts.models import Role, User
 
 
@@ -31,3 +35,9 @@ def admin(db: None) -> User:
 def researcher_client(client: Client, researcher: User) -> Client:
     client.force_login(researcher)
     return client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a process."""
+    yield from open_browser()

@@ -30,6 +30,8 @@ if PREPARED not in os.environ:
     (data / "static").mkdir()
     os.environ.update(ESPALIER_DATA=str(data), HASHED_STATIC="0", SECRET_KEY="tests", BROKER_URL="memory://")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # Playwright's synchronous API leaves an event loop in the thread, which Django would take for asynchronous code.
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = start_postgres(ROOT / ".cache" / "test-postgres")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
@@ -65,22 +65,6 @@ def _password(process: subprocess.Popen[bytes], log: Path) -> str:
             break
         time.sleep(0.3)
     raise RuntimeError(f"the stack did not come up in {START_SECONDS} s; it said:\n{log.read_text()}")
-
-
-def chromium_path() -> str | None:
-    """The system's Chromium; None leaves the choice to Playwright, which may have one of its own."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.conftest import chromium_path
 from tests.factories import make_group, make_story
 from webapp.accounts.models import User
 from webapp.inspection.models import RolloutGroup
@@ -48,19 +47,17 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
+def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
     client.force_login(researcher)
     faults: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-        cookie = client.cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        yield page
-        browser.close()
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
     assert not faults, faults
 
 
@@ -114,6 +111,8 @@ def test_one_class_switches_what_tokens_are_coloured_by(page: Page, story: Story
     expect(strip).to_have_class(re.compile("show-words"))
     assert page.locator(".tokens .w").count() >= 120
     page.get_by_role("button", name="␣ ⏎").click()
+    page.get_by_role("button", name="Copy text").click()
+    expect(page.locator("#announcer")).to_have_text(re.compile("copied|copy it by keyboard"))
     accessible(page)
 
 
@@ -151,6 +150,7 @@ def test_steps_are_turned_by_arrow_keys_unless_single_keys_are_off(page: Page, s
     expect(page).to_have_url(re.compile("sort=-reward_mean"))
     accessible(page)
     page.go_back()
+    expect(page.locator("th[aria-sort=ascending]")).to_have_text("Group")
     page.go_back()
     expect(page.get_by_role("heading", name="Step 2", exact=True)).to_be_visible()
     bar = page.locator(".histogram a").last
