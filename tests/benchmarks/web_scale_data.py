@@ -66,28 +66,30 @@ def metrics_at(share: float, method: str, draw: random.Random) -> dict[str, floa
         **{f"time/{phase}_s": abs(draw.gauss(0.2, 0.04)) for phase in PHASES},
         "time/step_s": abs(draw.gauss(0.8, 0.05)),
     }
-    if method == "grpo":
-        words = {
-            f"reflection/{word}_per_1k": max(0.0, draw.gauss(6 * (share - WORDS_BY_AGE.get(word, 0.9)), 0.3))
-            if share >= WORDS_BY_AGE.get(word, 2)
-            else 0.0
-            for word in WORDS
-        }
-        values |= {
-            "reward/mean": 0.15 + 0.6 * skill + draw.gauss(0, 0.04),
-            "reward/accuracy": 0.15 + 0.6 * skill + draw.gauss(0, 0.04),
-            "reward/format": min(1, 0.5 + share) + draw.gauss(0, 0.02),
-            "groups/zero_variance_share": min(1, max(0, 0.2 + 0.3 * skill + draw.gauss(0, 0.05))),
-            "response/length_mean": 10 + 17 * skill + draw.gauss(0, 0.8),
-            "response/truncated_share": max(0.0, draw.gauss(0.02, 0.02)),
-            "policy/entropy": 1.1 * exp(-2 * share) + 0.1 + abs(draw.gauss(0, 0.02)),
-            "policy/kl": 0.02 * share + abs(draw.gauss(0, 0.002)),
-            "policy/clip_low_share": abs(draw.gauss(0.004, 0.002)),
-            "policy/clip_high_share": abs(draw.gauss(0.009, 0.003)),
-            "reflection/per_1k_tokens": sum(words.values()),
-            **words,
-        }
-    return values
+    return values | _of_sampling(share, skill, draw) if method == "grpo" else values
+
+
+def _of_sampling(share: float, skill: float, draw: random.Random) -> dict[str, float | None]:
+    words = {
+        f"reflection/{word}_per_1k": max(0.0, draw.gauss(6 * (share - WORDS_BY_AGE.get(word, 0.9)), 0.3))
+        if share >= WORDS_BY_AGE.get(word, 2)
+        else 0.0
+        for word in WORDS
+    }
+    return {
+        "reward/mean": 0.15 + 0.6 * skill + draw.gauss(0, 0.04),
+        "reward/accuracy": 0.15 + 0.6 * skill + draw.gauss(0, 0.04),
+        "reward/format": min(1, 0.5 + share) + draw.gauss(0, 0.02),
+        "groups/zero_variance_share": min(1, max(0, 0.2 + 0.3 * skill + draw.gauss(0, 0.05))),
+        "response/length_mean": 10 + 17 * skill + draw.gauss(0, 0.8),
+        "response/truncated_share": max(0.0, draw.gauss(0.02, 0.02)),
+        "policy/entropy": 1.1 * exp(-2 * share) + 0.1 + abs(draw.gauss(0, 0.02)),
+        "policy/kl": 0.02 * share + abs(draw.gauss(0, 0.002)),
+        "policy/clip_low_share": abs(draw.gauss(0.004, 0.002)),
+        "policy/clip_high_share": abs(draw.gauss(0.009, 0.003)),
+        "reflection/per_1k_tokens": sum(words.values()),
+        **words,
+    }
 
 
 def heldout_at(share: float, draw: random.Random) -> dict[str, float | None]:

@@ -37,23 +37,16 @@ def compare(request: HttpRequest) -> HttpResponse:
         return _tidied(request, list(dict.fromkeys(wanted + added)))
     found = Run.objects.in_bulk(wanted)
     runs = [found[number] for number in wanted if number in found]
-    baseline = next((run for run in runs if str(run.pk) == request.GET.get("baseline")), runs[0] if runs else None)
-    order = {name: position for position, name in enumerate(SHOWN_FIRST)}
-    names = sorted(metrics_of(runs), key=lambda name: order.get(name, len(order)))
-    rows = figures_of(runs, baseline, names)
     context = {
         "nav": "runs",
         "runs": runs,
         "numbers": _numbers(runs),
         "compared": [(run, _numbers(other for other in runs if other != run)) for run in runs],
         "kept_query": [(key, value) for key, value in request.GET.items() if key != "add"],
-        "baseline": baseline,
-        "charts": [_chart(name, runs) for name in names],
-        "shown": [row for row in rows if row.info.name in SHOWN_FIRST],
-        "folded": [row for row in rows if row.info.name not in SHOWN_FIRST],
         "step_place": STEP_PLACE,
         "saved_views": views_of(request, "compare"),
         **_choices(runs),
+        **_figures(request, runs),
         **_differences(request, runs),
     }
     return render(request, "runs/compare.html", context)
@@ -79,6 +72,20 @@ def _tidied(request: HttpRequest, numbers: list[int]) -> HttpResponse:
     query.pop("add", None)
     query["runs"] = ",".join(map(str, numbers[:MOST_RUNS]))
     return HttpResponseRedirect(f"{reverse('runs:compare')}?{query.urlencode(safe=',')}")
+
+
+def _figures(request: HttpRequest, runs: Sequence[Run]) -> dict[str, Any]:
+    """Charts and the table of last and best values, those of most interest first."""
+    baseline = next((run for run in runs if str(run.pk) == request.GET.get("baseline")), runs[0] if runs else None)
+    order = {name: position for position, name in enumerate(SHOWN_FIRST)}
+    names = sorted(metrics_of(runs), key=lambda name: order.get(name, len(order)))
+    rows = figures_of(runs, baseline, names)
+    return {
+        "baseline": baseline,
+        "charts": [_chart(name, runs) for name in names],
+        "shown": [row for row in rows if row.info.name in SHOWN_FIRST],
+        "folded": [row for row in rows if row.info.name not in SHOWN_FIRST],
+    }
 
 
 def _chart(name: str, runs: Sequence[Run]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ export function figure(chart, curves, marks, view, colours) {
   if (!chart.stacked) {
     for (const curve of scaled) if (curve.low?.length && !faded(curve.spec)) data.push(band(curve, colours));
   }
-  if (view.smooth) for (const curve of scaled) data.push(raw(curve, colours));
+  if (view.smooth) for (const curve of scaled) if (!faded(curve.spec)) data.push(raw(curve, colours));
   for (const [index, curve] of scaled.entries()) data.push(line(chart, curve, index, view, colours, faded(curve.spec)));
   return { data, layout: layout(chart, scaled, marks, view, colours, unit) };
 }
@@ -93,7 +93,7 @@ function layout(chart, curves, marks, view, colours, unit) {
   const places = marks.map((mark) => ({ ...mark, at: curves.length ? mark.at / (unit?.[1] ?? 1) : 0 }));
   return {
     autosize: true,
-    margin: { l: 44, r: 10, t: 6, b: 30 },
+    margin: { l: 44, r: 10, t: 6, b: view.x === "step" ? 22 : 36 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: colours.font, size: 12, color: colours.soft },

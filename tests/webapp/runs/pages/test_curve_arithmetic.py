@@ -8,17 +8,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Page, Route, sync_playwright
-
-from tests.browser.conftest import chromium_path
+from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
 SCRIPTS = settings.BASE_DIR / "webapp" / "static" / "js"
 ORIGIN = "http://scripts.test"
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+@pytest.fixture(scope="session")
+def page(browser: Browser) -> Iterator[Page]:
     """An empty page that can import our modules; nothing leaves this machine."""
 
     def serve(route: Route) -> None:
@@ -28,15 +26,11 @@ def page() -> Iterator[Page]:
         else:
             route.fulfill(body="<!doctype html><title>empty</title>", content_type="text/html")
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page()
-        page.route("**/*", serve)
-        page.goto(f"{ORIGIN}/")
-        yield page
-        browser.close()
+    page = browser.new_page()
+    page.route("**/*", serve)
+    page.goto(f"{ORIGIN}/")
+    yield page
+    page.close()
 
 
 def call(page: Page, function: str, *arguments: Any) -> Any:

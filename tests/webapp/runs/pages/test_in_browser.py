@@ -1,0 +1,204 @@
+"""Charts in a real browser: they draw, follow, rewind, zoom, share a cursor, and open the rollouts behind a point."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.webapp.runs.pages.made import add_figures, make_run
+from training.events import Started
+from webapp.accounts.models import Role, User
+from webapp.runs.models import Run
+from webapp.runs.status import RunStatus
+from workers.ingest.store import _restart
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+STORE = "import(document.querySelector('script[src*=charts]').src).then(({ store }) => %s)"
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
+    """A page of a logged-in researcher that fails the test on any error of a script or of the policy for content."""
+    user = User.objects.create_user("rita", password="correct horse battery", role=Role.RESEARCHER)
+    client = Client()
+    client.force_login(user)
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1400, "height": 900})
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "request", lambda r: None if r.url.startswith((live_server.url, "data:", "blob:")) else faults.append(r.url)
+    )
+    yield page
+    context.close()
+    assert not faults, "\n".join(faults)
+
+
+def with_curves(status: RunStatus = RunStatus.SUCCEEDED, steps: int = 60, **fields: str) -> Run:
+    run = make_run(status, **fields)
+    figures = {
+        "reward/mean": [step / 100 for step in range(1, steps + 1)],
+        "response/length_mean": [10.0 + step for step in range(steps)],
+        "tokens/total": [50.0 * step for step in range(1, steps + 1)],
+    }
+    add_figures(run, figures)
+    return run
+
+
+def open_charts(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#chart-reward .main-svg, #chart-reward-mean .main-svg").first).to_be_visible(timeout=30_000)
+
+
+def steps_known(page: Page) -> int:
+    return int(page.evaluate(STORE % "store.get(store.runs[0], 'reward/mean').steps.at(-1)"))
+
+
+def test_a_live_chart_moves_rewinds_and_rests_when_the_run_has_ended(page: Page) -> None:
+    run = with_curves(RunStatus.RUNNING, total_steps=100)
+    open_charts(page, f"/runs/{run.pk}/")
+    summary = page.locator("#chart-reward [data-summary]")
+    expect(summary).to_have_text("last 0.6 at step 60 · best 0.6 at step 60")
+    add_figures(run, {"reward/mean": [0.9]}, first=61)
+    expect(summary).to_have_text("last 0.9 at step 61 · best 0.9 at step 61", timeout=10_000)
+    expect(page.locator(".run-facts")).to_contain_text("61 / 100")
+
+    _restart(run, Started(step=40, attempt=2, total_steps=100, resumed_step=40))
+    run.save()
+    add_figures(run, {"reward/mean": [0.1] * 30}, first=41)
+    expect(summary).to_have_text("last 0.1 at step 70 · best 0.4 at step 40", timeout=10_000)
+
+    add_figures(run, {"policy/kl": [0.5]}, first=70)
+    expect(page.locator("#chart-kl .main-svg").first).to_be_visible(timeout=10_000)
+
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED)
+    expect(page.locator(".run-state")).to_contain_text("Succeeded", timeout=10_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(2500)
+    assert asked == []
+
+
+def test_a_point_opens_its_rollouts_and_back_closes_them(page: Page) -> None:
+    run = with_curves()
+    open_charts(page, f"/runs/{run.pk}/?smooth=0.5")
+    body = page.locator("#chart-reward [data-body]")
+    body.focus()
+    for _ in range(3):
+        body.press("ArrowLeft")
+    expect(page.locator("#chart-length [data-readout]")).to_have_text("step 57: 66")
+    body.press("Enter")
+    drawer = page.locator("#step-drawer")
+    expect(drawer).to_contain_text("Step 57")
+    page.go_back()
+    expect(drawer).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"smooth=0\.5$"))
+    box = page.locator("#chart-reward .nsewdrag").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.wait_for_timeout(300)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    expect(drawer).to_contain_text(re.compile(r"Step (29|30|31|32)\b"))
+
+
+def test_a_zoom_reads_single_steps_for_all_charts_and_stands_in_the_address(page: Page) -> None:
+    run = with_curves(steps=1500)
+    open_charts(page, f"/runs/{run.pk}/?from=640&to=660")
+    expect(page.locator("[data-zoom-out]")).to_be_visible()
+    fine = STORE % "store.zoomed.size >= 2 && store.get(store.runs[0], 'reward/mean').steps.length === 21"
+    page.wait_for_function(f"() => {fine}")
+    assert page.evaluate(STORE % "[store.level, store.get(store.runs[0], 'reward/mean').steps[0]]") == [4, 640]
+    expect(page.locator("#chart-length [data-summary]")).to_have_text("last 669 at step 660")
+    page.click("[data-zoom-out]")
+    expect(page).to_have_url(re.compile(rf"/runs/{run.pk}/$"))
+    expect(page.locator("#chart-length [data-summary]")).to_contain_text("at step 1500")
+
+
+def test_how_charts_are_drawn_survives_a_reload(page: Page) -> None:
+    run = with_curves()
+    open_charts(page, f"/runs/{run.pk}/")
+    page.click("[data-x=tokens]")
+    page.click("#chart-toolbar [data-xlog]")
+    page.click("#chart-reward [data-ylog]")
+    page.locator("[data-smooth]").fill("0.9")
+    expect(page).to_have_url(re.compile(r"\?x=tokens&xlog=1&ylog=reward&smooth=0\.9$"))
+    open_charts(page, page.url)
+    for button in ("[data-x=tokens]", "#chart-toolbar [data-xlog]", "#chart-reward [data-ylog]"):
+        expect(page.locator(button)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#chart-length [data-ylog]")).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("document.querySelector('#chart-reward [data-plot]').layout.xaxis.type") == "log"
+    last = "document.querySelector('#chart-reward [data-plot]').data.at(-1).x.at(-1)"
+    page.wait_for_function(f"() => {last} === 3000")  # tokens, not steps
+    raw = page.evaluate("document.querySelector('#chart-reward [data-plot]').data.map((trace) => trace.y.at(-1))")
+    assert raw[0] == pytest.approx(0.6)
+    assert raw[1] < 0.56  # smoothed
+
+
+def test_points_at_or_below_zero_are_said_to_be_missing_on_a_logarithmic_axis(page: Page) -> None:
+    run = make_run()
+    add_figures(run, {"reward/mean": [0.0, -0.5, 0.5, float("nan"), 0.25]})
+    open_charts(page, f"/runs/{run.pk}/?ylog=reward")
+    expect(page.locator("#chart-reward [data-summary]")).to_have_text(
+        "last 0.25 at step 5 · best 0.5 at step 3 · 1 not finite · "
+        "2 at or below 0 cannot be drawn on a logarithmic axis"
+    )
+
+
+def test_ticked_runs_are_compared_and_one_can_be_hidden(page: Page) -> None:
+    runs = [with_curves(name=name, group="seeds") for name in ("one", "two", "three")]
+    page.goto("/runs/")
+    compare = page.locator("[data-compare-button]")
+    expect(compare).to_be_disabled()
+    for run in runs[:2]:
+        page.check(f"#run-{run.pk} input[name=runs]")
+    expect(compare).to_have_text("Compare 2 runs")
+    compare.click()
+    expect(page).to_have_url(re.compile(rf"/runs/compare/\?runs={runs[1].pk},{runs[0].pk}$"))
+    open_charts(page, page.url)
+    data = "document.querySelector('#chart-reward-mean [data-plot]').data"
+    drawn = f"{data}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)"
+    page.wait_for_function(f"() => {drawn}.join() === 'two,one'")
+    page.click(f"[data-hide='{runs[1].pk}']")
+    page.wait_for_function(f"() => {drawn}.join() === 'one'")
+    page.click("[data-mean]")
+    page.wait_for_function(f"() => {drawn}.join() === 'one,seeds: mean of 2'")
+    page.get_by_role("link", name="make baseline").click()
+    expect(page).to_have_url(re.compile(rf"hide={runs[1].pk}.*mean=1|mean=1.*hide={runs[1].pk}"))
+
+
+def test_rows_of_moving_runs_are_renewed_and_keep_their_ticks(page: Page) -> None:
+    run = with_curves(RunStatus.RUNNING, total_steps=100)
+    page.goto("/runs/")
+    row = page.locator(f"#run-{run.pk}")
+    row.locator("input").check()
+    page.locator("h1").click()
+    Run.objects.filter(pk=run.pk).update(step=77)
+    expect(row).to_contain_text("77 / 100", timeout=15_000)
+    expect(row.locator("input")).to_be_checked()
+
+
+def test_a_log_is_followed_by_a_reader_at_its_end_only(page: Page) -> None:
+    run = make_run(RunStatus.RUNNING)
+    run.folder.mkdir(parents=True)
+    log = run.folder / "log.txt"
+    log.write_text("".join(f"line {n}\n" for n in range(500)))
+    page.goto(f"/runs/{run.pk}/log/")
+    lines = page.locator("[data-lines]")
+    gap = "(log) => log.scrollHeight - log.scrollTop - log.clientHeight"
+    with log.open("a") as file:
+        file.write("line 500\n")
+    expect(lines).to_contain_text("line 500", timeout=10_000)
+    assert lines.evaluate(gap) < 2
+    lines.evaluate("(log) => { log.scrollTop = 100; }")
+    with log.open("a") as file:
+        file.write("line 501\n<b>half a li")
+    expect(lines).to_contain_text("line 501", timeout=10_000)
+    assert lines.evaluate("(log) => log.scrollTop") == 100
+    expect(page.locator("[data-unfinished]")).to_have_text("<b>half a li")
