@@ -13,6 +13,8 @@ _BEFORE, _AFTER = str.maketrans(UNSEARCHED, "   "), str.maketrans(_STAND_INS, UN
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Mark hits inside a headline. Private characters, and harmless where a response holds them, too."""
 SNIPPET_WORDS = 24
+FEW_MATCHES = 10_000
+"""Matches that can be looked up, narrowed and sorted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,14 @@ class Snippet:
 
 
 def matching(words: str) -> Q:
-    """Rollouts whose text has these words; ``"a phrase"``, ``or`` and ``-without`` as on the web."""
-    return Q(body__search=_query(words))
+    """Rollouts whose text has these words; ``"a phrase"``, ``or`` and ``-without`` as on the web.
+
+    Either form finds the same. Rare words are looked up first, and their rollouts then narrowed and sorted; of
+    common ones, a walk through the sorted list soon meets enough. Left alone, PostgreSQL walks for rare ones, too.
+    """
+    found = RolloutText.objects.filter(search=_query(words)).values_list("pk", flat=True)[: FEW_MATCHES + 1]
+    keys = list(found)
+    return Q(pk__in=keys) if len(keys) <= FEW_MATCHES else Q(body__search=_query(words))
 
 
 def snippets(rollouts: Collection[int], words: str) -> dict[int, Snippet]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet
+from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Left
 
 from webapp.core.paging import Page, keyset_page
@@ -175,14 +175,21 @@ def _expected_groups(run: Run, split: Split) -> int | None:
 
 
 def _samples(rollouts: QuerySet[Rollout], frame: Frame, median: float | None) -> list[tuple[str, Rollout]]:
-    """Of several best ones the most surprising: right where its siblings mostly failed; and so for the worst."""
+    """Of several best ones the most surprising: right where its siblings mostly failed; and so for the worst.
+
+    Found on narrow rows; only then are three texts read.
+    """
     if median is None:
         return []
+    narrow = rollouts.values_list("pk")
+    orders = (
+        ("Best", narrow.order_by("-reward", F("advantage").desc(nulls_last=True), "id")),
+        ("Median", narrow.filter(reward=median).order_by("id")),
+        ("Worst", narrow.order_by("reward", F("advantage").asc(nulls_last=True), "id")),
+    )
+    picks = [rows.annotate(title=Value(title))[:1] for title, rows in orders]
+    picked = {title: pk for pk, title in picks[0].union(*picks[1:], all=True)}
     read = rollouts.annotate(
         excerpt=Left("body__text", SAMPLE_CHARACTERS), problem=problem_text(frame, "group__prompt__text")
-    )
-    best = read.order_by("-reward", F("advantage").desc(nulls_last=True), "id").first()
-    worst = read.order_by("reward", F("advantage").asc(nulls_last=True), "id").first()
-    middle = read.filter(reward=median).order_by("id").first()
-    found = [("Best", best), ("Median", middle), ("Worst", worst)]
-    return [(title, rollout) for title, rollout in found if rollout is not None]
+    ).in_bulk(picked.values())
+    return [(title, read[picked[title]]) for title, _ in orders if title in picked]
