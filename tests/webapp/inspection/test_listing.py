@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_group, make_run
+from webapp.inspection import search
 from webapp.inspection.models import Rollout
 from webapp.inspection.search import snippets
 from webapp.runs.models import Run
@@ -84,6 +85,17 @@ def test_filters_and_orders_do_what_they_say(researcher_client: Client, run: Run
         rows = [row for row in rows if getattr(row, key) is not None]
         rows.sort(key=lambda row: (getattr(row, key), row.pk), reverse=sort.startswith("-"))
         assert all_pages(researcher_client, run, sort=sort, **query) == [row.pk for row in rows], query
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_rare_and_common_words_are_looked_up_in_two_ways_with_one_result(
+    researcher_client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    expected = [all_pages(researcher_client, run, q=words, sort="reward") for words in ("wait", "plainly", "nowhere")]
+    monkeypatch.setattr(search, "FEW_MATCHES", few)
+    found = [all_pages(researcher_client, run, q=words, sort="reward") for words in ("wait", "plainly", "nowhere")]
+    assert found == expected
+    assert [len(rows) for rows in found] == [54, 18, 0]
 
 
 def test_a_page_says_that_there_is_more_and_htmx_gets_only_rows(researcher_client: Client, run: Run) -> None:

@@ -15,6 +15,7 @@ from webapp.inspection.token_arrays import TokenArrays, decode
 from webapp.inspection.visible import visible
 from webapp.inspection.words import reflective_spans
 
+STYLES = Path(__file__).parents[3] / "webapp/static/css/inspection.css"
 HOSTILE = "<script>alert('x')</script> &amp; \u202eevil\n\ttab \"quoted\" 数学 😀 wait"
 
 
@@ -136,7 +137,7 @@ def luminance(colour: str) -> float:
 
 
 def test_every_colour_has_an_ink_that_can_be_read_on_it() -> None:
-    css = Path("webapp/static/css/inspection.css").read_text()
+    css = STYLES.read_text()
     inks = re.findall(r"--([a-z]+-\d): (#\w+);", css), re.findall(r"--([a-z]+-\d)-ink: (#\w+);", css)
     assert len(inks[0]) == len(inks[1]) == 2 * (8 + 8 + 4 + 4)  # two themes
     for (name, colour), (of, ink) in zip(*inks, strict=True):
@@ -146,7 +147,7 @@ def test_every_colour_has_an_ink_that_can_be_read_on_it() -> None:
 
 
 def test_every_bucket_class_of_every_scale_has_its_colour() -> None:
-    css = Path("webapp/static/css/inspection.css").read_text()
+    css = STYLES.read_text()
     for scale in SCALES:
         plain_bucket = f"{scale.letter}{-scale.lowest}"
         for name, _ in scale.legend:
