@@ -184,7 +184,7 @@ def _samples(rollouts: QuerySet[Rollout], frame: Frame, median: float | None) ->
     narrow = rollouts.values_list("pk")
     orders = (
         ("Best", narrow.order_by("-reward", F("advantage").desc(nulls_last=True), "id")),
-        ("Median", narrow.filter(reward=median).order_by("id")),
+        ("Median", narrow.filter(reward=median).order_by("-id")),  # seldom the one that is best or worst, too
         ("Worst", narrow.order_by("reward", F("advantage").asc(nulls_last=True), "id")),
     )
     picks = [rows.annotate(title=Value(title))[:1] for title, rows in orders]

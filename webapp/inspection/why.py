@@ -66,6 +66,13 @@ class Why:
         return "made more likely" if self.total > 0 else "made less likely"
 
     @property
+    def effect(self) -> str:
+        """The same for a heading: what was done to the token."""
+        if not self.total:
+            return "left alone"
+        return "reinforced" if self.total > 0 else "discouraged"
+
+    @property
     def clip_reason(self) -> str:
         """Which bound took the gradient away."""
         if not self.is_clipped or self.settings is None or self.ratio is None or not self.advantage:

@@ -144,7 +144,7 @@ def test_equal_rewards_push_exactly_nothing() -> None:
     assert rollout is not None
     why = explain(read_rollout(rollout.pk), 0)
     assert why is not None
-    assert (why.untrained, why.total, why.direction) == ("", 0, "no push")
+    assert (why.untrained, why.total, why.direction, why.effect) == ("", 0, "no push", "left alone")
 
 
 @pytest.mark.django_db

@@ -25,7 +25,8 @@ def signed(value: Any, digits: int = 3) -> str:
     if value is None or value == "":
         return "–"
     number = float(value)
-    return figure(number, digits) if not number else f"{'+' if number > 0 else '−'}{figure(abs(number), digits)}"
+    sign = "+" if number > 0 else "−" if number < 0 else ""
+    return sign + figure(abs(number), digits)
 
 
 @register.filter

@@ -1,0 +1,35 @@
+"""Signed numbers, and bars as long as they should be."""
+
+import re
+
+import pytest
+
+from webapp.inspection.templatetags.inspection import bar, direction, signed
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "points"),
+    [
+        (1.2345, "+1.23", "up"),
+        (-0.5, "−0.5", "down"),
+        (0, "0", "flat"),
+        (-0.0, "0", "flat"),
+        (-1483.7, "−1,484", "down"),
+    ],
+)
+def test_a_number_is_written_with_its_sign(value: float, text: str, points: str) -> None:
+    assert signed(value) == text
+    assert direction(value) == points
+
+
+def test_nothing_is_written_as_nothing() -> None:
+    assert signed(None) == "–"
+    assert direction(None) == "flat"
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "width"), [(0.5, 1, 50), (-0.25, 1, 25), (7, 2, 100), (None, 1, 0), (1, 0, 0)]
+)
+def test_a_bar_shows_its_share_of_the_most(value: float | None, most: float, width: float) -> None:
+    widths = re.findall(r'class="fill" width="([\d.]+)"', bar(value, most))
+    assert [float(each) for each in widths] == [width]
