@@ -38,13 +38,16 @@ class Embedded:
         return self.data / "redis"
 
     @property
-    def redis_socket(self) -> Path:
-        """In the data folder, or under a short name elsewhere when that path is too long for a socket."""
-        here = self.redis_dir / "redis.sock"
-        if len(str(here)) <= SOCKET_PATH_LIMIT:
-            return here
+    def run_dir(self) -> Path:
+        """For sockets and locks: in the data folder, or under a short name elsewhere when its paths are too long."""
+        if len(str(self.postgres_dir / ".s.PGSQL.5432")) <= SOCKET_PATH_LIMIT:
+            return self.data / "run"
         name = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"espalier-{name}" / "redis.sock"
+        return Path(tempfile.gettempdir()) / f"espalier-{name}"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.run_dir / "redis.sock"
 
     @property
     def broker_url(self) -> str:

@@ -1,6 +1,7 @@
 """What must be so before anything starts; each failure is one sentence that says what to do."""
 
 import errno
+import os
 import shutil
 import socket
 import time
@@ -33,6 +34,13 @@ def check_folder(data: Path) -> None:
             f"The disk of {data} is nearly full: {free // 2**20} MB are free, at least {LEAST_FREE_BYTES // 2**20} MB "
             "are needed. Make room, or choose a folder on another disk with ESPALIER_DATA=/path/to/folder."
         )
+
+
+def make_private(folder: Path) -> None:
+    """A folder that belongs to this user. Raises CannotStart where somebody else made it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise CannotStart(f"{folder} belongs to another user. Choose another data folder with ESPALIER_DATA=/path.")
 
 
 def check_port(host: str, port: int) -> None:

