@@ -132,7 +132,7 @@ def test_a_smaller_pass_needs_less() -> None:
     large, small = (
         sizes(memory(shape, optimisation={"micro_batch_tokens": tokens}))["Activations"] for tokens in (8192, 1024)
     )
-    assert large == 8 * small
+    assert large == pytest.approx(8 * small, rel=1e-6)
 
 
 def test_checkpoints_take_weights_and_moments_and_rollouts_their_tokens() -> None:
