@@ -167,7 +167,7 @@ def test_a_supervisor_whose_run_was_given_to_another_kills_its_trainer_and_write
 ) -> None:
     run = supervised.new(wait_at=7)
     thread = supervised.begin(run)
-    supervised.wait(run, lambda run: run.step == 7)
+    supervised.wait(run, lambda run: run.step == 7 and run.state == RunStatus.RUNNING)
     Run.objects.filter(pk=run.pk).update(attempt=7)
     thread.join(10)
     assert not thread.is_alive()
