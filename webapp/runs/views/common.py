@@ -1,7 +1,5 @@
 """What the views of runs share."""
 
-from urllib.parse import urlsplit
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -36,6 +34,6 @@ def number(request: HttpRequest, name: str, otherwise: int) -> int:
 def back(request: HttpRequest, otherwise: str, *arguments: object) -> HttpResponse:
     """To the address in ``next`` when it is one of ours, else to a named one."""
     wanted = request.POST.get("next", "")
-    if wanted and url_has_allowed_host_and_scheme(wanted, None) and not urlsplit(wanted).netloc:
+    if url_has_allowed_host_and_scheme(wanted, None):
         return redirect(wanted)
     return redirect(otherwise, *arguments)

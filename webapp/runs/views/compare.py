@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -60,6 +60,8 @@ def metric_csv(request: HttpRequest, key: str) -> StreamingHttpResponse:
     """Every point of one metric, a line for each run and step."""
     runs = run_numbers(request.GET.get("runs", ""))[:MOST_RUNS]
     name = key.replace("-", "/", 1)
+    if not name.isprintable():
+        raise Http404
     headers = {"Content-Disposition": f'attachment; filename="{key}.csv"'}
     return StreamingHttpResponse(long_csv(runs, name), content_type="text/csv", headers=headers)
 

@@ -26,7 +26,7 @@ def curves(request: HttpRequest) -> JsonResponse:
     """
     wanted = run_numbers(request.GET.get("runs", ""))[:MOST_RUNS]
     runs = list(Run.objects.filter(pk__in=wanted).only("step", "group", "rewinds"))
-    names = [name for name in request.GET.get("names", "").split(",") if name][:MOST_NAMES]
+    names = metric_names(request)
     first, last = number(request, "from", 0), number(request, "to", max((run.step for run in runs), default=0))
     most = min(number(request, "points", 1000), MOST_POINTS, max(64, MOST_FIGURES // max(1, len(runs) * len(names))))
     level = series.level_for(first, last, most)
@@ -38,6 +38,12 @@ def curves(request: HttpRequest) -> JsonResponse:
     if len(runs) == 1:
         body["cursor"] = cursor_of(runs[0])
     return JsonResponse(body)
+
+
+def metric_names(request: HttpRequest) -> list[str]:
+    """The metrics a request asks for; what cannot be a name is left out."""
+    names = request.GET.get("names", "").split(",")
+    return [name for name in names if name and name.isprintable()][:MOST_NAMES]
 
 
 Curves = dict[str, dict[str, Curve]]

@@ -11,7 +11,7 @@ from webapp.runs import series
 from webapp.runs.models import MetricSeries, Run
 from webapp.runs.series import MOST_POINTS
 from webapp.runs.views.common import get_run, number
-from webapp.runs.views.curves import MOST_NAMES, axes_json, chosen_axis, cursor_of, read_curves
+from webapp.runs.views.curves import axes_json, chosen_axis, cursor_of, metric_names, read_curves
 from webapp.runs.views.detail import charts_version, page_of
 
 PARTS = {
@@ -36,7 +36,7 @@ def live(request: HttpRequest, run_id: int) -> JsonResponse:
         "version": charts_version(MetricSeries.objects.filter(run=run).count(), run.alerts.count()),
         "parts": _changed_parts(request, run),
     }
-    names = [name for name in request.GET.get("names", "").split(",") if name][:MOST_NAMES]
+    names = metric_names(request)
     if names:
         body |= _newer(request, run, names)
     return JsonResponse(body)

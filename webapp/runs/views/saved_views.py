@@ -31,7 +31,7 @@ def views_of(request: HttpRequest, page: str) -> list[SavedView]:
 def save(request: HttpRequest) -> HttpResponse:
     """Keep an address under a name; the same name again replaces it."""
     page, name = request.POST.get("page", ""), request.POST.get("name", "").strip()[:80]
-    if page not in PAGES or not name:
+    if page not in PAGES or not name or not name.isprintable():
         raise UserError("A view needs a name.")
     asked = QueryDict(request.POST.get("query", "").lstrip("?"))
     query = urlencode([(key, value) for key, values in asked.lists() for value in values if key not in FORGOTTEN])

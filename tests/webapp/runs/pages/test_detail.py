@@ -203,8 +203,10 @@ def test_the_config_page_shows_what_was_changed_and_everything_on_request(resear
 
 
 def test_a_knob_that_no_longer_exists_is_shown_as_it_was() -> None:
-    rows = rows_of({"seed": 0, "magic": {"knob": 3}})
-    assert [(row.path, row.value, row.changed) for row in rows] == [("seed", 0, False), ("magic.knob", 3, True)]
+    rows = rows_of({"magic": {"knob": 3, "wand": None}, "seed": 0})
+    assert [(row.path, row.value, row.changed) for row in rows] == [
+        ("seed", 0, False), ("magic.knob", 3, True), ("magic.wand", None, True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "parse"), [("json", json.loads), ("yaml", yaml.safe_load)])

@@ -101,8 +101,11 @@ def test_archived_runs_leave_the_list_and_come_back(researcher_client: Client, f
     assert len(shown(researcher_client)) == 4
 
 
-def test_archiving_does_not_send_one_to_another_site(researcher_client: Client, four: list[Run]) -> None:
-    posted = {"runs": [four[0].pk], "next": "https://elsewhere.example/"}
+@pytest.mark.parametrize("elsewhere", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)"])
+def test_archiving_does_not_send_one_to_another_site(
+    researcher_client: Client, four: list[Run], elsewhere: str
+) -> None:
+    posted = {"runs": [four[0].pk], "next": elsewhere}
     assert researcher_client.post(reverse("runs:archive"), posted)["Location"] == reverse("runs:list")
 
 

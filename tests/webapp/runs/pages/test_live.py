@@ -139,6 +139,19 @@ def test_a_request_for_very_many_curves_gets_them_coarser(researcher_client: Cli
     assert researcher_client.get(reverse("runs:curves"), query | {"names": "m/1"}).json()["level"] == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("runs=1&names=%00,a,", 200), ("runs=&names=", 200), ("runs=999999999999&names=a", 200),
+        ("runs=1&names=a&points=0", 200), ("runs=1&names=a&from=9&to=2", 200), ("runs=1&names=a&x=moon", 200),
+        ("runs=x", 400), ("runs=1&names=a&from=-1", 400), ("runs=1&names=a&points=99999999999999", 400),
+    ],
+)  # fmt: skip
+def test_odd_requests_are_answered_and_never_crash(researcher_client: Client, query: str, status: int) -> None:
+    add_figures(make_run(), {"a": [1.0]})
+    assert researcher_client.get(f"{reverse('runs:curves')}?{query}").status_code == status
+
+
 def test_runs_of_a_group_have_a_mean_curve(researcher_client: Client) -> None:
     runs = [make_run(group="seeds") for _ in range(3)] + [make_run(group="alone")]
     for run, value in zip(runs, (1.0, 2.0, 6.0, 9.0), strict=True):
