@@ -39,3 +39,9 @@ if PREPARED not in os.environ:
     import atexit
 
     atexit.register(shutil.rmtree, data, ignore_errors=True)
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each has a database of its own, so that run 1 of one is not run 1 of the other: nor may their folders be.
+    own = Path(os.environ["ESPALIER_DATA"]) / worker
+    (own / "static").mkdir(parents=True, exist_ok=True)
+    os.environ["ESPALIER_DATA"] = str(own)
