@@ -25,6 +25,12 @@ if (drawer) {
   drawer.addEventListener("close", () => {
     if (history.state?.drawer) history.back();
   });
+  drawer.addEventListener("htmx:afterSettle", () => {
+    const shown = drawer.querySelector("[data-address]"); // the reader may have gone on to another step
+    if (!shown || !history.state?.drawer) return;
+    drawer.querySelector("[data-drawer-page]").href = shown.dataset.address;
+    history.replaceState({ ...history.state, drawer: shown.dataset.address }, "");
+  });
   addEventListener("popstate", () => {
     if (history.state?.drawer) show(history.state);
     else if (drawer.open) drawer.close();
