@@ -90,6 +90,7 @@ function layout(chart, curves, marks, view, colours, unit) {
     gridcolor: colours.line, linecolor: colours.line, tickcolor: colours.line, zeroline: false, automargin: true,
     tickfont: { size: 11 },
   };
+  const isSigned = curves.some((curve) => curve.values.some((value) => value < 0)); // a share that stays 0 has no room below
   const places = marks.map((mark) => ({ ...mark, at: curves.length ? mark.at / (unit?.[1] ?? 1) : 0 }));
   return {
     autosize: true,
@@ -111,7 +112,7 @@ function layout(chart, curves, marks, view, colours, unit) {
     },
     yaxis: {
       ...axis, type: view.hasLogY(chart.key) ? "log" : "linear", fixedrange: true, tickformat: tickFormat(chart.unit),
-      rangemode: chart.stacked ? "tozero" : "normal",
+      rangemode: chart.stacked ? "tozero" : isSigned ? "normal" : "nonnegative",
     },
     shapes: places.map((mark) => ({
       type: "line", x0: mark.at, x1: mark.at, yref: "paper", y0: 0, y1: 1, line: { width: 1, dash: "dot", color: tone(mark, colours) },
