@@ -153,7 +153,8 @@ RULES = (
     ),
     Rule(
         "entropy_collapse", "warning", "policy/entropy", _entropy_collapse,
-        "Lower the learning rate, raise clip_high (0.28), or sample at a higher temperature.",
+        "While the reward rises, the policy is only growing sure of itself. Once it stalls: lower the learning rate, "
+        "raise clip_high (0.28), or sample at a higher temperature.",
     ),
     Rule(
         "length_explosion", "warning", "response/length_mean", _length_explosion,
