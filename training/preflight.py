@@ -9,7 +9,7 @@ from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
 from training.assembly import Parts, answerable, sampled_experience
-from training.config import GrpoMethod, RunConfig, SftMethod
+from training.config import RlMethod, RunConfig, SftMethod
 from training.devices import choose_device
 from training.distributed import Processes
 from training.experience.types import Group
@@ -37,11 +37,11 @@ def preflight(config: RunConfig, folder: Path) -> Report:
     parts = Parts.of(config, problems, *load_model(config, device), Recorder(), Processes())
     with ExitStack() as stack:
         method = config.method
-        report = _of_grpo(parts, method, stack) if isinstance(method, GrpoMethod) else _of_sft(parts, method)
+        report = _of_grpo(parts, method, stack) if isinstance(method, RlMethod) else _of_sft(parts, method)
     return report | {"method": method.kind, "seconds": time.perf_counter() - began}
 
 
-def _of_grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> Report:
+def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     sampling = method.sampling
     engine = TorchEngine(parts.policy.model, max_rows=sampling.max_rows)
     _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack)

@@ -10,7 +10,7 @@ import torch
 from training.assembly import Parts
 from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
-from training.events.types import Split
+from training.events.base import Split
 from training.experience.records import group_event
 from training.experience.types import Group
 from training.health import HealthMonitor

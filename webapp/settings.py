@@ -31,6 +31,7 @@ class Environment(BaseSettings):
     maintenance_seconds: float = 15.0
     stop_grace_seconds: float = 600.0
     shutdown_grace_seconds: float = 30.0
+    search_nodes_per_run: int = 2_000_000
 
 
 env = Environment()
@@ -76,6 +77,8 @@ STOP_GRACE_SECONDS = env.stop_grace_seconds
 """Time a trainer has to finish its step and save when a user stops its run."""
 SHUTDOWN_GRACE_SECONDS = env.shutdown_grace_seconds
 """The same when its worker has to end; the run goes on from its last checkpoint later."""
+SEARCH_NODES_PER_RUN = env.search_nodes_per_run
+"""Nodes of search trees kept for a run; beyond that, unsolved and older trees keep their figures only."""
 
 SECRET_KEY = env.secret_key or EMBEDDED.secret_key()
 DEBUG = env.debug
@@ -99,6 +102,7 @@ INSTALLED_APPS = [
     "webapp.datasets",
     "webapp.runs",
     "webapp.inspection",
+    "webapp.search",
     "workers",
 ]
 

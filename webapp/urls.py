@@ -10,4 +10,5 @@ urlpatterns = [
     path("datasets/", include("webapp.datasets.urls")),
     path("runs/", include("webapp.runs.urls")),
     path("", include("webapp.inspection.urls")),
+    path("", include("webapp.search.urls")),
 ]

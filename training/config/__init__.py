@@ -3,18 +3,14 @@
 Imports the standard library and pydantic only, so that the web can load it in a tenth of a second.
 """
 
+from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.base import Config
-from training.config.methods import (
-    DynamicSamplingConfig,
-    GrpoMethod,
-    LossConfig,
-    RewardConfig,
-    SamplingConfig,
-    SftMethod,
-)
+from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
+from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig
 from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConfig, OptimisationConfig, RunConfig
+from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
 
 __all__ = [
     "BuiltinModel",
@@ -22,10 +18,13 @@ __all__ = [
     "CheckpointConfig",
     "CheckpointModel",
     "Config",
+    "DeepSearchMethod",
     "DynamicSamplingConfig",
     "EvaluationConfig",
     "FileProblems",
+    "FrontierConfig",
     "GrpoMethod",
+    "HardSubsetConfig",
     "HardwareConfig",
     "HubModel",
     "ImportedProblems",
@@ -34,7 +33,12 @@ __all__ = [
     "OptimisationConfig",
     "PromptConfig",
     "RewardConfig",
+    "RlMethod",
     "RunConfig",
     "SamplingConfig",
+    "SearchConfig",
     "SftMethod",
+    "SolutionCacheConfig",
+    "TreeCreditConfig",
+    "TreeLossConfig",
 ]

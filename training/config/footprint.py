@@ -6,8 +6,8 @@ those one can do something about.
 
 from dataclasses import dataclass
 
-from training.config.methods import GrpoMethod
 from training.config.plan import Plan
+from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
 
@@ -96,14 +96,14 @@ def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
     """Disk for checkpoints and stored rollouts, each as long as it may be."""
     # A checkpoint holds the weights, two moments of each, and the reference's weights.
     checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
-    trained = plan.steps * plan.sequences * plan.rounds if isinstance(config.method, GrpoMethod) else 0
+    trained = plan.steps * plan.sequences * plan.rounds if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     return Disk(plan.checkpoints_kept * checkpoint, (trained + plan.evaluations * plan.answers) * rollout)
 
 
 def keeps_reference(config: RunConfig) -> bool:
     """Whether a second copy of the model is loaded."""
-    return isinstance(config.method, GrpoMethod) and config.method.loss.kl_coefficient > 0
+    return isinstance(config.method, RlMethod) and config.method.loss.kl_coefficient > 0
 
 
 def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
@@ -128,8 +128,8 @@ def _sum(parts: tuple[Part, ...]) -> int:
 
 
 def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
-    generates = isinstance(config.method, GrpoMethod)
-    most = config.method.sampling.max_rows if isinstance(config.method, GrpoMethod) else EVALUATION_ROWS
+    generates = isinstance(config.method, RlMethod)
+    most = config.method.sampling.max_rows if isinstance(config.method, RlMethod) else EVALUATION_ROWS
     asked = max(plan.sequences if generates else 0, plan.answers if plan.evaluations else 0)
     row = plan.longest_sampled * key_value_bytes_per_token(shape)
     rows = max(min(most, -(-asked // plan.processes), KV_LIMIT // max(row, 1)), 1)

@@ -7,6 +7,7 @@ responses end before their limit.
 from dataclasses import dataclass
 
 from training.config.methods import GrpoMethod
+from training.config.rl import RlMethod
 from training.config.run import RunConfig
 
 
@@ -63,10 +64,12 @@ class Plan:
 def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
     """The plan of a valid config, for prompts of at most ``prompt_tokens`` tokens."""
     method, evaluation, checkpoints = config.method, config.evaluation, config.checkpoints
-    if isinstance(method, GrpoMethod):
+    if isinstance(method, RlMethod):
         prompts, samples = method.sampling.prompts_per_step, method.sampling.samples_per_prompt
         updates = method.updates_per_step
-        rounds = method.dynamic_sampling.max_rounds if method.dynamic_sampling.enabled else 1
+        rounds = 1
+        if isinstance(method, GrpoMethod) and method.dynamic_sampling.enabled:
+            rounds = method.dynamic_sampling.max_rounds
         response = method.sampling.max_tokens
         longest = prompt_tokens + response
     else:
@@ -114,7 +117,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
 
 
 def _step(config: RunConfig, plan: Plan) -> str:
-    if not isinstance(config.method, GrpoMethod):
+    if not isinstance(config.method, RlMethod):
         return f"{plan.prompts:,} worked solutions a step, 1 update."
     batch = f"{plan.prompts:,} prompts × {plan.samples:,} samples = {plan.sequences:,} responses a step"
     if plan.updates == 1:
@@ -135,7 +138,7 @@ def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
 
 
 def _unit(config: RunConfig) -> str:
-    return "prompt" if isinstance(config.method, GrpoMethod) else "solution"
+    return "prompt" if isinstance(config.method, RlMethod) else "solution"
 
 
 def _count(number: int, noun: str) -> str:

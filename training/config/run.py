@@ -5,9 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
-from training.config.methods import MOST_SEQUENCES, GrpoMethod, Method, nearest_divisor, nearest_multiple
+from training.config.methods import GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
+from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
 from training.config.problems import BuiltinProblems, ProblemSource
+from training.config.rl import RlMethod
 
 MOST_PROCESSES = 1024
 
@@ -119,10 +121,10 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _processes_share_the_batch(self) -> Self:
         processes, method = self.hardware.processes, self.method
-        if isinstance(method, GrpoMethod):
+        if isinstance(method, RlMethod):
             updates = method.updates_per_step
             share, name = method.sampling.prompts_per_step // updates, "prompts per update"
-            knob = "method.grpo.sampling.prompts_per_step"
+            knob = f"method.{method.kind}.sampling.prompts_per_step"
         else:
             updates, share, name = 1, method.sequences_per_step, "sequences per step"
             knob = "method.sft.sequences_per_step"

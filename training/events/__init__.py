@@ -2,6 +2,23 @@
 
 from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
+from training.events.trees import (
+    CHANGE_COLUMNS,
+    NODE_STATUSES,
+    RECORDED,
+    REPLAY_COLUMNS,
+    REPLAY_KINDS,
+    TREE_COLUMNS,
+    FoundSolution,
+    GrowingTree,
+    HardSubset,
+    RejectedSolution,
+    SolutionsFound,
+    Trajectory,
+    TreeRecord,
+    TreesGrowing,
+    UsedSolution,
+)
 from training.events.types import (
     TOKEN_ARRAYS,
     Alert,
@@ -19,7 +36,13 @@ from training.events.types import (
 )
 
 __all__ = [
+    "CHANGE_COLUMNS",
+    "NODE_STATUSES",
+    "RECORDED",
+    "REPLAY_COLUMNS",
+    "REPLAY_KINDS",
     "TOKEN_ARRAYS",
+    "TREE_COLUMNS",
     "Alert",
     "AnyEvent",
     "CheckpointRemoved",
@@ -27,13 +50,22 @@ __all__ = [
     "Event",
     "EventSink",
     "Finished",
+    "FoundSolution",
+    "GrowingTree",
+    "HardSubset",
     "JsonlSink",
     "ListSink",
     "Metrics",
     "PhaseChanged",
+    "RejectedSolution",
     "RolloutGroup",
     "RolloutRecord",
+    "SolutionsFound",
     "Started",
+    "Trajectory",
+    "TreeRecord",
+    "TreesGrowing",
+    "UsedSolution",
     "all_events",
     "parse_event",
     "read_events",

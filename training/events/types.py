@@ -4,13 +4,14 @@ An event is a line of JSON in ``RUN_DIR/events.jsonl``. Everything a page shows 
 A resumed trainer says ``started`` with ``resumed_step`` = s: whatever earlier attempts said of steps after s is void.
 """
 
-import time
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Split = Literal["train", "heldout"]
-Phase = Literal["loading", "sampling", "scoring", "updating", "evaluating", "saving"]
+from training.events.base import Event, Split
+from training.events.trees import HardSubset, SolutionsFound, TreeRecord, TreesGrowing
+
+Phase = Literal["loading", "filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving"]
 FinishReason = Literal["stop", "length", "abort"]
 
 TOKEN_ARRAYS = {
@@ -25,16 +26,6 @@ TOKEN_ARRAYS = {
     "mask": "<u1",  # 1 where the token was trained on (0: tool output)
 }
 """Little-endian numpy dtypes of the arrays a rollout may carry, each [tokens] long."""
-
-
-class Event(BaseModel):
-    """Common part of all events."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
-
-    step: int = Field(ge=0)
-    at: float = Field(default_factory=time.time)
-    """Seconds since the epoch."""
 
 
 class Started(Event):
@@ -139,7 +130,18 @@ class Finished(Event):
 
 
 AnyEvent = Annotated[
-    Started | PhaseChanged | Metrics | RolloutGroup | CheckpointSaved | CheckpointRemoved | Alert | Finished,
+    Started
+    | PhaseChanged
+    | Metrics
+    | RolloutGroup
+    | TreeRecord
+    | TreesGrowing
+    | SolutionsFound
+    | HardSubset
+    | CheckpointSaved
+    | CheckpointRemoved
+    | Alert
+    | Finished,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

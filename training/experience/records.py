@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from training.codec import Codec
 from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
-from training.events.types import Split
+from training.events.base import Split
 from training.experience.types import Group, Rollout
 
 

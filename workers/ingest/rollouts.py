@@ -2,15 +2,15 @@
 
 import math
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
 from psycopg.types.json import Jsonb
 
 from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
 from webapp.inspection import models as rows
 from webapp.runs.models import Run
+from workers.ingest.copying import copy_rows, new_ids
 from workers.ingest.reading import clean
 
 PROBLEM_ID_LENGTH = 120
@@ -34,26 +34,26 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     if not groups:
         return
     prompts = _prompts(run, groups)
-    group_ids = _new_ids(rows.RolloutGroup, len(groups))
+    group_ids = new_ids(rows.RolloutGroup, len(groups))
     members = [
         (group, group_id, index, rollout)
         for group, group_id in zip(groups, group_ids, strict=True)
         for index, rollout in enumerate(group.rollouts)
     ]
-    rollout_ids = _new_ids(rows.Rollout, len(members))
-    _copy(
+    rollout_ids = new_ids(rows.Rollout, len(members))
+    copy_rows(
         rows.RolloutGroup,
         GROUP_COLUMNS,
         (_group_row(run, g, pk, prompts[_problem_id(g)]) for g, pk in zip(groups, group_ids, strict=True)),
     )
-    _copy(
+    copy_rows(
         rows.Rollout,
         ROLLOUT_COLUMNS,
         (_rollout_row(run, *member, pk) for member, pk in zip(members, rollout_ids, strict=True)),
     )
     bodies = [(rollout, pk) for (*_, rollout), pk in zip(members, rollout_ids, strict=True)]
-    _copy(rows.RolloutText, TEXT_COLUMNS, ((pk, clean(rollout.text)) for rollout, pk in bodies))
-    _copy(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
+    copy_rows(rows.RolloutText, TEXT_COLUMNS, ((pk, clean(rollout.text)) for rollout, pk in bodies))
+    copy_rows(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
 
 
 def _prompts(run: Run, groups: Iterable[RolloutGroup]) -> dict[str, int]:
@@ -101,25 +101,3 @@ def _rollout_row(
 
 def _token_row(rollout: RolloutRecord, pk: int) -> tuple[Any, ...]:
     return (pk, *(b64decode(rollout.tokens[name]) if name in rollout.tokens else None for name in TOKEN_ARRAYS))
-
-
-def _new_ids(model: Any, count: int) -> Sequence[int]:
-    """Keys taken from the table's own sequence, so that rows can point to each other before they are stored."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [model._meta.db_table, count],
-        )
-        return [key for (key,) in cursor.fetchall()]
-
-
-def _copy(model: Any, columns: dict[str, str], values: Iterator[tuple[Any, ...]]) -> None:
-    names = ", ".join(f'"{name}"' for name in columns)
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types(list(columns.values()))
-        for row in values:
-            copy.write_row(row)

@@ -13,18 +13,24 @@ from training.events import (
     CheckpointRemoved,
     CheckpointSaved,
     Finished,
+    HardSubset,
     Metrics,
     PhaseChanged,
     RolloutGroup,
+    SolutionsFound,
     Started,
+    TreesGrowing,
 )
 from webapp.inspection.removal import remove_rollouts
 from webapp.runs import models as rows
 from webapp.runs.models import Run
+from webapp.search.removal import remove_trees
 from workers.ingest.checkpoints import forget_checkpoints, remove_checkpoint, save_checkpoint
 from workers.ingest.metrics import forget_metrics, store_metrics
 from workers.ingest.reading import Chunk, clean, read_chunk
 from workers.ingest.rollouts import store_groups
+from workers.ingest.solutions import store_solutions
+from workers.ingest.trees import store_glimpse, store_subset, store_trees, trees_of
 
 OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
@@ -116,8 +122,14 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
     """Events with no (re)start among them."""
     store_metrics(run, [event for event in events if isinstance(event, Metrics)])
     store_groups(run, [event for event in events if isinstance(event, RolloutGroup)])
+    store_trees(run, trees_of(events))
+    glimpses = [event for event in events if isinstance(event, TreesGrowing)]
     for event in events:
         match event:
+            case SolutionsFound():
+                store_solutions(run, event)
+            case HardSubset():
+                store_subset(run, event)
             case PhaseChanged():
                 _enter_phase(run, event)
             case CheckpointSaved():
@@ -126,6 +138,8 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
                 remove_checkpoint(run, event)
             case Finished():
                 run.phase, run.phase_done, run.phase_total = "", 0, 0
+    if glimpses:
+        store_glimpse(run, glimpses[-1])
     rows.Alert.objects.bulk_create(_alert(run, event) for event in events if isinstance(event, Alert))
 
 
@@ -138,6 +152,7 @@ def _restart(run: Run, event: Started) -> None:
 def _forget(run: Run, after: int) -> None:
     run.rewinds += 1
     forget_metrics(run, after)
+    remove_trees(run, after)
     remove_rollouts(run, after)
     forget_checkpoints(run, after)
     rows.Alert.objects.filter(run=run, step__gt=after).delete()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from training.config import RunConfig
-from training.config.methods import nearest_divisor, nearest_multiple
+from training.config.nearest import nearest_divisor, nearest_multiple
 from training.config.problems import MOST_PROBLEMS
 from training.problems.arithmetic import generate
 

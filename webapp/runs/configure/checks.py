@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HUB_OFFLINE
 
-from training.config import CheckpointModel, GrpoMethod, HubModel, LocalModel, RunConfig
+from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, RunConfig
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
@@ -124,8 +124,8 @@ def advise_on_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:
 def _lengths(config: RunConfig, prompt: int) -> Iterator[tuple[str, int, int]]:
     """Each knob that limits a length, its tokens, and those of the prompt that come on top."""
     method, asked = config.method, config.evaluation.max_tokens
-    if isinstance(method, GrpoMethod):
-        yield "method.grpo.sampling.max_tokens", method.sampling.max_tokens, prompt
+    if isinstance(method, RlMethod):
+        yield f"method.{config.method.kind}.sampling.max_tokens", method.sampling.max_tokens, prompt
     else:
         yield "method.sft.max_length", method.max_length, 0
     if asked and config.evaluation.every_steps:
@@ -148,31 +148,34 @@ def check_evaluation(config: RunConfig, facts: Facts) -> Iterator[Fault]:
 
 
 def advise_on_batch(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    if not isinstance(config.method, GrpoMethod):
+    if not isinstance(config.method, RlMethod):
         return
     prompts, train = config.method.sampling.prompts_per_step, facts.problems.train
     if train and prompts > train:
-        knob = "method.grpo.sampling.prompts_per_step"
+        knob = f"method.{config.method.kind}.sampling.prompts_per_step"
         message = f"A step takes {prompts:,} prompts, but the set has {train:,}: some come more than once in a step."
         yield Fault(message, (knob,), (Fix({knob: train}),))
     if config.method.updates_per_step == 1 and config.method.loss.dual_clip is not None:
-        yield Fault("With one update a step the ratio is 1, so neither clip acts.", ("method.grpo.updates_per_step",))
+        yield Fault(
+            "With one update a step the ratio is 1, so neither clip acts.",
+            (f"method.{config.method.kind}.updates_per_step",),
+        )
 
 
 def advise_on_reward(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    if isinstance(config.method, GrpoMethod) and not config.method.reward.accuracy:
+    if isinstance(config.method, RlMethod) and not config.method.reward.accuracy:
         yield Fault(
             "Right answers are not paid for: nothing but the format will be learned.",
-            ("method.grpo.reward.accuracy",),
-            (Fix({"method.grpo.reward.accuracy": 1.0}),),
+            (f"method.{config.method.kind}.reward.accuracy",),
+            (Fix({f"method.{config.method.kind}.reward.accuracy": 1.0}),),
         )
 
 
 def advise_on_clip(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    if not isinstance(config.method, GrpoMethod) or config.method.loss.ratio == "token":
+    if not isinstance(config.method, RlMethod) or config.method.loss.ratio == "token":
         return
     if config.method.updates_per_step > 1 and config.method.loss.clip_low > GSPO_CLIP:
-        low, high = "method.grpo.loss.clip_low", "method.grpo.loss.clip_high"
+        low, high = f"method.{config.method.kind}.loss.clip_low", f"method.{config.method.kind}.loss.clip_high"
         message = "A sequence's ratio is a mean over its tokens and moves little; GSPO clips at 0.0003 and 0.0004."
         yield Fault(message, (low,), (Fix({low: 3e-4, high: 4e-4}),))
 
@@ -180,7 +183,7 @@ def advise_on_clip(config: RunConfig, facts: Facts) -> Iterator[Fault]:
 def advise_on_learning_rate(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     rate = config.optimisation.learning_rate
     large = facts.shape is not None and facts.shape.parameters > LARGE_MODEL
-    if large and isinstance(config.method, GrpoMethod) and rate > LARGE_MODEL_RATE:
+    if large and isinstance(config.method, RlMethod) and rate > LARGE_MODEL_RATE:
         knob = "optimisation.learning_rate"
         message = f"{rate:g} is high for reinforcement learning on a model of this size; published runs use about 1e-6."
         yield Fault(message, (knob,), (Fix({knob: 1e-6}),))

@@ -1,0 +1,1 @@
+"""Searches: trees and their replays, verified solutions, the hard subset."""

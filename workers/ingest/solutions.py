@@ -1,0 +1,81 @@
+"""Verified solutions that a run found, and cached ones that it used, become rows."""
+
+from base64 import b64decode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from django.db.models import Q
+
+from training.config import RunConfig
+from training.events import FoundSolution, SolutionsFound, UsedSolution
+from training.solutions.keys import problem_set_name, solution_key
+from webapp.runs.models import Run
+from webapp.search.models import SearchTree, SolutionUse, VerifiedSolution
+from webapp.search.removal import recount_uses
+from workers.ingest.reading import clean
+
+
+def store_solutions(run: Run, event: SolutionsFound) -> None:
+    """New solutions are added; of one that is known already, whoever found it first stays its finder."""
+    if event.found:
+        _store_found(run, event)
+    if event.used:
+        _store_used(run, event.step, event.used)
+    at = datetime.fromtimestamp(event.at, UTC)
+    for rejected in event.rejected:
+        VerifiedSolution.objects.filter(problem=rejected.problem, key=rejected.key, invalid_at=None).update(
+            invalid_at=at, invalid_reason=clean(f"Rejected by the verifier of run {run.pk}: {rejected.reason}")
+        )
+
+
+def _store_found(run: Run, event: SolutionsFound) -> None:
+    at = datetime.fromtimestamp(event.at, UTC)
+    name = problem_set_name(RunConfig.model_validate(run.config).problems)
+    trees = dict(SearchTree.objects.filter(run=run, step=event.step, split="train").values_list("index", "pk"))
+    VerifiedSolution.objects.bulk_create(
+        [_row(run, event.step, at, name, found, trees.get(found.index)) for found in event.found],
+        ignore_conflicts=True,
+    )
+
+
+def _row(run: Run, step: int, at: datetime, name: str, found: FoundSolution, tree: int | None) -> VerifiedSolution:
+    return VerifiedSolution(
+        problem=found.problem,
+        key=solution_key(found.text),
+        problem_id=clean(found.problem_id)[:120],
+        problem_set=name[:160],
+        prompt=clean(found.prompt),
+        answer=clean(found.answer),
+        text=clean(found.text),
+        token_ids=np.asarray(found.token_ids, "<i4").tobytes(),
+        logprobs=b64decode(found.logprobs),
+        tokenizer=found.tokenizer,
+        length=len(found.token_ids),
+        verifier=found.verifier,
+        found_by=run,
+        found_step=step,
+        tree_id=tree if found.node is not None else None,
+        node=found.node if tree is not None else None,
+        found_at=at,
+        verified_at=at,
+    )
+
+
+def _store_used(run: Run, step: int, used: Sequence[UsedSolution]) -> None:
+    wanted = Q(pk__in=[])
+    for each in used:
+        wanted |= Q(problem=each.problem, key=each.key)
+    keys = {
+        (problem, key): pk
+        for problem, key, pk in VerifiedSolution.objects.filter(wanted).values_list("problem", "key", "pk")
+    }
+    SolutionUse.objects.bulk_create(
+        [
+            SolutionUse(solution_id=keys[each.problem, each.key], run=run, step=step, tokens_saved=each.tokens_saved)
+            for each in used
+            if (each.problem, each.key) in keys
+        ],
+        ignore_conflicts=True,
+    )
+    recount_uses(list(keys.values()))
