@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from webapp.search import views
+from webapp.search.views import hard_subset, listing, live, solutions, tree
 
 app_name = "search"
 urlpatterns = [
-    path("trees/<int:tree_id>/", views.tree_detail, name="tree"),
-    path("runs/<int:run_id>/trees/", views.tree_list, name="trees"),
-    path("runs/<int:run_id>/trees/live", views.live_trees, name="live_trees"),
-    path("runs/<int:run_id>/hard-subset/", views.hard_subset, name="hard_subset"),
-    path("solutions/", views.solution_list, name="solutions"),
+    path("trees/<int:tree_id>/", tree.tree_detail, name="tree"),
+    path("runs/<int:run_id>/trees/", listing.tree_list, name="trees"),
+    path("runs/<int:run_id>/trees/live", live.live_trees, name="live_trees"),
+    path("runs/<int:run_id>/hard-subset/", hard_subset.hard_subset, name="hard_subset"),
+    path("solutions/", solutions.solution_list, name="solutions"),
 ]
