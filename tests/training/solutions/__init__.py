@@ -1,0 +1,1 @@
+"""Tests of how verified solutions are named and kept."""
