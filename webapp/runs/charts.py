@@ -20,13 +20,13 @@ class Chart:
     """Metrics that bound the first curve from below and above."""
 
 
-LEARNING, POLICY, OPTIMISATION, SYSTEM, REASONING, OTHER = (
-    "Learning", "Policy", "Optimisation", "Time and machine", "Reasoning", "Other",
+LEARNING, SEARCH, POLICY, OPTIMISATION, SYSTEM, REASONING, OTHER = (
+    "Learning", "Search", "Policy", "Optimisation", "Time and machine", "Reasoning", "Other",
 )  # fmt: skip
-SECTIONS = (LEARNING, POLICY, OPTIMISATION, SYSTEM, OTHER)
+SECTIONS = (LEARNING, SEARCH, POLICY, OPTIMISATION, SYSTEM, OTHER)
 SCORE = "heldout/pass_at_1"
 """The figure runs are judged by, where they have it."""
-PHASES = ("sampling", "scoring", "updating", "evaluating", "saving")
+PHASES = ("filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving")
 
 CHARTS = (
     Chart("pass-at-1", "Held-out pass@1", (SCORE, "heldout/greedy"), LEARNING,
@@ -37,6 +37,24 @@ CHARTS = (
     Chart("zero-variance", "Groups of equal rewards", ("groups/zero_variance_share",), LEARNING),
     Chart("reward-spread", "Spread of rewards", ("reward/std",), LEARNING),
     Chart("length-range", "Shortest and longest response", ("response/length_min", "response/length_max"), LEARNING),
+    Chart("trees", "Solved, uniform and exhausted trees",
+          ("search/solved_share", "search/uniform_share", "search/exhausted_share"), SEARCH),
+    Chart("tree-values", "Values in the trees", ("search/best_q", "search/mean_reward"), SEARCH),
+    Chart("tree-tokens", "Tokens of a tree", ("search/tokens_per_tree",), SEARCH),
+    Chart("tree-nodes", "Nodes of a tree", ("search/nodes",), SEARCH),
+    Chart("tree-expansions", "Expansions of a tree", ("search/expansions",), SEARCH),
+    Chart("tree-depth", "Depth of a tree", ("search/depth",), SEARCH),
+    Chart("tree-time", "Time of a tree", ("search/seconds_per_tree",), SEARCH),
+    Chart("tree-overhead", "Work done twice, and bookkeeping",
+          ("search/recomputed_share", "search/bookkeeping_share", "search/distinct_prefix_share"), SEARCH),
+    Chart("tree-credit", "Steps pushed up", ("credit/positive_share",), SEARCH),
+    Chart("tree-credit-size", "Size of advantages", ("credit/abs_mean",), SEARCH),
+    Chart("cache-reuse", "Served from the cache", ("cache/reuse_share",), SEARCH),
+    Chart("cache-problems", "Problems from the cache", ("cache/problems",), SEARCH),
+    Chart("cache", "Solutions found and rejected", ("cache/found", "cache/rejected"), SEARCH),
+    Chart("cache-saved", "Tokens saved by the cache", ("cache/tokens_saved",), SEARCH),
+    Chart("hard", "Hard problems", ("hard/problems",), SEARCH),
+    Chart("hard-share", "Share of hard problems", ("hard/share",), SEARCH),
     Chart("entropy", "Entropy", ("policy/entropy",), POLICY),
     Chart("kl", "KL divergence", ("policy/kl", "policy/kl_*"), POLICY),
     Chart("clip", "Clipped tokens", ("policy/clip_low_share", "policy/clip_high_share"), POLICY),
