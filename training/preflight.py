@@ -9,9 +9,10 @@ from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
 from training.assembly import Parts, answerable, sampled_experience
-from training.config import RlMethod, RunConfig, SftMethod
+from training.config import EvaluateMethod, RlMethod, RunConfig, SftMethod
 from training.devices import choose_device
 from training.distributed import Processes
+from training.errors import InputError
 from training.experience.types import Group
 from training.health import TRUNCATED_SHARE, ZERO_VARIANCE_SHARE
 from training.methods.sft import Solutions
@@ -32,11 +33,13 @@ Report = dict[str, Any]
 def preflight(config: RunConfig, folder: Path) -> Report:
     """The report, as plain values for JSON. Raises InputError like a run would."""
     began = time.perf_counter()
+    method = config.method
+    if isinstance(method, EvaluateMethod):
+        raise InputError("an evaluation trains nothing, so there is nothing to look at before; just run it")
     device = choose_device(config.hardware)
     problems = load_problems(config, folder)
     parts = Parts.of(config, problems, *load_model(config, device), Recorder(), Processes())
     with ExitStack() as stack:
-        method = config.method
         report = _of_grpo(parts, method, stack) if isinstance(method, RlMethod) else _of_sft(parts, method)
     return report | {"method": method.kind, "seconds": time.perf_counter() - began}
 

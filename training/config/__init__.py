@@ -5,6 +5,7 @@ Imports the standard library and pydantic only, so that the web can load it in a
 
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.base import Config
+from training.config.evaluate import EvaluateMethod
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
@@ -20,6 +21,7 @@ __all__ = [
     "Config",
     "DeepSearchMethod",
     "DynamicSamplingConfig",
+    "EvaluateMethod",
     "EvaluationConfig",
     "FileProblems",
     "FrontierConfig",

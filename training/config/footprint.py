@@ -6,6 +6,7 @@ those one can do something about.
 
 from dataclasses import dataclass
 
+from training.config.evaluate import EvaluateMethod
 from training.config.plan import Plan
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -80,15 +81,16 @@ class Disk:
 def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> Memory:
     """Memory of each process on ``device`` ("cpu" or "cuda")."""
     weights = shape.parameters * FLOAT32
-    always = [
-        Part("Weights", weights, f"{shape.parameters:,} parameters in float32"),
-        Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"),
-    ]
+    trains = not isinstance(config.method, EvaluateMethod)
+    always = [Part("Weights", weights, f"{shape.parameters:,} parameters in float32")]
+    if trains:
+        always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
     if keeps_reference(config):
         always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
-    updating = [Part("Gradients", weights, "one for every weight"), *_one_pass(config, plan, shape)]
+    gradients = Part("Gradients", weights, "one for every weight")
+    updating = [gradients, *_one_pass(config, plan, shape)] if trains else []
     return Memory(tuple(always), tuple(sampling), tuple(updating))
 
 
@@ -129,7 +131,11 @@ def _sum(parts: tuple[Part, ...]) -> int:
 
 def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
     generates = isinstance(config.method, RlMethod)
-    most = config.method.sampling.max_rows if isinstance(config.method, RlMethod) else EVALUATION_ROWS
+    most = EVALUATION_ROWS
+    if isinstance(config.method, RlMethod):
+        most = config.method.sampling.max_rows
+    elif isinstance(config.method, EvaluateMethod):
+        most = config.method.max_rows
     asked = max(plan.sequences if generates else 0, plan.answers if plan.evaluations else 0)
     row = plan.longest_sampled * key_value_bytes_per_token(shape)
     rows = max(min(most, -(-asked // plan.processes), KV_LIMIT // max(row, 1)), 1)

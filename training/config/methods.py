@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.base import Config, impossible
+from training.config.evaluate import EvaluateMethod
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor
 from training.config.rl import RlMethod
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig
@@ -76,4 +77,4 @@ class SftMethod(Config):
     """Put several sequences into one row, without letting them see each other."""
 
 
-Method = Annotated[GrpoMethod | DeepSearchMethod | SftMethod, Field(discriminator="kind")]
+Method = Annotated[GrpoMethod | DeepSearchMethod | SftMethod | EvaluateMethod, Field(discriminator="kind")]

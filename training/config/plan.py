@@ -6,6 +6,7 @@ responses end before their limit.
 
 from dataclasses import dataclass
 
+from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -64,6 +65,8 @@ class Plan:
 def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
     """The plan of a valid config, for prompts of at most ``prompt_tokens`` tokens."""
     method, evaluation, checkpoints = config.method, config.evaluation, config.checkpoints
+    if isinstance(method, EvaluateMethod):
+        return _plan_of_evaluation(config, method, prompt_tokens)
     if isinstance(method, RlMethod):
         prompts, samples = method.sampling.prompts_per_step, method.sampling.samples_per_prompt
         updates = method.updates_per_step
@@ -94,8 +97,28 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
     )
 
 
+def _plan_of_evaluation(config: RunConfig, method: EvaluateMethod, prompt_tokens: int) -> Plan:
+    """Nothing is trained: no updates, no sequences to train on, no checkpoints."""
+    return Plan(
+        prompts=method.prompts_per_batch,
+        samples=method.samples,
+        updates=1,
+        longest=0,
+        longest_sampled=prompt_tokens + method.max_tokens,
+        rounds=1,
+        processes=config.hardware.processes,
+        steps=-(-method.problems // method.prompts_per_batch),
+        evaluations=1,
+        answers=method.problems * method.answers,
+        checkpoints_saved=0,
+        checkpoints_kept=0,
+    )
+
+
 def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> list[str]:
     """The plan as sentences, one thought each."""
+    if isinstance(config.method, EvaluateMethod):
+        return _evaluation(config.method)
     words = [_step(config, plan)]
     if plan.rounds > 1:
         words.append(
@@ -114,6 +137,16 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
     return words
+
+
+def _evaluation(method: EvaluateMethod) -> list[str]:
+    asked = _count(method.problems, "problem") if method.problems else "Every problem"
+    how = "trajectories of a search" if method.search else f"samples at temperature {method.temperature:g}"
+    greedy = " and a greedy answer" if method.greedy else ""
+    return [
+        f"{asked}, {method.samples:,} {how}{greedy} each, {method.prompts_per_batch:,} problems at a time.",
+        "Nothing is trained.",
+    ]
 
 
 def _step(config: RunConfig, plan: Plan) -> str:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
+from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
@@ -121,6 +122,8 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _processes_share_the_batch(self) -> Self:
         processes, method = self.hardware.processes, self.method
+        if isinstance(method, EvaluateMethod):
+            return self  # whoever has nothing to ask waits
         if isinstance(method, RlMethod):
             updates = method.updates_per_step
             share, name = method.sampling.prompts_per_step // updates, "prompts per update"

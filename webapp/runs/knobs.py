@@ -14,6 +14,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+NOT_OFFERED = frozenset({("method.kind", "evaluate")})
+"""Choices (name of the knob, kind) that have pages of their own: no form of a run offers them or their knobs."""
+
 Values = dict[str, Any]
 """Name of a knob → value."""
 
@@ -111,13 +114,11 @@ def _walk(
 def _choice(
     info: FieldInfo, tag: str, name: tuple[str, ...], path: tuple[str, ...], conditions: tuple[tuple[str, str], ...]
 ) -> Knob:
-    variants = tuple(
-        (get_args(variant.model_fields[tag].annotation)[0], variant) for variant in get_args(info.annotation)
-    )
+    knob = ".".join((*name, tag))
+    kinds = [(str(get_args(kind.model_fields[tag].annotation)[0]), kind) for kind in get_args(info.annotation)]
+    variants = tuple((kind, variant) for kind, variant in kinds if (knob, kind) not in NOT_OFFERED)
     default = getattr(info.get_default(call_default_factory=True), tag, None)
-    return Knob(
-        ".".join((*name, tag)), ".".join((*path, tag)), info, str, False, default, default is None, conditions, variants
-    )
+    return Knob(knob, ".".join((*path, tag)), info, str, False, default, default is None, conditions, variants)
 
 
 def _is_tag(info: FieldInfo) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HUB_OFFLINE
 
-from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, RunConfig
+from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, RunConfig, SftMethod
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
@@ -126,7 +126,7 @@ def _lengths(config: RunConfig, prompt: int) -> Iterator[tuple[str, int, int]]:
     method, asked = config.method, config.evaluation.max_tokens
     if isinstance(method, RlMethod):
         yield f"method.{config.method.kind}.sampling.max_tokens", method.sampling.max_tokens, prompt
-    else:
+    elif isinstance(method, SftMethod):
         yield "method.sft.max_length", method.max_length, 0
     if asked and config.evaluation.every_steps:
         yield "evaluation.max_tokens", asked, prompt

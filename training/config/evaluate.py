@@ -1,0 +1,72 @@
+"""Knobs of an evaluation: a model answers problems, and nothing is trained.
+
+It takes the place of a method in a run's config, so that whatever queues, watches, stops and shows runs serves it too.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from training.config.base import Config, impossible
+from training.config.nearest import MOST_SEQUENCES, nearest_divisor
+from training.config.search import SearchConfig
+
+
+class EvaluateMethod(Config):
+    """Every problem is answered several times; a step is a batch of problems."""
+
+    kind: Literal["evaluate"] = "evaluate"
+
+    split: Literal["heldout", "train", "both"] = "heldout"
+    """Half of the problem set that is asked. Problems the model was trained on are left out in any case."""
+
+    problems: int = Field(default=0, ge=0)
+    """Problems asked, chosen by the seed as in training; 0 asks all."""
+
+    samples: int = Field(default=8, ge=1, le=1024)
+    """Sampled answers to each problem (n); pass@k is known for every k up to it."""
+
+    temperature: float = Field(default=1.0, gt=0, le=5)
+    """Temperature of the sampled answers."""
+
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Smallest set of tokens whose probability reaches this; 1 keeps all."""
+
+    top_k: int = Field(default=0, ge=0)
+    """Only the k likeliest tokens; 0 keeps all."""
+
+    max_tokens: int = Field(default=96, ge=1, le=131_072)
+    """Longest answer."""
+
+    greedy: bool = True
+    """Ask for one greedy answer beside the sampled ones; it counts for nothing but its own figure."""
+
+    search: SearchConfig | None = None
+    """Test-time search: grow a tree for each problem and count the trajectories it records; empty samples directly."""
+
+    prompts_per_batch: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
+    """Problems answered at a time. After a kill, whole batches are kept."""
+
+    max_rows: int = Field(default=512, ge=1, le=65_536)
+    """Most answers decoded at once; more wait their turn."""
+
+    verifier_timeout_s: float = Field(default=3.0, gt=0, le=120)
+    """Longest time one answer may take to verify."""
+
+    @property
+    def answers(self) -> int:
+        """Answers to each problem, the greedy one included."""
+        return self.samples + self.greedy
+
+    @model_validator(mode="after")
+    def _steps_fill_the_response(self) -> Self:
+        if self.search is None or self.search.step != "tokens" or self.max_tokens % self.search.max_depth == 0:
+            return self
+        longest, depth = self.max_tokens, self.search.max_depth
+        nearest = nearest_divisor(longest, depth, longest)
+        raise impossible(
+            f"a response of {longest} tokens cannot be cut into {depth} steps of equal length; nearest that work: "
+            f"a depth of {nearest}, or {max(round(longest / depth), 1) * depth} tokens",
+            {"search.max_depth": nearest},
+            {"max_tokens": max(round(longest / depth), 1) * depth},
+        )
