@@ -18,6 +18,17 @@ from torch import Tensor
 SPARE_COLUMNS = 64
 """Columns that are free at least when the buffers are laid out anew, so that this stays rare."""
 
+States = list[tuple[Tensor, Tensor]]
+"""For each layer the (keys, values) of some consecutive tokens, each [heads, tokens, head size]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """States of `count` consecutive tokens, to be read only: whoever keeps them may share their memory."""
+
+    states: States
+    count: int
+
 
 class KVCache:
     """Buffers for `rows` rows of up to `longest` tokens, with memory for `columns` of them at first.
@@ -93,8 +104,14 @@ class KVCache:
             self.keys[layer], self.values[layer] = key_buffer, value_buffer
         return key_buffer, value_buffer
 
-    def copy_states(self, row: int, column: int, count: int) -> list[tuple[Tensor, Tensor]]:
-        """Copies of the (keys, values) of `count` columns of one row, for each layer: [heads, count, head size]."""
+    @property
+    def token_bytes(self) -> int:
+        """Memory of one token's keys and values in all layers that have been written to."""
+        buffers = [buffer for buffer in (*self.keys, *self.values) if buffer is not None]
+        return sum(buffer.nbytes for buffer in buffers) // (self.rows * self.columns)
+
+    def copy_states(self, row: int, column: int, count: int) -> States:
+        """Copies of the states of `count` columns of one row, from `column` on."""
         columns = slice(column, column + count)
         return [
             (keys[row, :, columns].clone(), values[row, :, columns].clone())
@@ -102,13 +119,16 @@ class KVCache:
             if keys is not None and values is not None
         ]
 
-    def paste_states(self, row: int, column: int, states: list[tuple[Tensor, Tensor]]) -> None:
-        """Write what `copy_states` gave to `row`, from `column` on."""
-        for layer, (keys, values) in enumerate(states):
+    def paste_states(self, parts: Sequence[Part], rows: Tensor, columns: Tensor) -> None:
+        """Write the tokens of `parts`, one after another, to `rows` and `columns` (int64 index tensors, a token each).
+
+        One operation for each layer however many the parts are: they are many and small.
+        """
+        for layer in range(len(parts[0].states)):
+            keys, values = (torch.cat([part.states[layer][which] for part in parts], dim=1) for which in (0, 1))
             own_keys, own_values = self.buffers(layer, keys[None], values[None])
-            columns = slice(column, column + keys.shape[1])
-            own_keys[row, :, columns] = keys
-            own_values[row, :, columns] = values
+            own_keys[rows, :, columns] = keys.transpose(0, 1)
+            own_values[rows, :, columns] = values.transpose(0, 1)
 
     def move_rows(self, sources: Tensor, targets: Tensor) -> None:
         """Copy rows `sources` over rows `targets` (int64 index tensors of one length)."""

@@ -1,90 +1,145 @@
 """Keeps keys and values of sequences already seen, so that a longer sequence need not compute them again.
 
-States are kept in blocks of `BLOCK` tokens. A block is found by its parent block and its own tokens, so two sequences
-share the blocks of their common beginning and nothing else (the scheme of vLLM's automatic prefix caching; Kwon et al.,
-2023). When the memory budget is full, the block used longest ago goes; a parent is always used after its children, so
-chains lose their ends first.
+The sequences form a radix tree: a *segment* is a run of tokens after its parent, no two children of a segment begin
+with the same token, and a segment is split where a new sequence leaves it. Any prefix of a sequence is found to the
+token (the scheme of SGLang's RadixAttention; Zheng et al., 2024), and a sequence costs one copy of what it adds.
+
+The tree remembers the tokens of all that was computed under the present weights, at 4 bytes a token; only the states
+are held to a budget. When it is full, the states used longest ago go; a parent is always used after its children, so
+chains lose their ends first and what is left can be reached. The tokens alone still tell what is computed once more.
 """
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from torch import Tensor
-
-from training.sampling.kv_cache import KVCache
-
-BLOCK = 16
-"""Tokens in a block: at most this many minus one are computed again although they were seen."""
-
-ROOT = 0
-Key = tuple[int, tuple[int, ...]]
+from training.sampling.kv_cache import KVCache, Part, States
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """States of `BLOCK` tokens after a parent: for each layer (keys, values), each [heads, BLOCK, head size]."""
+@dataclass(slots=True, eq=False)
+class Segment:
+    """Tokens after a parent, and their states where these are held."""
 
-    serial: int
-    states: list[tuple[Tensor, Tensor]]
-    nbytes: int
+    ids: "array[int]"
+    states: States | None = None
+    children: "dict[int, Segment]" = field(default_factory=dict)
+    """By their first token."""
+
+    def first(self, count: int) -> Part:
+        """The states of the first `count` tokens, not copied; none where none are held."""
+        states = self.states or []
+        if count < len(self.ids):
+            states = [(keys[:, :count], values[:, :count]) for keys, values in states]
+        return Part(states, count)
 
 
 class PrefixCache:
-    """Blocks within a budget of `budget` bytes; a budget of 0 keeps nothing."""
+    """States within a budget of `budget` bytes; a budget of 0 keeps none."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._blocks: OrderedDict[Key, Block] = OrderedDict()
+        self._root = Segment(_tokens(()))
+        self._held: OrderedDict[Segment, None] = OrderedDict()
         self._nbytes = 0
-        self._serials = ROOT
 
     @property
     def nbytes(self) -> int:
-        """Memory in use."""
+        """Memory of the states held; never more than the budget."""
         return self._nbytes
 
-    def find(self, ids: Sequence[int]) -> list[Block]:
-        """Blocks of the longest kept prefix of `ids` that leaves at least the last token to compute."""
-        chain: list[Key] = []
-        parent = ROOT
-        for start in range(0, len(ids) - BLOCK, BLOCK):
-            key = (parent, tuple(ids[start : start + BLOCK]))
-            if key not in self._blocks:
-                break
-            chain.append(key)
-            parent = self._blocks[key].serial
-        self._touch(chain)
-        return [self._blocks[key] for key in chain]
+    def find(self, ids: Sequence[int]) -> list[Part]:
+        """States of the longest held prefix of `ids` that leaves at least the last token to compute, in order."""
+        walk = [(segment, count) for segment, count in self._walk(_tokens(ids[:-1])) if segment.states is not None]
+        self._touch([segment for segment, _ in walk])
+        return [segment.first(count) for segment, count in walk]
 
-    def keep(self, ids: Sequence[int], cache: KVCache, row: int, first_column: int) -> None:
-        """Keep the whole blocks of `ids`, whose states lie in `row` of `cache` from `first_column` on."""
-        if self._budget == 0:
-            return
-        chain: list[Key] = []
-        parent = ROOT
-        for start in range(0, len(ids) - BLOCK + 1, BLOCK):
-            key = (parent, tuple(ids[start : start + BLOCK]))
-            if key not in self._blocks:
-                self._add(key, cache.copy_states(row, first_column + start, BLOCK))
-            chain.append(key)
-            parent = self._blocks[key].serial
-        self._touch(chain)
-        while self._nbytes > self._budget:
-            _, oldest = self._blocks.popitem(last=False)
-            self._nbytes -= oldest.nbytes
+    def keep(self, ids: Sequence[int], cache: KVCache, row: int, first_column: int) -> int:
+        """Keep the states of `ids`, which lie in `row` of `cache` from `first_column` on.
+
+        Returns how many of the tokens are new: no sequence kept under these weights had them after this beginning. What
+        the budget cannot hold even alone stays out.
+        """
+        tokens = _tokens(ids)
+        walk = self._walk(tokens)
+        path = [self._root, *(segment for segment, _ in walk)]
+        seen = sum(count for _, count in walk)
+        if walk and walk[-1][1] < len(path[-1].ids) and (seen < len(ids) or path[-1].states is None):
+            path[-1] = self._split(path[-2], path[-1], walk[-1][1])
+        if seen < len(ids):
+            path.append(Segment(tokens[seen:]))
+            path[-2].children[tokens[seen]] = path[-1]
+        self._hold(path[1:], cache, row, first_column)
+        return len(ids) - seen
 
     def clear(self) -> None:
         """Forget everything: the weights have changed."""
-        self._blocks.clear()
+        self._root = Segment(_tokens(()))
+        self._held.clear()
         self._nbytes = 0
 
-    def _add(self, key: Key, states: list[tuple[Tensor, Tensor]]) -> None:
-        self._serials += 1
-        block = Block(self._serials, states, sum(keys.nbytes + values.nbytes for keys, values in states))
-        self._blocks[key] = block
-        self._nbytes += block.nbytes
+    def _walk(self, tokens: "array[int]") -> list[tuple[Segment, int]]:
+        """Segments from the root along `tokens`, and how many tokens of each match: all, save perhaps in the last."""
+        walk: list[tuple[Segment, int]] = []
+        segment, place = self._root, 0
+        while place < len(tokens) and (child := segment.children.get(tokens[place])) is not None:
+            count = _common(child.ids, tokens[place : place + len(child.ids)])
+            walk.append((child, count))
+            if count < len(child.ids):
+                break
+            segment, place = child, place + count
+        return walk
 
-    def _touch(self, chain: list[Key]) -> None:
-        for key in reversed(chain):
-            self._blocks.move_to_end(key)
+    def _split(self, parent: Segment, segment: Segment, count: int) -> Segment:
+        """Put a segment of the first `count` tokens between `parent` and `segment`, which loses them; returns it."""
+        upper = Segment(segment.ids[:count], children={segment.ids[count]: segment})
+        parent.children[segment.ids[0]] = upper
+        segment.ids = segment.ids[count:]
+        if segment.states is not None:
+            # Copies, since a view of one half would hold the memory of both when the other half has gone.
+            states = segment.states
+            upper.states = [(keys[:, :count].clone(), values[:, :count].clone()) for keys, values in states]
+            segment.states = [(keys[:, count:].clone(), values[:, count:].clone()) for keys, values in states]
+            self._held[upper] = None
+        return upper
+
+    def _hold(self, path: Sequence[Segment], cache: KVCache, row: int, column: int) -> None:
+        """Copy the states that the segments of `path` lack, as far as the budget can hold the whole path."""
+        self._touch([segment for segment in path if segment.states is not None])
+        needed, token_bytes = 0, cache.token_bytes
+        for segment in path:
+            nbytes = len(segment.ids) * token_bytes
+            needed += nbytes
+            if segment.states is None:
+                if needed > self._budget:
+                    break
+                # The path itself was used last and fits, so this takes from others only.
+                self._make_room(nbytes)
+                segment.states = cache.copy_states(row, column, len(segment.ids))
+                self._held[segment] = None
+                self._nbytes += nbytes
+            column += len(segment.ids)
+        self._touch([segment for segment in path if segment.states is not None])
+
+    def _make_room(self, nbytes: int) -> None:
+        while self._nbytes + nbytes > self._budget:
+            segment, _ = self._held.popitem(last=False)
+            self._nbytes -= sum(keys.nbytes + values.nbytes for keys, values in segment.states or ())
+            segment.states = None
+
+    def _touch(self, path: Sequence[Segment]) -> None:
+        for segment in reversed(path):
+            self._held.move_to_end(segment)
+
+
+def _tokens(ids: Sequence[int]) -> "array[int]":
+    """Tokens in 4 bytes each, which compare at the speed of memory."""
+    return array("i", ids)
+
+
+def _common(left: "array[int]", right: "array[int]") -> int:
+    """Length of the longest common beginning."""
+    if left == right:
+        return len(left)
+    pairs = zip(left, right, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(left), len(right)))

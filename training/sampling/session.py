@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from transformers import PreTrainedModel
@@ -10,7 +11,7 @@ from transformers import PreTrainedModel
 from training.sampling.batch import Batch
 from training.sampling.forward import cached_layers, forward_for
 from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
-from training.sampling.prefill import Prefilled, Prompt, batch_size, prefill
+from training.sampling.prefill import Prefilled, Prompt, look_up, next_pass, prefill
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample
 from training.sampling.types import Completion, EngineCounters
@@ -52,7 +53,7 @@ class Session:
         self._prefixes = prefixes
         self._counters = counters
         self._layers = cached_layers(model)
-        self._waiting = _by_prompt(samples)
+        self._waiting = _by_prompt(samples, prefixes)
         self._prefilled: Prefilled | None = None
         self._ready: deque[tuple[Sample, int]] = deque()
         longest = max(sample.longest for sample in samples)
@@ -81,7 +82,9 @@ class Session:
     @torch.inference_mode()
     def abort(self) -> Finished:
         """End every sample with the tokens it has."""
-        unstarted = [sample for sample, _ in self._ready] + [sample for _, group in self._waiting for sample in group]
+        unstarted = [sample for sample, _ in self._ready] + [
+            sample for group in self._waiting.values() for sample in group
+        ]
         self._ready.clear()
         self._waiting.clear()
         started = self._batch.leave(self._prefixes, abort=True)
@@ -99,29 +102,31 @@ class Session:
                 self._prefilled = None
 
     def _prefill_next(self) -> None:
-        """Prefill as many prompts as the free places have use for."""
+        """Prefill as many prompts as the free places have use for, or those of them that lack most."""
         wanted = samples = 0
-        while samples < self._batch.free and wanted < len(self._waiting):
-            samples += len(self._waiting[wanted][1])
+        for group in self._waiting.values():
+            if samples >= self._batch.free:
+                break
+            samples += len(group)
             wanted += 1
-        count = batch_size([prompt for prompt, _ in self._waiting], wanted)
-        groups = [self._waiting.popleft() for _ in range(count)]
-        prompts = [prompt for prompt, _ in groups]
-        width = max(len(prompt) for prompt in prompts)
-        cache = self._cache(len(prompts), width, longest=width)
-        self._prefilled = prefill(prompts, self._forward, cache, self._prefixes, self._counters)
-        self._ready.extend((sample, row) for row, (_, group) in enumerate(groups) for sample in group)
+        # Looked up anew: since the call began, other prompts have left their states and have taken memory.
+        lookups = next_pass(look_up(islice(self._waiting, wanted), self._prefixes))
+        width = max(len(each.prompt) for each in lookups)
+        cache = self._cache(len(lookups), width, longest=width)
+        self._prefilled = prefill(lookups, self._forward, cache, self._prefixes, self._counters)
+        for row, each in enumerate(lookups):
+            self._ready.extend((sample, row) for sample in self._waiting.pop(each.prompt))
 
     def _cache(self, rows: int, columns: int, longest: int) -> KVCache:
         return KVCache(rows, self._layers, columns, longest, self._model.device, self._model.dtype)
 
 
-def _by_prompt(samples: Sequence[Sample]) -> deque[tuple[Prompt, list[Sample]]]:
-    """Samples grouped by prompt, longest prompt first, so that prompts prefilled together have similar lengths."""
+def _by_prompt(samples: Sequence[Sample], prefixes: PrefixCache) -> dict[Prompt, list[Sample]]:
+    """Samples grouped by prompt, in the order of `look_up`, so that prompts prefilled together lack similar lengths."""
     groups: dict[Prompt, list[Sample]] = {}
     for sample in samples:
         groups.setdefault(sample.prompt, []).append(sample)
-    return deque(sorted(groups.items(), key=lambda group: -len(group[0])))
+    return {each.prompt: groups[each.prompt] for each in look_up(groups, prefixes)}
 
 
 def bytes_per_token(model: PreTrainedModel) -> int:

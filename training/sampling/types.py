@@ -89,6 +89,15 @@ class EngineCounters:
     """Sum of n x prompt length: what an engine that shares nothing would run through the model."""
     prefill_tokens_computed: int = 0
     """Prompt tokens that were run through the model."""
+    prefill_tokens_recomputed: int = 0
+    """Those of `prefill_tokens_computed` that were not new: run although the same token after the same beginning had
+    been run under the same weights, by an earlier prefill, in a completion that had ended, or in another row of the
+    same pass. What is left of `prefill_tokens_computed` is the distinct tokens prompts have added.
+
+    They have four causes: states that were evicted or had no memory to be kept in; a prompt's last token, whose logits
+    are needed anew; rows that run together, which all run as many tokens as the row that lacks most; and new prompts
+    that begin alike and run together.
+    """
     tokens_sampled: int = 0
     """Tokens in the completions returned."""
     decode_steps: int = 0

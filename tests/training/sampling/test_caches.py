@@ -1,16 +1,19 @@
 """Memory of keys and values: rows that come and go, and prefixes kept within a budget."""
 
 import random
+from itertools import zip_longest
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
-from training.sampling.prefix_cache import BLOCK, PrefixCache
+from training.sampling.prefix_cache import PrefixCache
 
 LAYERS, HEADS, SIZE = 2, 3, 4
 LONGEST = 200
-BLOCK_BYTES = 2 * LAYERS * HEADS * BLOCK * SIZE * 4
+TOKEN_BYTES = 2 * LAYERS * HEADS * SIZE * 4
 
 
 def state(token: int, layer: int) -> torch.Tensor:
@@ -98,50 +101,122 @@ def test_a_window_of_several_new_columns_is_causal() -> None:
     ]
 
 
-def kept(prefixes: PrefixCache, sequence: list[int]) -> int:
-    """Tokens of `sequence` found, after checking the states of each."""
-    blocks = prefixes.find(sequence)
-    for index, block in enumerate(blocks):
-        tokens = sequence[index * BLOCK : (index + 1) * BLOCK]
-        for layer, (keys, values) in enumerate(block.states):
+def found(prefixes: PrefixCache, sequence: list[int], states: list[int] | None = None) -> int:
+    """Tokens of `sequence` found, after checking the states of each: those of `sequence`, or of `states`."""
+    start = 0
+    for part in prefixes.find(sequence):
+        tokens = (states or sequence)[start : start + part.count]
+        for layer, (keys, values) in enumerate(part.states):
             expected = torch.cat([state(token, layer) for token in tokens], 1)
             assert torch.equal(keys, expected)
             assert torch.equal(values, -expected)
-    return BLOCK * len(blocks)
+        start += part.count
+    return start
 
 
-def keep(prefixes: PrefixCache, sequence: list[int]) -> None:
-    """Keep a sequence that lies beside a longer one."""
-    cache = filled([[7] * (len(sequence) + 3), sequence])
-    prefixes.keep(sequence, cache, 1, 3)
+def keep(prefixes: PrefixCache, sequence: list[int], states: list[int] | None = None) -> int:
+    """Keep a sequence that lies beside a longer one; returns how many tokens were new."""
+    cache = filled([[7] * (len(sequence) + 3), states or sequence])
+    return prefixes.keep(sequence, cache, 1, 3)
 
 
-def test_sequences_share_the_blocks_of_their_common_beginning() -> None:
+def test_a_sequence_is_found_to_the_token_save_its_last() -> None:
     prefixes = PrefixCache(1 << 20)
-    rng = random.Random(2)
-    trunk = [rng.randrange(50) for _ in range(3 * BLOCK)]
-    left, right = [*trunk, *[1] * BLOCK], [*trunk, *[2] * BLOCK]
-    keep(prefixes, left)
-    keep(prefixes, right)
-    assert prefixes.nbytes == 5 * BLOCK_BYTES
-    assert kept(prefixes, [*left, 9]) == kept(prefixes, [*right, 9]) == 4 * BLOCK
+    assert keep(prefixes, [1, 2, 3, 4, 5]) == 5
+    assert keep(prefixes, [1, 2, 3, 4, 5, 6, 7]) == 2
+    assert prefixes.nbytes == 7 * TOKEN_BYTES
+    assert found(prefixes, [1, 2, 3, 4, 5, 6, 7, 8]) == 7
     # The last token is always computed, since its logits are wanted.
-    assert kept(prefixes, left) == 3 * BLOCK
-    assert kept(prefixes, [*trunk[1:], 9]) == 0
-    # The same tokens after another beginning are other states.
-    assert kept(prefixes, [*trunk[: 2 * BLOCK], *[1] * (BLOCK + 1)]) == 2 * BLOCK
+    assert found(prefixes, [1, 2, 3, 4, 5, 6, 7]) == 6
+    # A part of a segment, in the first and in a later one.
+    assert found(prefixes, [1, 2, 3, 9]) == 3
+    assert found(prefixes, [1, 2, 3, 4, 5, 6, 9]) == 6
+    assert found(prefixes, [2, 3, 4, 5]) == found(prefixes, [1]) == 0
+    # What is only a part of something kept adds nothing and cuts nothing.
+    assert keep(prefixes, [1, 2, 3]) == 0
+    assert [part.count for part in prefixes.find([1, 2, 3, 4, 5, 6, 7, 8])] == [5, 2]
+
+
+def test_siblings_with_a_common_beginning_share_it() -> None:
+    prefixes = PrefixCache(1 << 20)
+    keep(prefixes, [1, 2, 3])
+    assert keep(prefixes, [1, 2, 3, 4, 4, 5, 6]) == 4
+    assert keep(prefixes, [1, 2, 3, 4, 4, 7]) == 1
+    assert keep(prefixes, [1, 2, 8]) == 1
+    assert prefixes.nbytes == 9 * TOKEN_BYTES
+    for path in ([1, 2, 3, 4, 4, 5, 6], [1, 2, 3, 4, 4, 7], [1, 2, 8]):
+        assert found(prefixes, [*path, 9]) == len(path)
+        for part in prefixes.find([*path, 9]):
+            # Nothing that was cut off stays in memory behind a view.
+            assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for pair in part.states for tensor in pair)
 
 
 def test_the_budget_holds_and_the_ends_used_longest_ago_go_first() -> None:
-    prefixes = PrefixCache(5 * BLOCK_BYTES)
-    old, new = [1] * (3 * BLOCK), [2] * (3 * BLOCK)
-    keep(prefixes, old)
-    keep(prefixes, new)
-    assert prefixes.nbytes == 5 * BLOCK_BYTES
-    assert kept(prefixes, [*old, 9]) == 2 * BLOCK
-    keep(prefixes, [3] * BLOCK)
-    # `old` was looked up last, so `new` pays.
-    assert kept(prefixes, [*new, 9]) == 2 * BLOCK
-    assert kept(prefixes, [*old, 9]) == 2 * BLOCK
+    prefixes = PrefixCache(12 * TOKEN_BYTES)
+    for sequence in ([1] * 3, [1] * 6, [2] * 3, [2] * 6):
+        keep(prefixes, sequence)
+    assert prefixes.nbytes == 12 * TOKEN_BYTES
+    assert found(prefixes, [1] * 7) == 6
+    keep(prefixes, [3, 3])
+    # The ones were looked up last, so the twos pay, and with their end.
+    assert (found(prefixes, [1] * 7), found(prefixes, [2] * 7), found(prefixes, [3] * 3)) == (6, 3, 2)
+    assert prefixes.nbytes == 11 * TOKEN_BYTES
+    # What comes back fills the gap; it had been computed before.
+    assert keep(prefixes, [2] * 6) == 0
+    assert (found(prefixes, [1] * 7), found(prefixes, [2] * 7), found(prefixes, [3] * 3)) == (3, 6, 2)
+    # What the budget cannot hold even alone drives nothing out.
+    assert keep(prefixes, [4] * 13) == 13
+    assert (found(prefixes, [4] * 13), prefixes.nbytes) == (0, 11 * TOKEN_BYTES)
     prefixes.clear()
-    assert prefixes.nbytes == kept(prefixes, [*old, 9]) == 0
+    assert prefixes.nbytes == found(prefixes, [1] * 7) == 0
+    assert keep(prefixes, [1] * 3) == 3
+
+
+def test_a_part_of_what_was_driven_out_comes_back_as_that_part() -> None:
+    prefixes = PrefixCache(4 * TOKEN_BYTES)
+    keep(prefixes, [1, 2, 3, 4])
+    keep(prefixes, [5, 6, 7, 8])
+    assert keep(prefixes, [1, 2]) == 0
+    assert found(prefixes, [1, 2, 3, 4, 5]) == 2
+    assert prefixes.nbytes == 2 * TOKEN_BYTES
+    assert keep(prefixes, [1, 2, 3, 4]) == 0
+    assert found(prefixes, [1, 2, 3, 4, 5]) == 4
+
+
+def test_a_budget_of_nothing_keeps_no_states_and_still_knows_what_is_new() -> None:
+    prefixes = PrefixCache(0)
+    assert [keep(prefixes, sequence) for sequence in ([1, 2, 3], [1, 2, 4], [1, 2])] == [3, 1, 0]
+    assert prefixes.nbytes == found(prefixes, [1, 2, 3, 4]) == 0
+
+
+SEQUENCES = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=12), min_size=1, max_size=12)
+
+
+@given(kept=SEQUENCES, wanted=SEQUENCES, budget=st.sampled_from([1, 7, 20, 1000]))
+def test_the_tree_finds_what_a_search_through_all_sequences_finds(
+    kept: list[list[int]], wanted: list[list[int]], budget: int
+) -> None:
+    prefixes = PrefixCache(budget * TOKEN_BYTES)
+    numbers: dict[tuple[int, ...], int] = {}
+
+    def states(sequence: list[int]) -> list[int]:
+        """A number for each token that stands for all tokens up to it, as its states do."""
+        beginnings = [tuple(sequence[: end + 1]) for end in range(len(sequence))]
+        return [numbers.setdefault(beginning, len(numbers)) for beginning in beginnings]
+
+    for sequence, other in zip_longest(kept, wanted, fillvalue=[1, 2]):
+        seen = len(numbers)
+        assert keep(prefixes, sequence, states(sequence)) == len(numbers) - seen
+        assert prefixes.nbytes <= budget * TOKEN_BYTES
+        best = sum(tuple(other[:end]) in numbers for end in range(1, len(other)))
+        got = found(prefixes, other, [*(numbers[tuple(other[: end + 1])] for end in range(best)), 0])
+        assert got == best if budget == 1000 else got <= best
+    # Everything counted can be reached, and is counted once.
+    reachable = {
+        beginning[: end + 1] for beginning in numbers for end in range(found_length(prefixes, [*beginning, 0]))
+    }
+    assert prefixes.nbytes == len(reachable) * TOKEN_BYTES
+
+
+def found_length(prefixes: PrefixCache, sequence: list[int]) -> int:
+    return sum(part.count for part in prefixes.find(sequence))

@@ -166,12 +166,12 @@ def test_a_kept_prefix_saves_its_prefill_and_changes_nothing(case: EngineCase, p
     paths = [prompt + first[index][2].token_ids for index, prompt in enumerate(prompts)]
     computed = keeping.counters.prefill_tokens_computed
     continued = keeping.sample(paths, PLAIN)
-    # Whole blocks are kept, so a few tokens at each end are computed again, but never a whole prompt.
-    assert keeping.counters.prefill_tokens_computed - computed < 0.5 * sum(map(len, paths))
+    # Of each path all is kept but the last token, which was drawn and never run.
+    assert keeping.counters.prefill_tokens_computed - computed == len(paths)
     expected = forgetting.sample(paths, PLAIN)
     assert ids_of(continued) == ids_of(expected)
     for got, wanted in zip(itertools.chain(*continued), itertools.chain(*expected), strict=True):
-        np.testing.assert_allclose(got.logprobs, wanted.logprobs, atol=1e-4)
+        np.testing.assert_allclose(got.logprobs, wanted.logprobs, atol=1e-5)
 
 
 def test_new_weights_have_a_version_and_forget_the_prefixes(case: EngineCase, prompts: Prompts) -> None:
