@@ -153,23 +153,28 @@ def test_siblings_with_a_common_beginning_share_it() -> None:
 
 def test_the_budget_holds_and_the_ends_used_longest_ago_go_first() -> None:
     prefixes = PrefixCache(12 * TOKEN_BYTES)
-    for sequence in ([1] * 3, [1] * 6, [2] * 3, [2] * 6):
+    ones, twos, threes, more = [*range(11, 17)], [*range(21, 27)], [31, 32], [*range(13)]
+    for sequence in (ones[:3], ones, twos[:3], twos):
         keep(prefixes, sequence)
+
+    def held() -> list[int]:
+        return [found(prefixes, [*sequence, 9]) for sequence in (threes, twos, ones)]
+
     assert prefixes.nbytes == 12 * TOKEN_BYTES
-    assert found(prefixes, [1] * 7) == 6
-    keep(prefixes, [3, 3])
+    assert found(prefixes, [*ones, 9]) == 6
+    keep(prefixes, threes)
     # The ones were looked up last, so the twos pay, and with their end.
-    assert (found(prefixes, [1] * 7), found(prefixes, [2] * 7), found(prefixes, [3] * 3)) == (6, 3, 2)
+    assert held() == [2, 3, 6]
     assert prefixes.nbytes == 11 * TOKEN_BYTES
-    # What comes back fills the gap; it had been computed before.
-    assert keep(prefixes, [2] * 6) == 0
-    assert (found(prefixes, [1] * 7), found(prefixes, [2] * 7), found(prefixes, [3] * 3)) == (3, 6, 2)
+    # What comes back had been computed before; the threes were used longest ago.
+    assert keep(prefixes, twos) == 0
+    assert held() == [0, 6, 6]
     # What the budget cannot hold even alone drives nothing out.
-    assert keep(prefixes, [4] * 13) == 13
-    assert (found(prefixes, [4] * 13), prefixes.nbytes) == (0, 11 * TOKEN_BYTES)
+    assert keep(prefixes, more) == 13
+    assert (found(prefixes, more), held(), prefixes.nbytes) == (0, [0, 6, 6], 12 * TOKEN_BYTES)
     prefixes.clear()
-    assert prefixes.nbytes == found(prefixes, [1] * 7) == 0
-    assert keep(prefixes, [1] * 3) == 3
+    assert (held(), prefixes.nbytes) == ([0, 0, 0], 0)
+    assert keep(prefixes, ones) == 6
 
 
 def test_a_part_of_what_was_driven_out_comes_back_as_that_part() -> None:
