@@ -17,7 +17,7 @@ GPU_QUEUE = "gpu"
 CPU_QUEUE = "cpu"
 """Everything short."""
 
-TASKS = ("lifecycle", "runs", "datasets", "preflight")
+TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions")
 
 app = Celery("espalier", broker=settings.BROKER_URL, include=[f"workers.{name}" for name in TASKS])
 app.conf.update(

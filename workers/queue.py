@@ -32,6 +32,11 @@ def preflight(key: UUID) -> None:
     transaction.on_commit(partial(_send, "workers.preflight.preflight", CPU_QUEUE, str(key)))
 
 
+def verify_solutions(check_id: int) -> None:
+    """Ask a worker to judge the solutions of a check again. Raises UserError like the others."""
+    transaction.on_commit(partial(_send, "workers.solutions.verify_again", CPU_QUEUE, check_id))
+
+
 def waiting_messages() -> int:
     """Number of messages that ask for a run and that no worker has taken. Raises kombu's OperationalError."""
     with app.connection_for_read() as connection:

@@ -20,6 +20,7 @@ from workers.app import app
 from workers.lifecycle import is_shutting_down
 from workers.preparation import prepare_folder
 from workers.process import LOG_FILE, TrainingProcess
+from workers.sharing import SharedSolutions, shared_solutions
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -62,6 +63,7 @@ class Supervisor:
         self._stop = StopRequest.NONE
         self._asked_at: float | None = None
         self._interrupted = False
+        self._shared: SharedSolutions | None = None
 
     def carry(self) -> None:
         """From the claim to a terminal state, or back to queued when the worker has to end."""
@@ -95,12 +97,15 @@ class Supervisor:
 
     def _start(self) -> TrainingProcess:
         config = prepare_folder(self._run)
+        self._shared = self._patiently(lambda: shared_solutions(self._run, config))
         return TrainingProcess(self._run.folder, settings.ESPALIER_DATA, cpu_only=config.hardware.device == "cpu")
 
     def _look_after(self, process: TrainingProcess) -> None:
         """What is due every second. While the database is away the trainer goes on."""
         try:
             self._catch_up()
+            if self._shared:
+                self._shared.write_due()
         except AWAY as error:
             logger.warning("run %s: the database does not answer: %s", self._run.pk, str(error).strip())
             connection.close()

@@ -5,10 +5,25 @@ of their own and are read on open.
 """
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
+from django.db.models.functions import Now
 
-from webapp.inspection.models import Prompt, RolloutGroup
+from webapp.inspection.models import SEARCH_CONFIG, Prompt, RolloutGroup, searched
 from webapp.runs.models import Run
+from webapp.search.checks import SolutionCheck
+
+__all__ = [
+    "HardSubset", "LiveTree", "SearchBody", "SearchNode", "SearchNodeText", "SearchTree", "SolutionCheck",
+    "SolutionUse", "VerifiedSolution",
+]  # fmt: skip
+
+
+def solution_words() -> SearchVector:
+    """What a search of solutions looks in: the problem's name, the problem, the solution."""
+    columns = (searched(column, "   ") for column in ("problem_id", "prompt", "text"))
+    return SearchVector(*columns, config=SEARCH_CONFIG)
 
 
 class SearchTree(models.Model):
@@ -179,6 +194,8 @@ class VerifiedSolution(models.Model):
     invalid_at = models.DateTimeField(null=True)
     invalid_reason = models.TextField(blank=True)
     invalidated_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(db_default=Now())
+    """By the database's clock: stored, invalidated or reinstated. Workers tell trainers what is new by it."""
 
     class Meta:
         ordering = ["-id"]
@@ -187,6 +204,8 @@ class VerifiedSolution(models.Model):
             models.Index(fields=["problem_set", "problem"], name="solution_of_set"),
             models.Index(fields=["times_used", "id"], name="solution_by_use"),
             models.Index(fields=["length", "id"], name="solution_by_length"),
+            models.Index(fields=["changed_at"], name="solution_by_change"),
+            GinIndex(solution_words(), name="solution_search"),
         ]
 
     def __str__(self) -> str:

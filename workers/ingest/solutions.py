@@ -13,6 +13,7 @@ from training.solutions.keys import problem_set_name, solution_key
 from webapp.runs.models import Run
 from webapp.search.models import SearchTree, SolutionUse, VerifiedSolution
 from webapp.search.removal import recount_uses
+from webapp.search.solutions import withdraw
 from workers.ingest.reading import clean
 
 
@@ -24,9 +25,8 @@ def store_solutions(run: Run, event: SolutionsFound) -> None:
         _store_used(run, event.step, event.used)
     at = datetime.fromtimestamp(event.at, UTC)
     for rejected in event.rejected:
-        VerifiedSolution.objects.filter(problem=rejected.problem, key=rejected.key, invalid_at=None).update(
-            invalid_at=at, invalid_reason=clean(f"Rejected by the verifier of run {run.pk}: {rejected.reason}")
-        )
+        reason = clean(f"Rejected by the verifier of run {run.pk}: {rejected.reason}")
+        withdraw(VerifiedSolution.objects.filter(problem=rejected.problem, key=rejected.key), reason, at)
 
 
 def _store_found(run: Run, event: SolutionsFound) -> None:
