@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.codec import Codec, stop_ids
 from training.config import GrpoMethod, RewardConfig, RunConfig, SftMethod
+from training.contamination import refuse_overlap
 from training.distributed import Processes
 from training.errors import InputError
 from training.evaluation import Evaluator
@@ -165,6 +166,7 @@ def _evaluator(parts: Parts, experience: DirectExperience, max_tokens: int) -> E
         logger.warning("there are no held-out problems with answers, so held-out accuracy is not measured")
     if not evaluation.every_steps or not with_answers:
         return None
+    refuse_overlap(parts.config, parts.problems)
     problems = answerable(parts, with_answers, longest)
     params = SamplingParams(
         n=evaluation.samples,

@@ -1,9 +1,12 @@
-"""Held-out accuracy: sampled pass@1 with its confidence interval, and greedy accuracy, always on the same problems."""
+"""How good a model is, from several answers to each problem: the same code while training goes on and by itself."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
+from training.algorithms.estimators import clustered_interval, majority, mean_interval, pass_at_k
+from training.events import RolloutGroup
 from training.experience.direct import DirectExperience
 from training.experience.types import Group
 from training.methods.types import Outcome
@@ -11,8 +14,91 @@ from training.problems.types import Problem
 from training.recorder import Recorder
 from training.sampling.types import SamplingParams
 
-Z_95 = 1.959964
-"""Normal quantile of a two-sided 95 % interval."""
+__all__ = ["Answer", "Evaluator", "Tally", "ask", "clustered_interval", "figures", "tally_of", "tally_of_event"]
+
+K = 8
+"""Of the pass@k that is reported as a figure; fewer samples take their own number."""
+
+
+class Answer(NamedTuple):
+    """What counts of a response."""
+
+    correct: bool | None
+    extracted: str | None
+    tokens: int
+    truncated: bool
+    greedy: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """The answers to one problem, summed up."""
+
+    right: list[bool] = field(default_factory=list)
+    votes: Counter[tuple[str | None, bool]] = field(default_factory=Counter)
+    tokens: int = 0
+    truncated: int = 0
+    greedy: bool | None = None
+    """Whether the greedy answer is right; None where none was asked for."""
+
+    def add(self, answer: Answer) -> None:
+        """Count one more answer."""
+        correct = answer.correct is True
+        if answer.greedy:
+            self.greedy = correct
+            return
+        self.right.append(correct)
+        self.votes[answer.extracted, correct] += 1
+        self.tokens += answer.tokens
+        self.truncated += answer.truncated
+
+
+def tally_of(group: Group) -> Tally:
+    """Of a group as it was sampled."""
+    return _tally(Answer(r.correct, r.extracted, len(r), r.truncated, r.greedy) for r in group.rollouts)
+
+
+def tally_of_event(group: RolloutGroup) -> Tally:
+    """Of a group as an event file tells it."""
+    return _tally(
+        Answer(r.correct, r.extracted, r.length, r.finish_reason == "length", r.greedy) for r in group.rollouts
+    )
+
+
+def figures(tallies: Sequence[Tally]) -> dict[str, float]:
+    """The metrics of these problems; those over several samples only where there are several."""
+    right = [tally.right for tally in tallies]
+    sampled = sum(map(len, right))
+    low, high = clustered_interval(right)
+    found = {
+        "heldout/pass_at_1": sum(map(sum, right)) / sampled,
+        "heldout/pass_at_1_low": low,
+        "heldout/pass_at_1_high": high,
+        "heldout/length_mean": sum(tally.tokens for tally in tallies) / sampled,
+        "heldout/truncated_share": sum(tally.truncated for tally in tallies) / sampled,
+    }
+    greedy = [tally.greedy for tally in tallies if tally.greedy is not None]
+    if greedy:
+        found["heldout/greedy"] = sum(greedy) / len(greedy)
+    if min(map(len, right)) > 1:
+        solved = mean_interval([pass_at_k(len(each), sum(each), min(K, len(each))) for each in right])
+        agreed = mean_interval([majority(tally.votes) for tally in tallies])
+        for name, estimate in (("pass_at_k", solved), ("maj_at_k", agreed)):
+            found[f"heldout/{name}"] = estimate.value
+            found[f"heldout/{name}_low"], found[f"heldout/{name}_high"] = estimate.low, estimate.high
+    return found
+
+
+def ask(
+    experience: DirectExperience, problems: Sequence[Problem], params: SamplingParams, greedy: bool = True
+) -> list[Group]:
+    """Each problem with `params.n` sampled answers and, last, a greedy one."""
+    count = len(problems)
+    if not greedy:
+        return experience.gather(problems, [params] * count)
+    once = replace(params, n=1, temperature=0.0, top_p=1.0, top_k=0)
+    both = experience.gather([*problems, *problems], [params] * count + [once] * count)
+    return _merged(both[:count], both[count:])
 
 
 class Evaluator:
@@ -28,40 +114,17 @@ class Evaluator:
 
     def evaluate(self) -> Outcome:
         """Sample each problem `params.n` times and once greedily. The score is the sampled pass@1."""
-        greedy = replace(self._params, n=1, temperature=0.0)
-        count = len(self._problems)
         with self._recorder.phase("evaluating"):
-            both = self._experience.gather(self._problems * 2, [self._params] * count + [greedy] * count)
-        sampled, likeliest = both[:count], both[count:]
-        correct = [[rollout.correct is True for rollout in group.rollouts] for group in sampled]
-        pass_at_1 = sum(map(sum, correct)) / (count * self._params.n)
-        low, high = clustered_interval(correct)
-        lengths = [len(rollout) for group in sampled for rollout in group.rollouts]
-        metrics = {
-            "heldout/pass_at_1": pass_at_1,
-            "heldout/pass_at_1_low": low,
-            "heldout/pass_at_1_high": high,
-            "heldout/greedy": sum(group.rollouts[0].correct is True for group in likeliest) / count,
-            "heldout/length_mean": sum(lengths) / len(lengths),
-        }
-        return Outcome(metrics, _merged(sampled, likeliest), score=pass_at_1)
+            groups = ask(self._experience, self._problems, self._params)
+        metrics = figures([tally_of(group) for group in groups])
+        return Outcome(metrics, groups, score=metrics["heldout/pass_at_1"])
 
 
-def clustered_interval(correct: Sequence[Sequence[bool]]) -> tuple[float, float]:
-    """95 % interval of the share of correct samples [problems][samples], when problems are what was drawn at random.
-
-    Samples of one problem resemble each other, so the standard error comes from the spread of the problems' means.
-    It is turned into an effective number of independent samples for Wilson's interval, which stays within [0, 1] and
-    does not shrink to nothing at 0 % or 100 %.
-    """
-    means = [sum(samples) / len(samples) for samples in correct]
-    count, share = len(means), sum(means) / len(means)
-    variance = sum((mean - share) ** 2 for mean in means) / max(count - 1, 1) / count
-    effective = min(share * (1 - share) / variance, sum(map(len, correct))) if variance else count
-    centre = (share + Z_95**2 / (2 * effective)) / (1 + Z_95**2 / effective)
-    half = Z_95 / (1 + Z_95**2 / effective)
-    half *= math.sqrt(share * (1 - share) / effective + Z_95**2 / (4 * effective**2))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+def _tally(answers: Iterable[Answer]) -> Tally:
+    tally = Tally()
+    for answer in answers:
+        tally.add(answer)
+    return tally
 
 
 def _merged(sampled: Sequence[Group], likeliest: Sequence[Group]) -> list[Group]:

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from training.events import CheckpointRemoved, CheckpointSaved, parse_event
+from training.events import CheckpointRemoved, CheckpointSaved, Metrics, RolloutGroup, Started, parse_event
 
 EVENTS_FILE = "events.jsonl"
 """Name of the event file in a run's folder."""
 
 _TELLING = (b'"kind":"started"', b'"kind":"checkpoint"', b'"kind":"checkpoint_removed"')
 """Only such lines are parsed: most of a file is rollouts."""
+_OF_BATCHES = (b'"kind":"started"', b'"kind":"group"', b'"kind":"metrics"')
 
 
 class History(NamedTuple):
@@ -37,3 +38,29 @@ def read_history(path: Path) -> History:
             elif isinstance(event, CheckpointRemoved):
                 checkpoints.discard(event.step)
     return History(attempts, checkpoints)
+
+
+def finished_batches(path: Path) -> list[list[RolloutGroup]]:
+    """The groups of each batch that an evaluation has finished: one whose figures were said. An empty list for none.
+
+    Batches are finished in order, each by figures after its last group; what followed a batch that a start took back is
+    void.
+    """
+    finished: list[list[RolloutGroup]] = []
+    pending: list[RolloutGroup] = []
+    if not path.exists():
+        return finished
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or not any(mark in line for mark in _OF_BATCHES):
+                continue
+            event = parse_event(line)
+            if isinstance(event, Started):
+                del finished[event.resumed_step or 0 :]
+                pending = []
+            elif isinstance(event, RolloutGroup):
+                pending.append(event)
+            elif isinstance(event, Metrics):
+                finished.append(pending)
+                pending = []
+    return finished

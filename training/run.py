@@ -8,10 +8,11 @@ import torch
 
 from training.assembly import Parts, build_method
 from training.checkpoints import CheckpointFolder
-from training.config import RunConfig
+from training.config import EvaluateMethod, RunConfig
 from training.console import ConsoleSink
 from training.devices import choose_device
 from training.distributed import Processes
+from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
 from training.recorder import Recorder
@@ -46,5 +47,7 @@ def run(
         start = load_folder(checkpoints.of(resumed), device) if resumed is not None else load_model(config, device)
         parts = Parts.of(config, problems, *start, recorder, processes)
         torch.manual_seed(config.seed)  # for models that draw numbers of their own
+        if isinstance(config.method, EvaluateMethod):
+            return evaluate(parts, folder, history, resume, stop or StopSignal(), stack)
         trainer = Trainer(parts, folder, build_method(parts, stack), stop or StopSignal())
         return trainer.run(history)

@@ -10,7 +10,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from training.builtin import MODEL_DIR
 from training.checkpoints import checkpoint_name
-from training.config import BuiltinModel, BuiltinProblems, CheckpointModel, HubModel, ImportedProblems, RunConfig
+from training.config import (
+    BuiltinModel,
+    BuiltinProblems,
+    CheckpointModel,
+    EvaluateMethod,
+    HubModel,
+    ImportedProblems,
+    RunConfig,
+)
 from training.errors import InputError
 from training.problems import Problem, ProblemFileError, read_problems
 from training.problems.arithmetic import generate
@@ -47,7 +55,7 @@ def load_problems(config: RunConfig, run_folder: Path) -> Problems:
     except ProblemFileError as error:
         raise InputError(str(error)) from error
     train = [problem for problem in problems if problem.split == "train"]
-    if not train:
+    if not train and not isinstance(config.method, EvaluateMethod):
         raise InputError(f"{path} has no training problems; some lines need split train")
     return Problems(train, [problem for problem in problems if problem.split == "heldout"])
 

@@ -96,6 +96,6 @@ def _rows_of(event: AnyEvent) -> list[tuple[tuple[Any, ...], Any]]:
         return [(("metric", event.step, name), value) for name, value in figures.items()]
     if isinstance(event, RolloutGroup):
         return [(("group", event.step, event.split, event.index), event.model_dump(exclude={"at"}))]
-    if event.kind in ("phase", "started"):
+    if event.kind in ("phase", "started", "asked"):  # said anew by every attempt
         return []
     return [((event.kind, event.step, getattr(event, "code", "")), event.model_dump(exclude={"at", "size"}))]

@@ -1,5 +1,6 @@
 """The protocol between a trainer and whoever watches it. Imports the standard library and pydantic only."""
 
+from training.events.evaluations import ProblemsAsked
 from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
 from training.events.trees import (
@@ -57,6 +58,7 @@ __all__ = [
     "ListSink",
     "Metrics",
     "PhaseChanged",
+    "ProblemsAsked",
     "RejectedSolution",
     "RolloutGroup",
     "RolloutRecord",

@@ -37,6 +37,16 @@ def metric_info(name: str) -> MetricInfo:
 REFLECTIVE_WORDS = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
 """Words that DeepSeek-R1's authors counted (arXiv 2501.12948)."""
 
+
+def _ends(name: str, title: str) -> tuple[MetricInfo, MetricInfo]:
+    """Both ends of a figure's interval."""
+    how = "Wilson interval, with an effective number of samples from the spread between problems"
+    return (
+        MetricInfo(f"{name}_low", f"{title}, lower end", "Lower end of its 95 % interval.", how, "share", "up"),
+        MetricInfo(f"{name}_high", f"{title}, upper end", "Upper end of its 95 % interval.", how, "share", "up"),
+    )
+
+
 _TABLE = (
     MetricInfo("reward/mean", "Reward", "What a response earned on average.", "mean of r over all rollouts of the step", "", "up"),
     MetricInfo("reward/std", "Reward spread", "How much rewards differ from response to response.", "population standard deviation of r over all rollouts of the step"),
@@ -61,8 +71,16 @@ _TABLE = (
     MetricInfo("heldout/pass_at_1", "Held-out pass@1", "Chance that one sampled answer to a held-out problem is right.", "mean over problems of the share of right samples", "share", "up"),
     MetricInfo("heldout/pass_at_1_low", "Held-out pass@1, lower end", "Lower end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
     MetricInfo("heldout/pass_at_1_high", "Held-out pass@1, upper end", "Upper end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
+    MetricInfo("heldout/pass_at_k", "Held-out pass@k", "Chance that at least one of k sampled answers is right; k is 8, or the number of samples where that is less.", "mean over problems of 1 - C(n-c, k) / C(n, k), with c of n samples right", "share", "up"),
+    *_ends("heldout/pass_at_k", "Held-out pass@k"),
+    MetricInfo("heldout/maj_at_k", "Held-out maj@k", "Share of problems whose most frequent answer among all samples is right.", "mean over problems of 1[the answer given most often is right]; ties count by the share of right ones", "share", "up"),
+    *_ends("heldout/maj_at_k", "Held-out maj@k"),
     MetricInfo("heldout/greedy", "Held-out greedy accuracy", "Share of held-out problems whose likeliest answer is right.", "mean over problems of 1[greedy answer is right]", "share", "up"),
     MetricInfo("heldout/length_mean", "Held-out response length", "Tokens of a sampled held-out answer on average.", "mean of |o|", "tokens"),
+    MetricInfo("heldout/truncated_share", "Held-out truncated", "Share of sampled held-out answers cut at the longest length before they ended.", "mean of 1[finish reason is length]", "share", "down"),
+    MetricInfo("batch/pass_at_1", "pass@1 of the batch", "Share of right samples among the problems of this batch alone.", "mean over the batch's problems of the share of right samples", "share", "up"),
+    MetricInfo("batch/length_mean", "Response length of the batch", "Tokens of a sampled answer to this batch's problems on average.", "mean of |o|", "tokens"),
+    MetricInfo("batch/problems", "Problems answered", "Problems answered so far.", "number of problems in this and all earlier batches", "problems"),
     MetricInfo("heldout/loss", "Held-out loss", "How unlikely the model finds the held-out solutions.", "mean negative log-likelihood over their response tokens", "nats", "down"),
     MetricInfo("data/too_long", "Solutions left out", "Training solutions longer than max_length, which are never learned from.", "number of training problems with |prompt| + |solution| > max_length", "problems", "down"),
     MetricInfo("data/epoch", "Epochs", "How often the training set has been passed through.", "sequences taken / sequences in the training set"),

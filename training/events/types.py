@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from training.events.base import Event, Split
+from training.events.evaluations import ProblemsAsked
 from training.events.trees import HardSubset, SolutionsFound, TreeRecord, TreesGrowing
 
 Phase = Literal["loading", "filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving"]
@@ -138,6 +139,7 @@ AnyEvent = Annotated[
     | TreesGrowing
     | SolutionsFound
     | HardSubset
+    | ProblemsAsked
     | CheckpointSaved
     | CheckpointRemoved
     | Alert
