@@ -1,0 +1,1 @@
+"""Reports: their definitions, figures, pages and files."""

@@ -1,0 +1,1 @@
+"""A report as files: one HTML page that needs nothing else, CSV, Markdown, JSON."""

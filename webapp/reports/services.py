@@ -1,0 +1,154 @@
+"""What changes reports: make one of runs, launch what is missing, delete. Views and commands call these."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.text import slugify
+from pydantic import ValidationError
+
+from webapp.accounts.models import User
+from webapp.core.errors import UserError
+from webapp.reports.catalogue import Known, names
+from webapp.reports.definition import MOST_ARMS, MOST_SEEDS, Arm, Definition
+from webapp.reports.evidence import Cell, cells_of
+from webapp.reports.models import Report, ReportRun
+from webapp.reports.selection import Choice
+from webapp.runs.models import Run
+from webapp.runs.services import create_run, launch_run, resume_run
+
+RUN_IDS = uuid.UUID("4f3d4c1e-6b4e-4b0e-9d0f-7f2f5d5b9c11")
+"""Namespace of the start ids of reports' runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch began."""
+
+    started: Sequence[Run]
+    resumed: Sequence[Run]
+
+
+@transaction.atomic
+def make_report(title: str, question: str, choices: Sequence[Choice], baseline: str, user: User | None) -> Report:
+    """A report of existing runs, each with the arm it was put into. Raises UserError when that makes no report."""
+    title = title.strip()
+    if not title:
+        raise UserError("A report needs a title.")
+    if not choices:
+        raise UserError("A report needs at least one run.")
+    arms, members = _arms_of(choices)
+    base = next((arm.slug for arm in arms if arm.title == baseline.strip()), arms[0].slug)
+    try:
+        definition = Definition(
+            name=_free_slug(title), title=title[:120], question=question.strip(), arms=tuple(arms), baseline=base,
+            seeds=tuple({choice.seed for choice in choices}),
+        )  # fmt: skip
+    except ValidationError as error:
+        raise UserError(f"This cannot be made a report: {error.errors()[0]['msg']}.") from error
+    report = Report.objects.create(
+        slug=definition.name, title=definition.title, definition=definition.model_dump(mode="json"), owner=user
+    )
+    ReportRun.objects.bulk_create(
+        ReportRun(report=report, arm=arm, seed=choice.seed, run=choice.run, chosen=True) for arm, choice in members
+    )
+    return report
+
+
+def launch_missing(known: Known, user: User | None = None, *, seeds: Sequence[int] = (), send: bool = True) -> Launched:
+    """Start every run that the report lacks, and resume those of its own that ended early.
+
+    Two that ask at once start each run once. Without ``send`` the runs wait as queued for whoever carries them.
+    Raises UserError when a config is not valid any more, names what is not there, or the broker is away.
+    """
+    with transaction.atomic():
+        report = _row_of(known)
+        cells = cells_of(Known(known.definition, report, known.shipped), seeds)
+        started = [_start(report, cell, user) for cell in cells if cell.is_missing]
+        resumed = [cell.run for cell in cells if cell.is_resumable and cell.run is not None]
+        if send:
+            for run in started:
+                launch_run(run)
+            for run in resumed:
+                resume_run(run)
+    return Launched(started, resumed)
+
+
+def delete_report(report: Report, user: User) -> None:
+    """The report, not its runs. Raises UserError when it is somebody else's."""
+    if report.owner_id != user.pk and not user.is_admin:
+        raise UserError("Only its owner or an admin can delete a report.", status=403)
+    report.delete()
+
+
+def _arms_of(choices: Sequence[Choice]) -> tuple[list[Arm], list[tuple[str, Choice]]]:
+    """The arms in the order they are named, each with the config of its first run; and which run belongs to which."""
+    arms: dict[str, Arm] = {}
+    taken: dict[tuple[str, int], Run] = {}
+    members = []
+    for choice in choices:
+        title = choice.arm.strip()[:80]
+        if not title:
+            raise UserError(f"Name the arm of run {choice.run.pk}, {choice.run.name}.")
+        if title not in arms:
+            if len(arms) == MOST_ARMS:
+                raise UserError(f"A report has {MOST_ARMS} arms at most; give some of the runs the same arm.")
+            slug = _unique(
+                slugify(title)[:50].strip("-_").replace("_", "-") or "arm", {arm.slug for arm in arms.values()}
+            )
+            arms[title] = Arm(slug=slug, title=title, config=choice.config_without_seed)
+        other = taken.setdefault((title, choice.seed), choice.run)
+        if other != choice.run:
+            raise UserError(
+                f"Runs {other.pk} and {choice.run.pk} both have seed {choice.seed} in the arm {title}. "
+                "Give one of them another arm, or leave it out."
+            )
+        members.append((arms[title].slug, choice))
+    if len({choice.seed for choice in choices}) > MOST_SEEDS:
+        raise UserError(f"A report has {MOST_SEEDS} seeds at most.")
+    return list(arms.values()), members
+
+
+def _row_of(known: Known) -> Report:
+    """The report's row, locked; a shipped report gets one now."""
+    definition = known.definition
+    Report.objects.get_or_create(
+        slug=definition.name,
+        defaults={"title": definition.title, "definition": definition.model_dump(mode="json")},
+    )
+    return Report.objects.select_for_update().get(slug=definition.name)
+
+
+def _start(report: Report, cell: Cell, user: User | None) -> Run:
+    arm, seed = cell.arm, cell.seed
+    try:
+        config = arm.run_config(seed)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "its config"
+        raise UserError(f"The arm {arm.title} cannot be run: {where}: {first['msg']}") from error
+    what = json.dumps([report.pk, arm.slug, config.model_dump(mode="json")], sort_keys=True)
+    run = create_run(
+        config,
+        name=f"{report.title[:70]}: {arm.title[:36]}, seed {seed}",
+        user=user,
+        group=f"{report.slug} {arm.slug}"[:80],
+        notes=f"Part of the report {report.title}.",
+        start_id=uuid.uuid5(RUN_IDS, what),
+    )
+    ReportRun.objects.update_or_create(report=report, arm=arm.slug, seed=seed, defaults={"run": run, "chosen": False})
+    return run
+
+
+def _free_slug(title: str) -> str:
+    return _unique(slugify(title)[:50].replace("_", "-").strip("-") or "report", {*names(), "new"})
+
+
+def _unique(slug: str, taken: set[str]) -> str:
+    number = 2
+    free = slug
+    while free in taken:
+        free, number = f"{slug}-{number}", number + 1
+    return free

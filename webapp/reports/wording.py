@@ -1,0 +1,102 @@
+"""How the figures of a report are written: the same on the page and in every file."""
+
+from training.events.metrics import MetricInfo
+from webapp.core.templatetags.espalier import duration, figure
+from webapp.reports.results import Ratio
+from webapp.reports.statistics import Difference, Plateau, Reached, Spread
+from webapp.runs.axes import Axis
+
+NONE = "–"
+AXIS_WORDS: dict[Axis, str] = {"step": "steps", "tokens": "generated tokens", "time": "seconds of training"}
+AXIS_TITLES: dict[Axis, str] = {"step": "Steps", "tokens": "Tokens", "time": "Time"}
+TRENDS = {
+    "flat": "level",
+    "rising": "still rising",
+    "falling": "falling",
+    "unknown": "too few points to tell whether it moves",
+}
+ONE_SEED = "One seed: no interval. How far seeds differ cannot be seen from a single one."
+
+
+def value_of(info: MetricInfo, value: float | None) -> str:
+    """A value of the metric: shares as percentages."""
+    if value is None:
+        return NONE
+    return f"{100 * value:.1f} %" if info.unit == "share" else figure(value)
+
+
+def gap_of(info: MetricInfo, value: float) -> str:
+    """A difference with its sign; between shares, in percentage points."""
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    return sign + (f"{100 * abs(value):.1f} points" if info.unit == "share" else figure(abs(value)))
+
+
+def spent_of(axis: Axis, value: float | None) -> str:
+    """Steps, tokens or time."""
+    if value is None:
+        return NONE
+    if axis == "time":
+        return duration(value)
+    return count_of(value)
+
+
+def count_of(value: float) -> str:
+    """A count in thousands or millions, to three digits."""
+    for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.0f}"
+
+
+def spread_words(info: MetricInfo, spread: Spread | None) -> str:
+    """``62.1 % [60.3 … 63.9]``: the mean and the range over seeds; a single seed has no range."""
+    if spread is None:
+        return NONE
+    mean = value_of(info, spread.mean)
+    return mean if spread.n == 1 else f"{mean} [{_range(info, spread.low, spread.high)}]"
+
+
+def interval_words(info: MetricInfo, spread: Spread | None) -> str:
+    """The 95 % interval of the mean, or nothing with a single seed."""
+    if spread is None or spread.interval is None:
+        return ""
+    return f"95 % interval {_range(info, *spread.interval)}, n = {spread.n}"
+
+
+def plateau_words(info: MetricInfo, plateau: Plateau | None) -> str:
+    if plateau is None:
+        return NONE
+    return f"{spread_words(info, plateau.level)}, {TRENDS[plateau.trend]}"
+
+
+def reached_words(axis: Axis, found: Reached | None) -> str:
+    """``210 k [180 k … 240 k]``, ``never``, or how many seeds got there."""
+    if found is None:
+        return NONE
+    spread = found.spread
+    if spread is None:
+        return f"{found.count} of {len(found.places)} seeds get there" if found.count else "not reached"
+    mean = spent_of(axis, spread.mean)
+    return mean if spread.n == 1 else f"{mean} [{spent_of(axis, spread.low)} … {spent_of(axis, spread.high)}]"
+
+
+def ratio_words(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return NONE
+    if ratio.low == ratio.high:
+        return f"{ratio.value:.2f}"
+    return f"{ratio.value:.2f} [{ratio.low:.2f} … {ratio.high:.2f}]"
+
+
+def difference_words(info: MetricInfo, found: Difference | None) -> str:
+    """``+3.1 points, 95 % interval 1.0 … 5.2``."""
+    if found is None:
+        return NONE
+    if found.interval is None:
+        return gap_of(info, found.value)
+    ends = " … ".join(gap_of(info, end).removesuffix(" points") for end in found.interval)
+    return f"{gap_of(info, found.value)}, 95 % interval {ends}"
+
+
+def _range(info: MetricInfo, low: float, high: float) -> str:
+    return f"{value_of(info, low).removesuffix(' %')} … {value_of(info, high).removesuffix(' %')}"
