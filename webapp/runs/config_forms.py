@@ -13,6 +13,7 @@ from django import forms
 from pydantic import BaseModel
 from pydantic import ValidationError as ConfigError
 
+from webapp.runs.escapes import EscapedText, escape
 from webapp.runs.knobs import Knob, Values, knobs_of, tree_of
 
 
@@ -91,7 +92,7 @@ def form_class_for(
 
 def field_for(knob: Knob, widget: forms.Widget | None = None) -> forms.Field:
     """The form field of a knob. Raises TypeError for a type that no field was made for yet."""
-    shown = "" if knob.required else f" The default is {knob.default}."
+    shown = "" if knob.required else f" The default is {escape(str(knob.default))}."
     options: dict[str, Any] = {
         "help_text": knob.help,
         "initial": knob.default,
@@ -108,6 +109,8 @@ def field_for(knob: Knob, widget: forms.Widget | None = None) -> forms.Field:
     if knob.value_type in (int, float):
         options.setdefault("widget", forms.NumberInput(attrs=_number_attributes(knob)))
         return (forms.IntegerField if knob.value_type is int else forms.FloatField)(**options)
+    if knob.value_type is str and isinstance(widget, EscapedText):
+        return forms.CharField(strip=False, **options)
     if knob.value_type is str:
         return TextField(strip=not isinstance(widget, forms.Textarea), **options)
     raise TypeError(f"no form field for {knob.name} of type {knob.value_type!r}; give one to config_forms.field_for")

@@ -50,7 +50,9 @@ def declared_order(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def in_order(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by path, in the order of declaration; paths that no longer exist come last."""
-    order = {knob.path: position for position, knob in enumerate(knobs_of(RunConfig).values())}
+    order: dict[str, int] = {}
+    for knob in knobs_of(RunConfig).values():
+        order.setdefault(knob.path, len(order))  # kinds may share a path
     return dict(sorted(values.items(), key=lambda item: order.get(item[0], len(order))))
 
 

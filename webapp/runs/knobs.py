@@ -43,7 +43,8 @@ class Knob:
 
     @property
     def help(self) -> str:
-        return self.info.description or ""
+        """On one line, however the source is wrapped."""
+        return " ".join((self.info.description or "").split())
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from training.config.base import Config, impossible
 from webapp.runs.config_forms import ConfigForm, form_class_for
 from webapp.runs.configure.forms import as_posted
 from webapp.runs.configure.layout import WIDGETS
+from webapp.runs.escapes import escape, unescape
 from webapp.runs.knobs import knobs_of, tree_of, values_of
 
 RunForm = form_class_for(RunConfig, WIDGETS)
@@ -66,7 +67,7 @@ def test_choices_come_before_what_they_decide_on_and_tags_are_no_fields() -> Non
     names = list(RunForm.base_fields)
     assert names.index("method.kind") < names.index("method.grpo.sampling.max_tokens")
     assert "method.grpo.kind" not in names
-    assert dict(RunForm.base_fields["method.kind"].choices) == {"grpo": "grpo", "sft": "sft"}  # type: ignore[attr-defined]
+    assert dict(RunForm.base_fields["method.kind"].choices) == {name: name for name in ("grpo", "deepsearch", "sft")}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,22 @@ def test_no_set_is_judged_while_one_of_its_knobs_cannot_be_read() -> None:
 def test_text_keeps_its_lines_and_loses_only_their_carriage_returns() -> None:
     form = posted(**{"prompt.system": "  one\r\ntwo "})
     assert form.config.prompt.system == "  one\ntwo "
+
+
+@pytest.mark.parametrize(
+    ("typed", "held"), [(r"\n", "\n"), (r"\n\n", "\n\n"), (r"\t|", "\t|"), (r"\\n", r"\n"), (r"\d", r"\d"), (" ", " ")]
+)
+def test_a_separator_is_typed_and_shown_as_in_source_code(typed: str, held: str) -> None:
+    name = "method.deepsearch.search.separator"
+    form = posted(**{"method.kind": "deepsearch", name: typed})
+    assert form.config.method.search.separator == held
+    assert unescape(escape(held)) == held
+    assert f'value="{escape(held)}"' in str(form[name])
+
+
+def test_an_empty_separator_is_told_its_default_in_words() -> None:
+    form = posted(**{"method.kind": "deepsearch", "method.deepsearch.search.separator": ""})
+    assert form.errors == {"method.deepsearch.search.separator": [r"This needs a value. The default is \n."]}
 
 
 def test_a_path_is_freed_of_the_spaces_around_it() -> None:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from training.config import RunConfig
 from webapp.runs.config_forms import explain
-from webapp.runs.configure.layout import bounds_in_words
 from webapp.runs.configure.salvage import path_in
+from webapp.runs.configure.words import bounds_in_words
 from webapp.runs.knobs import Knob, knobs_of, values_of
 
 LARGEST = 2**20

@@ -11,7 +11,8 @@ from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import ConfigForm, form_class_for
 from webapp.runs.configure.checks import faults_of
 from webapp.runs.configure.facts import Facts, facts_of
-from webapp.runs.configure.layout import KINDS, WIDGETS, label_of
+from webapp.runs.configure.layout import WIDGETS
+from webapp.runs.configure.words import KINDS, html_value, label_of
 from webapp.runs.knobs import Values
 from webapp.runs.models import Checkpoint
 
@@ -71,7 +72,7 @@ def as_posted(values: Values) -> QueryDict:
     data = QueryDict(mutable=True)
     for name, value in values.items():
         if value is not False:
-            data[name] = "" if value is None else "on" if value is True else str(value)
+            data[name] = html_value(name, value)
     return data
 
 

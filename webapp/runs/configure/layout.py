@@ -1,7 +1,7 @@
-"""How the knobs are laid out on the page, in one place: sections, the short list, words and units.
+"""How the knobs are laid out on the page, in one place: sections, the short list, and which knobs count when.
 
-Nothing here is needed for a new knob to appear: it goes to the section of its group, behind "Advanced", under its own
-name in words.
+Nothing here is needed for a new knob to appear: it goes to the section of its group, behind "Advanced". Knobs are given
+by name, or by their path in a config file, which is the same for all kinds that have them.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from django import forms
 
+from webapp.runs.configure.words import ESCAPED
+from webapp.runs.escapes import EscapedText
 from webapp.runs.knobs import Knob
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the form. A knob belongs to the section with the longest prefix of its name."""
+    """A part of the form. A knob belongs to the section with the longest prefix of its name or its path."""
 
     slug: str
     title: str
@@ -29,11 +31,19 @@ SECTIONS = (
     Section(
         "sampling",
         "Batch and sampling",
-        ("method.grpo.sampling", "method.grpo.updates_per_step", "method.grpo.dynamic_sampling"),
+        ("method.sampling", "method.updates_per_step", "method.dynamic_sampling"),
+    ),
+    Section("search", "Search", ("method.search",), "How the tree of a problem grows, and which ends are recorded."),
+    Section("credit", "Credit", ("method.credit",), "How a tree becomes the advantages of its tokens."),
+    Section(
+        "adaptive",
+        "Adaptive training",
+        ("method.hard_subset", "method.cache"),
+        "Searching is for problems that direct sampling seldom solves, until a solution is known.",
     ),
     Section("solutions", "Solutions", ("method.sft",)),
-    Section("reward", "Reward", ("method.grpo.reward",)),
-    Section("loss", "Loss", ("method.grpo.loss",)),
+    Section("reward", "Reward", ("method.reward",)),
+    Section("loss", "Loss", ("method.loss",)),
     Section("optimisation", "Optimisation", ("optimisation",)),
     Section("evaluation", "Evaluation", ("evaluation",), "Accuracy on held-out problems, while training goes on."),
     Section("checkpoints", "Checkpoints", ("checkpoints",)),
@@ -52,89 +62,57 @@ SIMPLE = frozenset({
     "problems.builtin.level",
     "problems.imported.slug",
     "problems.file.path",
-    "method.grpo.sampling.prompts_per_step",
-    "method.grpo.sampling.samples_per_prompt",
-    "method.grpo.sampling.max_tokens",
+    "method.sampling.prompts_per_step",
+    "method.sampling.samples_per_prompt",
+    "method.sampling.max_tokens",
     "method.grpo.sampling.temperature",
+    "method.search.expansion",
+    "method.search.width",
+    "method.search.step",
+    "method.search.max_depth",
+    "method.credit.kind",
+    "method.hard_subset.enabled",
+    "method.cache.enabled",
     "method.sft.sequences_per_step",
     "method.sft.max_length",
     "optimisation.learning_rate",
     "evaluation.every_steps",
 })  # fmt: skip
-"""The first screen: about a dozen at a time, since each kind shows only its own."""
+"""The first screen: a dozen or two at a time, since each kind shows only its own."""
 
-LABELS = {
-    "method.kind": "Method",
-    "steps": "Training steps",
-    "model.kind": "Start from",
-    "model.local.path": "Folder",
-    "model.hub.name": "Name on the hub",
-    "model.checkpoint.run": "Run",
-    "model.checkpoint.step": "Checkpoint of step",
-    "prompt.template": "Prompt template",
-    "prompt.system": "System message",
-    "problems.kind": "Problem set",
-    "problems.builtin.train_count": "Training problems",
-    "problems.builtin.heldout_count": "Held-out problems",
-    "problems.builtin.seed": "Generator seed",
-    "problems.imported.slug": "Imported set",
-    "problems.file.path": "File",
-    "method.grpo.sampling.max_tokens": "Longest response",
-    "method.grpo.sampling.top_p": "Top-p",
-    "method.grpo.sampling.top_k": "Top-k",
-    "method.grpo.sampling.max_rows": "Decoded at once",
-    "method.grpo.dynamic_sampling.enabled": "Dynamic sampling",
-    "method.grpo.dynamic_sampling.max_rounds": "Sampling rounds at most",
-    "method.grpo.reward.accuracy": "Accuracy reward",
-    "method.grpo.reward.format": "Format reward",
-    "method.grpo.reward.overlong_buffer": "Overlong penalty over the last",
-    "method.grpo.reward.verifier_timeout_s": "Verifier's time limit",
-    "method.grpo.loss.ratio": "Ratio level",
-    "method.grpo.loss.kl_coefficient": "KL coefficient",
-    "method.grpo.loss.kl_estimator": "KL estimator",
-    "method.grpo.loss.reference_refresh_steps": "Refresh reference every",
-    "method.grpo.loss.importance": "Importance weights",
-    "method.sft.max_length": "Longest sequence",
-    "optimisation.micro_batch_tokens": "Tokens in a pass",
-    "optimisation.max_grad_norm": "Gradient norm at most",
-    "optimisation.min_rate_share": "Rate left at the end",
-    "optimisation.warmup_steps": "Warm-up",
-    "evaluation.every_steps": "Evaluate every",
-    "evaluation.problems": "Problems asked",
-    "evaluation.samples": "Samples a problem",
-    "evaluation.max_tokens": "Longest answer",
-    "checkpoints.every_steps": "Save every",
-    "checkpoints.keep_last": "Keep the latest",
-    "checkpoints.keep_best": "Keep the best",
-    "hardware.dtype": "Precision",
+_SEARCH = "method.deepsearch.search"
+_FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
+COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("method.grpo.dynamic_sampling", ("method.grpo.dynamic_sampling.enabled=on",)),
+    (f"{_SEARCH}.lazy_start", (_LAZY,)),
+    (f"{_SEARCH}.lazy_branches", (_LAZY,)),
+    (f"{_SEARCH}.selection", (_FULL,)),
+    (f"{_SEARCH}.descent", (_FULL,)),
+    (f"{_SEARCH}.exploration", (_FULL,)),
+    (f"{_SEARCH}.exploration", (f"{_SEARCH}.selection=uct", f"{_SEARCH}.descent=uct")),
+    (f"{_SEARCH}.frontier", (f"{_SEARCH}.selection=frontier", f"{_SEARCH}.descent=frontier", _LAZY)),
+    (f"{_SEARCH}.separator", (f"{_SEARCH}.step=separator",)),
+    (f"{_SEARCH}.negative", (f"{_SEARCH}.record=one",)),
+    ("method.deepsearch.credit.q_temperature", ("method.deepsearch.credit.kind=node_q",)),
+    ("method.deepsearch.credit.q_max", ("method.deepsearch.credit.kind=node_q",)),
+    ("method.deepsearch.credit.root_share", ("method.deepsearch.credit.kind=subtree_value",)),
+    ("method.deepsearch.hard_subset.samples", ("method.deepsearch.hard_subset.enabled=on",)),
+    ("method.deepsearch.hard_subset.threshold", ("method.deepsearch.hard_subset.enabled=on",)),
+    ("method.deepsearch.hard_subset.rule", ("method.deepsearch.hard_subset.enabled=on",)),
+    ("method.deepsearch.hard_subset.smallest", ("method.deepsearch.hard_subset.enabled=on",)),
+    ("method.deepsearch.cache", ("method.deepsearch.cache.enabled=on",)),
+    ("method.deepsearch.cache.rare_share", ("method.deepsearch.cache.fill=rare",)),
+)
+"""Knobs that change nothing unless one of these holds; the form hides them, and sends them all the same.
+
+Each entry speaks of a knob or a group, but not of the knob that decides; of several entries all must hold. The phase is
+left out: it times both the hard subset and the cache.
+"""
+
+WIDGETS: Mapping[str, forms.Widget] = {
+    "prompt.system": forms.Textarea(attrs={"rows": 3}),
+    **{name: EscapedText() for name in ESCAPED},
 }
-"""Where a knob's own name in words is not enough."""
-
-KINDS = {
-    "builtin": "Built-in",
-    "local": "Folder",
-    "hub": "Hub",
-    "checkpoint": "Checkpoint of a run",
-    "imported": "Imported set",
-    "file": "File",
-    "grpo": "GRPO",
-    "sft": "SFT",
-}
-"""Kinds of tagged unions, as they are offered."""
-
-UNITS = {
-    "max_tokens": "tokens",
-    "max_length": "tokens",
-    "overlong_buffer": "tokens",
-    "micro_batch_tokens": "tokens",
-    "every_steps": "steps",
-    "warmup_steps": "steps",
-    "reference_refresh_steps": "steps",
-    "verifier_timeout_s": "s",
-}
-"""By the last part of the name."""
-
-WIDGETS: Mapping[str, forms.Widget] = {"prompt.system": forms.Textarea(attrs={"rows": 3})}
 """Where the usual widget of the type will not do."""
 
 
@@ -152,42 +130,25 @@ def order_of(knob: Knob) -> tuple[int, int]:
     return SECTIONS.index(section), section.prefixes.index(_prefix(section, knob))
 
 
+def is_simple(knob: Knob) -> bool:
+    """Whether a knob is on the first screen."""
+    return knob.name in SIMPLE or knob.path in SIMPLE
+
+
+def needs_of(name: str) -> list[tuple[str, ...]]:
+    """What must hold for a knob to change anything: of each entry one, as ``name of a knob=value``."""
+    return [
+        any_of
+        for prefix, any_of in COUNTS_WHEN
+        if _is_within(name, prefix) and name not in {need.split("=")[0] for need in any_of}
+    ]
+
+
 def _prefix(section: Section, knob: Knob) -> str:
     """The longest prefix of the section that fits the knob; empty for none."""
-    return max((p for p in section.prefixes if f"{knob.name}.".startswith(f"{p}.")), key=len, default="")
+    fitting = (p for p in section.prefixes if _is_within(knob.name, p) or _is_within(knob.path, p))
+    return max(fitting, key=len, default="")
 
 
-def label_of(name: str) -> str:
-    """What a knob is called on the page."""
-    own = name.rsplit(".", 1)[-1].replace("_", " ")
-    return LABELS.get(name) or own[:1].upper() + own[1:]
-
-
-def unit_of(name: str) -> str:
-    """What a knob counts; often empty."""
-    return UNITS.get(name.rsplit(".", 1)[-1], "")
-
-
-def bounds_in_words(knob: Knob) -> str:
-    """The range of a number: ``1 to 64``, ``more than 0``; empty when there is none."""
-    bounds = {name: _figure(value) for name, value in knob.bounds.items()}
-    match bounds:
-        case {"ge": low, "le": high}:
-            return f"{low} to {high}"
-    words = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
-    return ", ".join(words[name].format(value) for name, value in bounds.items())
-
-
-def shown(value: object) -> str:
-    """A knob's value as people write it."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None or value == "":
-        return "empty"
-    return _figure(value) if isinstance(value, int | float) else str(value)
-
-
-def _figure(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
-    return f"{value:g}" if value == float(f"{value:g}") else repr(value)
+def _is_within(name: str, prefix: str) -> bool:
+    return f"{name}.".startswith(f"{prefix}.")

@@ -7,17 +7,9 @@ from django.forms.boundfield import BoundField
 
 from training.config.presets import Choice
 from webapp.runs.config_forms import ConfigForm, Fault
-from webapp.runs.configure.layout import (
-    SECTIONS,
-    SIMPLE,
-    Section,
-    bounds_in_words,
-    order_of,
-    section_of,
-    shown,
-    unit_of,
-)
+from webapp.runs.configure.layout import SECTIONS, Section, is_simple, needs_of, order_of, section_of
 from webapp.runs.configure.starting import Start, differences
+from webapp.runs.configure.words import about_kind, bounds_in_words, html_value, shown, unit_of
 from webapp.runs.knobs import Knob, Values
 
 
@@ -36,7 +28,7 @@ class ShownKnob:
 
     @property
     def simple(self) -> bool:
-        return self.knob.name in SIMPLE
+        return is_simple(self.knob)
 
     @property
     def is_switch(self) -> bool:
@@ -62,10 +54,15 @@ class ShownKnob:
         return " ".join(f"{choice}={kind}" for choice, kind in self.knob.conditions)
 
     @property
+    def needs(self) -> str:
+        """``a=1|b=2 c=on``: one of the first two and the third; else the browser hides it, unless it is wrong."""
+        return " ".join("|".join(any_of) for any_of in needs_of(self.knob.name))
+
+    @property
     def kinds(self) -> list[tuple[str, str, str, bool]]:
         """Of a choice: value, label, what it means, and whether it is chosen."""
         labels = dict(getattr(self.field.field, "choices", ()))
-        about = {kind: (model.__doc__ or "").strip() for kind, model in self.knob.variants}
+        about = {kind: about_kind(model) for kind, model in self.knob.variants}
         return [(kind, labels[kind], about[kind], kind == self.field.value()) for kind in about]
 
 
@@ -84,10 +81,9 @@ def sections_of(form: ConfigForm, start: Start) -> list[ShownSection]:
     knobs: dict[str, list[ShownKnob]] = {section.slug: [] for section in SECTIONS}
     changed = {each.name for each in differences(start.values, entered(form))}
     for knob in sorted(form.knobs.values(), key=order_of):
-        back = html_value(start.values[knob.name])
-        shown_knob = ShownKnob(
-            knob, form[knob.name], back, knob.name in changed, knob.is_active(chosen), start.reason(knob)
-        )
+        back = html_value(knob.name, start.values[knob.name])
+        active = knob.is_active(chosen) and (knob.name in form.errors or _counts(knob.name, form))
+        shown_knob = ShownKnob(knob, form[knob.name], back, knob.name in changed, active, start.reason(knob))
         knobs[section_of(knob).slug].append(shown_knob)
     faults = {section.slug: list(_of_section(section, form)) for section in SECTIONS}
     return [ShownSection(section, knobs[section.slug], faults[section.slug]) for section in SECTIONS]
@@ -99,13 +95,18 @@ def entered(form: ConfigForm) -> Values:
     return form.cleaned_data | wrong
 
 
-def html_value(value: object) -> str:
-    """A knob's value as the browser holds it; a switch is ``on`` or empty."""
-    return "" if value is None or value is False else "on" if value is True else str(value)
-
-
 def _of_section(section: Section, form: ConfigForm) -> Iterable[Fault]:
     """Faults of several knobs stand in the section of the first."""
     for fault in form.faults:
         if len(fault.about) > 1 and section_of(form.knobs[fault.about[0]]) is section:
             yield fault
+
+
+def _counts(name: str, form: ConfigForm) -> bool:
+    """Whether the knob changes anything, as the form stands."""
+
+    def holds(need: str) -> bool:
+        decisive, value = need.split("=")
+        return bool(form.data.get(decisive, "") == value)
+
+    return all(any(map(holds, any_of)) for any_of in needs_of(name))

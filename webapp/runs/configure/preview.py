@@ -11,10 +11,10 @@ from webapp.core.templatetags.espalier import size
 from webapp.runs.config_forms import ConfigForm, Fault, Fix
 from webapp.runs.configure.checks import advice_on
 from webapp.runs.configure.facts import Facts
-from webapp.runs.configure.layout import label_of, shown
 from webapp.runs.configure.machine import Machine, this_machine
-from webapp.runs.configure.page import entered, html_value
+from webapp.runs.configure.page import entered
 from webapp.runs.configure.starting import Difference, Start, differences
+from webapp.runs.configure.words import html_value, label_of, label_within, shown
 
 TIGHT_SHARE = 0.8
 """Of the memory that is free now; estimates are not that exact."""
@@ -190,8 +190,8 @@ def offered(fixes: Sequence[Fix]) -> list[OfferedFix]:
     """Fixes as buttons: ``Set warm-up to 10``."""
     return [
         OfferedFix(
-            "Set " + " and ".join(f"{label_of(name).lower()} to {shown(value)}" for name, value in fix.values.items()),
-            json.dumps({name: html_value(value) for name, value in fix.values.items()}),
+            "Set " + " and ".join(f"{label_within(name)} to {shown(value)}" for name, value in fix.values.items()),
+            json.dumps({name: html_value(name, value) for name, value in fix.values.items()}),
         )
         for fix in fixes
     ]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from training.config import RunConfig
 from webapp.runs.config_forms import explain
-from webapp.runs.configure.layout import shown
+from webapp.runs.configure.words import shown
 
 MOST_ROUNDS = 50
 """Each round mends what one validation found; a config that needs more is not one."""

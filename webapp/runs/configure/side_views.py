@@ -15,11 +15,11 @@ from webapp.core.errors import UserError
 from webapp.runs.configure import figures, preflights
 from webapp.runs.configure.files import LARGEST, FileError, read_config, write_json, write_yaml
 from webapp.runs.configure.forms import as_posted, checked_form, new_details
-from webapp.runs.configure.layout import bounds_in_words, label_of, order_of, section_of, shown, unit_of
+from webapp.runs.configure.reference import rows
 from webapp.runs.configure.salvage import Loss, salvage
 from webapp.runs.configure.starting import Start, start_from
 from webapp.runs.configure.views import show_form
-from webapp.runs.knobs import Knob, knobs_of, values_of
+from webapp.runs.knobs import values_of
 from webapp.runs.models import Run
 from webapp.runs.status import ACTIVE
 
@@ -80,20 +80,7 @@ def preflight_result(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
     """Every knob with its range, default and help, from its declaration."""
-    rows = [
-        {
-            "knob": knob,
-            "section": section_of(knob),
-            "label": label_of(knob.name),
-            "unit": unit_of(knob.name),
-            "type": _type_of(knob),
-            "help": " ".join(variant.__doc__ or "" for _, variant in knob.variants) or knob.help,
-            "range": " · ".join(knob.options) or bounds_in_words(knob),
-            "default": "" if knob.required else shown(knob.default),
-        }
-        for knob in sorted(knobs_of(RunConfig).values(), key=order_of)
-    ]
-    return render(request, "runs/reference.html", {"rows": rows, "nav": "new"})
+    return render(request, "runs/reference.html", {"rows": rows(), "nav": "new"})
 
 
 @require_safe
@@ -102,15 +89,6 @@ def schema(request: HttpRequest) -> HttpResponse:
     text = json.dumps(RunConfig.model_json_schema(), indent=2)
     headers = {"Content-Disposition": 'attachment; filename="espalier-run.schema.json"'}
     return HttpResponse(text, "application/schema+json", headers=headers)
-
-
-def _type_of(knob: Knob) -> str:
-    name = (
-        "choice"
-        if knob.options
-        else {bool: "switch", int: "whole number", float: "number"}.get(knob.value_type, "text")
-    )
-    return f"{name}, may be empty" if knob.optional else name
 
 
 def _sent_text(request: HttpRequest) -> str:

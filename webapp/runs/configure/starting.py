@@ -12,8 +12,8 @@ from training.config import RunConfig
 from training.config.presets import PRESETS, Choice, Preset
 from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
-from webapp.runs.configure.layout import label_of, shown
 from webapp.runs.configure.salvage import Loss, salvage
+from webapp.runs.configure.words import label_of, shown
 from webapp.runs.knobs import Knob, Values, knobs_of, values_of
 from webapp.runs.models import Run
 

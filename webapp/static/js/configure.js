@@ -35,14 +35,19 @@ function focusOn(name) {
   field.scrollIntoView({ block: "center" });
 }
 
-// What is chosen decides which knobs count.
+// "a=1|b=2 c=3": one of the first two and the third.
+function holds(conditions) {
+  return (conditions ?? "").split(" ").filter(Boolean).every((anyOf) => anyOf.split("|").some((condition) => {
+    const [name, value] = condition.split("=");
+    return valueOf(name) === value;
+  }));
+}
+
+// What is chosen decides which knobs count. One that is wrong stays in sight, though it changes nothing now.
 function showChosen() {
   for (const knob of knobs) {
-    const conditions = (knob.dataset.when ?? "").split(" ").filter(Boolean);
-    knob.hidden = !conditions.every((condition) => {
-      const [choice, kind] = condition.split("=");
-      return valueOf(choice) === kind;
-    });
+    const { when, needs } = knob.dataset;
+    knob.hidden = !holds(when) || !(holds(needs) || knob.classList.contains("has-error"));
   }
 }
 
@@ -69,6 +74,7 @@ function markKnobs() {
     showError(knob, faults.get(knob.dataset.name));
   }
   for (const section of form.querySelectorAll(".faults")) section.replaceChildren();
+  showChosen();
 }
 
 function showError(knob, message) {

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 
 from tests.webapp.runs.configure.configs import configs
-from training.config import RunConfig
+from training.config import DeepSearchMethod, RunConfig, SearchConfig
 from training.config.presets import DAPO
 from webapp.runs.configure.files import FileError, read_config, write_json, write_yaml
 
@@ -26,8 +26,25 @@ def test_comments_give_help_options_range_and_default() -> None:
         lines[at - 1]
         == "    # The ratio is clipped above at 1 plus this (clip-higher: 0.28). More than 0. Default 0.2."
     )
-    assert "  # One of grpo, sft." in lines
+    assert "  # One of grpo, deepsearch, sft." in lines
     assert yaml.safe_load("\n".join(lines)) == DAPO.config.model_dump(mode="json")
+
+
+def test_help_of_several_lines_is_one_comment() -> None:
+    lines = write_yaml(RunConfig(method=DeepSearchMethod()), comments=True).splitlines()
+    comment = lines[lines.index("    uniform_trees: confident_wrong") - 1]
+    assert comment.startswith("    # Trees whose ends are all alike.")
+    assert "learn from no other. One of keep, drop, confident_wrong." in comment
+
+
+@pytest.mark.parametrize("separator", ["\n", "\n\n", "\t;", "\\n", " "])
+def test_a_separator_of_line_breaks_is_written_as_such_and_read_back(separator: str) -> None:
+    config = RunConfig(method=DeepSearchMethod(search=SearchConfig(step="separator", separator=separator)))
+    written = json.dumps(separator)
+    assert f"separator: {written}" in write_yaml(config) or separator.isprintable()
+    assert f'"separator": {written}' in write_json(config)
+    for text in (write_json(config), write_yaml(config), write_yaml(config, comments=True)):
+        assert read_config(text) == config
 
 
 def test_any_reader_of_yaml_or_json_reads_the_exports() -> None:
@@ -55,7 +72,7 @@ def test_numbers_as_people_write_them_are_numbers() -> None:
         ("steps: 5\nmethod:\n  kind: grpo\n  sampling:\n    max_token: 5\n", 5, "mean method.sampling.max_tokens?"),
         ("colour: red", 1, "colour: There is no such knob."),
         ("seed: 1\nsteps: 0", 2, "steps: It must be greater than or equal to 1."),
-        ("seed: 1\nmethod: {kind: ppo}", 2, "There is no kind 'ppo'; choose one of 'grpo', 'sft'."),
+        ("seed: 1\nmethod: {kind: ppo}", 2, "There is no kind 'ppo'; choose one of 'grpo', 'deepsearch'"),
         ("seed: 1\nmethod:\n  updates_per_step: 2", 2, "It must say which kind it is."),
         ("method:\n  kind: grpo\n  updates_per_step: 5", 1, "nearest that work: 4 updates"),
         ("seed: 1\nsteps: [1", 2, "This is not YAML"),
