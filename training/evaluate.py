@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from training.algorithms.tallies import Tally
 from training.assembly import VERIFIER_WORKERS, Parts, answerable
 from training.config import EvaluateMethod, RewardConfig
 from training.contamination import trained_keys, without_trained
 from training.errors import InputError
-from training.evaluation import Tally, ask, figures, tally_of, tally_of_event
+from training.evaluation import ask, figures, tally_of, tally_of_event
 from training.events import Alert, Finished, ProblemsAsked, Started
 from training.experience.direct import DirectExperience
 from training.experience.records import group_event

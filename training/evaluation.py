@@ -1,11 +1,10 @@
 """How good a model is, from several answers to each problem: the same code while training goes on and by itself."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
-from training.algorithms.estimators import clustered_interval, majority, mean_interval, pass_at_k
+from training.algorithms.estimators import majority, mean_interval, pass_at_k
+from training.algorithms.tallies import Answer, Tally
 from training.events import RolloutGroup
 from training.experience.direct import DirectExperience
 from training.experience.types import Group
@@ -14,43 +13,8 @@ from training.problems.types import Problem
 from training.recorder import Recorder
 from training.sampling.types import SamplingParams
 
-__all__ = ["Answer", "Evaluator", "Tally", "ask", "clustered_interval", "figures", "tally_of", "tally_of_event"]
-
 K = 8
 """Of the pass@k that is reported as a figure; fewer samples take their own number."""
-
-
-class Answer(NamedTuple):
-    """What counts of a response."""
-
-    correct: bool | None
-    extracted: str | None
-    tokens: int
-    truncated: bool
-    greedy: bool
-
-
-@dataclass(slots=True)
-class Tally:
-    """The answers to one problem, summed up."""
-
-    right: list[bool] = field(default_factory=list)
-    votes: Counter[tuple[str | None, bool]] = field(default_factory=Counter)
-    tokens: int = 0
-    truncated: int = 0
-    greedy: bool | None = None
-    """Whether the greedy answer is right; None where none was asked for."""
-
-    def add(self, answer: Answer) -> None:
-        """Count one more answer."""
-        correct = answer.correct is True
-        if answer.greedy:
-            self.greedy = correct
-            return
-        self.right.append(correct)
-        self.votes[answer.extracted, correct] += 1
-        self.tokens += answer.tokens
-        self.truncated += answer.truncated
 
 
 def tally_of(group: Group) -> Tally:
@@ -67,21 +31,20 @@ def tally_of_event(group: RolloutGroup) -> Tally:
 
 def figures(tallies: Sequence[Tally]) -> dict[str, float]:
     """The metrics of these problems; those over several samples only where there are several."""
-    right = [tally.right for tally in tallies]
-    sampled = sum(map(len, right))
-    low, high = clustered_interval(right)
+    sampled = sum(tally.samples for tally in tallies)
+    average = mean_interval([tally.share for tally in tallies], sampled)
     found = {
-        "heldout/pass_at_1": sum(map(sum, right)) / sampled,
-        "heldout/pass_at_1_low": low,
-        "heldout/pass_at_1_high": high,
+        "heldout/pass_at_1": sum(tally.right for tally in tallies) / sampled,
+        "heldout/pass_at_1_low": average.low,
+        "heldout/pass_at_1_high": average.high,
         "heldout/length_mean": sum(tally.tokens for tally in tallies) / sampled,
         "heldout/truncated_share": sum(tally.truncated for tally in tallies) / sampled,
     }
     greedy = [tally.greedy for tally in tallies if tally.greedy is not None]
     if greedy:
         found["heldout/greedy"] = sum(greedy) / len(greedy)
-    if min(map(len, right)) > 1:
-        solved = mean_interval([pass_at_k(len(each), sum(each), min(K, len(each))) for each in right])
+    if min(tally.samples for tally in tallies) > 1:
+        solved = mean_interval([pass_at_k(tally.samples, tally.right, min(K, tally.samples)) for tally in tallies])
         agreed = mean_interval([majority(tally.votes) for tally in tallies])
         for name, estimate in (("pass_at_k", solved), ("maj_at_k", agreed)):
             found[f"heldout/{name}"] = estimate.value

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from training.evaluation import clustered_interval
+from training.algorithms.estimators import clustered_interval
 
 
 def test_independent_samples_get_wilsons_interval() -> None:

@@ -57,8 +57,8 @@ def majority(votes: Votes) -> float:
         elif answer is not None:
             name = canonical(answer)
             counts[name] = counts.get(name, 0) + count
-    most = max(right, *counts.values(), 0) if counts else right
-    if right < most or not most:
+    most = max(right, *counts.values()) if counts else right
+    if not most or right < most:
         return 0.0
     return 1.0 / (1 + sum(count == most for count in counts.values()))
 

@@ -33,6 +33,8 @@ class LossInputs:
     """log π_ref; needed when the KL coefficient is not 0."""
     sampler_logprobs: Tensor | None = None
     """Log-probabilities as the sampler reported them; needed for importance weights."""
+    corrected: Tensor | None = None
+    """bool: tokens that an older policy drew, whose importance weights count whatever the config says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,9 @@ def policy_loss(inputs: LossInputs, config: LossConfig) -> LossOutputs:
             clipped_high = clipped_high | beyond
     if config.importance != "none":
         losses = losses * importance_weights(inputs, config)
+    elif inputs.corrected is not None:
+        weights = importance_weights(inputs, config.model_copy(update={"importance": "token_truncate"}))
+        losses = losses * torch.where(inputs.corrected, weights, 1.0)
     kl = None
     if config.kl_coefficient > 0:
         kl = kl_estimate(inputs.logprobs, _required(inputs.reference_logprobs, "reference"), config.kl_estimator)
