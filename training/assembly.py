@@ -4,19 +4,32 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.codec import Codec, stop_ids
-from training.config import GrpoMethod, RewardConfig, RunConfig, SftMethod
+from training.config import (
+    DeepSearchMethod,
+    GrpoMethod,
+    RewardConfig,
+    RlMethod,
+    RunConfig,
+    SearchConfig,
+    SftMethod,
+)
 from training.contamination import refuse_overlap
 from training.distributed import Processes
 from training.errors import InputError
 from training.evaluation import Evaluator
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
+from training.experience.tree import TreeExperience
+from training.methods.deepsearch import DeepSearchTraining
+from training.methods.hard_subset import HardProblems
 from training.methods.policy_update import PolicyUpdater
+from training.methods.reuse import SolutionReuse
 from training.methods.rl import GrpoTraining
 from training.methods.sft import SftTraining, Solutions
 from training.methods.types import Method
@@ -27,7 +40,9 @@ from training.recorder import Recorder
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Engine, SamplingParams
+from training.search.journal import SearchJournal
 from training.seeds import derive_seed
+from training.solutions.file import SOLUTIONS_FILE
 from training.sources import Problems
 from training.stream import ShuffledStream
 
@@ -48,6 +63,8 @@ class Parts:
     optimiser: Optimiser
     recorder: Recorder
     processes: Processes
+    folder: Path | None = None
+    """The run's, for what it keeps besides checkpoints; None keeps nothing."""
 
     @classmethod
     def of(
@@ -58,6 +75,7 @@ class Parts:
         tokenizer: PreTrainedTokenizerBase,
         recorder: Recorder,
         processes: Processes,
+        folder: Path | None = None,
     ) -> Self:
         """The parts for this model."""
         packing = not isinstance(config.method, SftMethod) or config.method.packing
@@ -69,6 +87,7 @@ class Parts:
             Optimiser(model, config.optimisation, config.steps, processes),
             recorder,
             processes,
+            folder,
         )
 
 
@@ -80,34 +99,64 @@ def build_method(parts: Parts, stack: ExitStack) -> Method:
     method = parts.config.method
     if isinstance(method, SftMethod):
         return _sft(parts, method, stack)
-    return _grpo(parts, method, stack)
+    if isinstance(method, DeepSearchMethod):
+        return _deepsearch(parts, method, stack)
+    if isinstance(method, GrpoMethod):
+        return _grpo(parts, method, stack)
+    raise InputError(f"the method {method.kind} does not train")
 
 
 def _grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
     engine = TorchEngine(parts.policy.model, max_rows=method.sampling.max_rows)
-    longest = method.sampling.max_tokens
+    scorer, experience = sampled_experience(parts, engine, method.reward, method.sampling.max_tokens, stack)
+    problems = answerable(parts, parts.problems.train, method.sampling.max_tokens)
+    stream = ShuffledStream(problems, parts.config.seed)
+    return GrpoTraining(method, *_loop_parts(parts, method, stream, engine, scorer, experience))
+
+
+def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> DeepSearchTraining:
+    engine, longest = search_engine(parts, method.sampling.max_rows, method.search), method.sampling.max_tokens
     scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack)
-    reference = Reference(parts.policy) if method.loss.kl_coefficient else None
-    updater = PolicyUpdater(
+    journal = SearchJournal(parts.folder / "search" if parts.folder else None, parts.processes.rank)
+    trees = TreeExperience(
+        engine, parts.codec, scorer, parts.recorder, parts.processes, method.sampling, method.search, journal
+    )
+    problems = answerable(parts, parts.problems.train, longest)
+    file = parts.folder / SOLUTIONS_FILE if parts.folder else None
+    return DeepSearchTraining(
         method,
-        parts.policy,
-        reference,
-        parts.optimiser,
-        parts.config.optimisation.micro_batch_tokens,
+        trees,
+        HardProblems(method.hard_subset, problems),
+        SolutionReuse(method.cache, parts.codec, scorer, file, longest),
+        journal,
+        parts.policy.model,
+        parts.codec,
         parts.recorder,
-        parts.processes,
+        *_loop_parts(parts, method, ShuffledStream(problems, parts.config.seed), engine, scorer, experience),
     )
-    return GrpoTraining(
-        method,
-        parts.config.seed,
-        ShuffledStream(answerable(parts, parts.problems.train, longest), parts.config.seed),
-        experience,
-        engine,
-        scorer,
-        updater,
-        reference,
-        _evaluator(parts, experience, longest),
+
+
+def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> TorchEngine:
+    """An engine that keeps the prefixes of trees in memory."""
+    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=search.prefix_cache_mib << 20)
+
+
+def _loop_parts(
+    parts: Parts,
+    method: RlMethod,
+    stream: ShuffledStream[Problem],
+    engine: Engine,
+    scorer: Scorer,
+    experience: DirectExperience,
+) -> tuple[Any, ...]:
+    """What the loop of every reinforcement learning method is made of, in its order."""
+    reference = Reference(parts.policy) if method.loss.kl_coefficient else None
+    micro_batch = parts.config.optimisation.micro_batch_tokens
+    updater = PolicyUpdater(
+        method, parts.policy, reference, parts.optimiser, micro_batch, parts.recorder, parts.processes
     )
+    evaluator = _evaluator(parts, experience, method.sampling.max_tokens)
+    return (parts.config.seed, stream, experience, engine, scorer, updater, reference, evaluator)
 
 
 def _sft(parts: Parts, method: SftMethod, stack: ExitStack) -> SftTraining:

@@ -1,5 +1,6 @@
 """Between text and token ids: how a problem becomes a prompt, and a response becomes text again."""
 
+import hashlib
 from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,6 +30,12 @@ class Codec:
         self.stop_ids = tuple(stop_ids)
         self._prompt = prompt
         self._pieces: dict[int, str] = {}
+
+    @property
+    def digest(self) -> str:
+        """Tells tokenizers apart: token ids mean the same wherever this is the same."""
+        vocabulary = sorted(self.tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+        return hashlib.sha256(repr(vocabulary).encode()).hexdigest()[:32]
 
     def prompt_text(self, problem: str) -> str:
         """The text that the model continues."""

@@ -45,7 +45,7 @@ def run(
         recorder.emit(PhaseChanged(step=resumed or 0, phase="loading"))
         problems = load_problems(config, folder)
         start = load_folder(checkpoints.of(resumed), device) if resumed is not None else load_model(config, device)
-        parts = Parts.of(config, problems, *start, recorder, processes)
+        parts = Parts.of(config, problems, *start, recorder, processes, folder)
         torch.manual_seed(config.seed)  # for models that draw numbers of their own
         if isinstance(config.method, EvaluateMethod):
             return evaluate(parts, folder, history, resume, stop or StopSignal(), stack)

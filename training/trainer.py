@@ -1,7 +1,6 @@
 """The loop around every method: steps, evaluations, checkpoints, and a way back after a crash."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +11,9 @@ from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
 from training.events.base import Split
 from training.experience.records import group_event
-from training.experience.types import Group
 from training.health import HealthMonitor
 from training.history import EVENTS_FILE, History
-from training.methods.types import Method
+from training.methods.types import Method, Outcome
 from training.reflection import AhaDetector
 from training.stopping import StopSignal
 from training.system import SystemGauge
@@ -68,7 +66,7 @@ class Trainer:
         metrics["speed/tokens_per_s"] = outcome.metrics["tokens/step"] / elapsed
         seconds = self._recorder.take_seconds()
         metrics |= {f"time/{phase}_s": seconds.get(phase, 0.0) for phase in (*self._method.phases, "saving")}
-        self._report(step, outcome.groups, metrics, "train")
+        self._report(step, outcome, metrics, "train")
         if (rate := metrics.get("reflection/per_1k_tokens")) is not None and (alert := self._aha.observe(step, rate)):
             self._recorder.emit(alert)
 
@@ -80,12 +78,14 @@ class Trainer:
         self._score = outcome.score
         seconds = self._recorder.take_seconds()
         metrics = outcome.metrics | {"time/evaluating_s": seconds["evaluating"]}
-        self._report(step, outcome.groups, metrics, "heldout")
+        self._report(step, outcome, metrics, "heldout")
 
-    def _report(self, step: int, groups: Sequence[Group], metrics: dict[str, float], split: Split) -> None:
+    def _report(self, step: int, outcome: Outcome, metrics: dict[str, float], split: Split) -> None:
         if self._processes.is_first:
-            for index, group in enumerate(groups):
+            for index, group in enumerate(outcome.groups):
                 self._recorder.emit(group_event(group, step, split, index, self._codec))
+            for event in outcome.events:
+                self._recorder.emit(event)
         self._recorder.metrics(metrics)
         for alert in self._health.observe(step, metrics):
             self._recorder.emit(alert)

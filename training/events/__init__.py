@@ -1,5 +1,6 @@
 """The protocol between a trainer and whoever watches it. Imports the standard library and pydantic only."""
 
+from training.events.base import Event
 from training.events.evaluations import ProblemsAsked
 from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
@@ -26,7 +27,6 @@ from training.events.types import (
     AnyEvent,
     CheckpointRemoved,
     CheckpointSaved,
-    Event,
     Finished,
     Metrics,
     PhaseChanged,

@@ -35,7 +35,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
     }
     if split == "train":
         arrays |= {
-            "advantage": np.full(len(rollout), rollout.advantage),
+            "advantage": rollout.advantages,
             "ratio": rollout.ratios,
             "clipped": None if rollout.clipped is None else rollout.clipped > 0,
             "ref_logprob": rollout.reference_logprobs,

@@ -22,6 +22,10 @@ class Scorer:
         """Have the verifier begin. It reads the response only, never the prompt."""
         return self._verifier.start((rollout.text, answer))
 
+    def judge_text(self, text: str, answer: str) -> Future[Verdict]:
+        """Have the verifier begin on a response that is no rollout yet."""
+        return self._verifier.start((text, answer))
+
     def settle(self, rollout: Rollout, verdict: Verdict) -> None:
         """Fill in the reward and what it is made of. What could not be verified in time earns nothing."""
         rollout.correct, rollout.extracted = verdict.correct, verdict.extracted

@@ -24,7 +24,7 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
         "response/length_min": lengths.min(),
         "response/length_max": lengths.max(),
         "response/truncated_share": np.mean([rollout.truncated for rollout in rollouts]),
-        "policy/entropy": _mean(rollout.entropies for rollout in rollouts),
+        "policy/entropy": _mean(rollout.entropies for rollout in rollouts if not rollout.cached),
     }
     for part in rollouts[0].parts:
         figures[f"reward/{part}"] = np.mean([rollout.parts[part] for rollout in rollouts])
@@ -43,7 +43,9 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
             (float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0
         ),
         "policy/sampler_gap": _mean(
-            np.abs(rollout.logprobs - rollout.sampler_logprobs) for rollout in run if rollout.logprobs is not None
+            np.abs(rollout.logprobs - rollout.sampler_logprobs)
+            for rollout in run
+            if rollout.logprobs is not None and not rollout.cached
         ),
     }
     if any(rollout.kl is not None for rollout in run):

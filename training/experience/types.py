@@ -8,6 +8,7 @@ import numpy.typing as npt
 from training.batching import Example
 from training.problems.types import Problem
 from training.sampling.types import FinishReason
+from training.search.growing import GrowingTree
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,6 +38,15 @@ class Rollout:
 
     # As credited
     advantage: float = 0.0
+    """Of the whole response; the mean over its tokens where they differ."""
+    token_advantages: Floats | None = None
+    """Where the tokens of a response do not all have the same advantage."""
+    cached: bool = False
+    """A verified solution of an earlier policy, in place of a response of this one."""
+    corrected: bool = False
+    """Weighted in the loss by what its policy and this one think of it."""
+    end: int | None = None
+    """Node of the group's tree in which it ends."""
 
     # As trained on; None where the response took no part in an update
     logprobs: Floats | None = None
@@ -50,6 +60,18 @@ class Rollout:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+    @property
+    def advantages(self) -> Floats:
+        """One for each token."""
+        if self.token_advantages is not None:
+            return self.token_advantages
+        return np.full(len(self), self.advantage, np.float32)
+
+    @property
+    def teaches(self) -> bool:
+        """Whether any of its tokens has an advantage."""
+        return bool(np.any(self.advantages))
 
     @property
     def truncated(self) -> bool:
@@ -66,7 +88,18 @@ class Group:
     rollouts: list[Rollout]
     weights_version: int = 0
     trained: bool = True
-    """False where dynamic sampling dropped it."""
+    """False where dynamic sampling, or the rule for trees of equal ends, dropped it."""
+    search: GrowingTree | None = None
+    """The tree that the rollouts were recorded in."""
+    scores: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    """With a tree: what each step of each rollout was worth, as credited."""
+
+    @property
+    def tokens_sampled(self) -> int:
+        """What gathering it cost: of a search, all its tokens; cached solutions cost none."""
+        if self.search is not None:
+            return self.search.tokens
+        return sum(len(rollout) for rollout in self.rollouts if not rollout.cached)
 
     @property
     def rewards(self) -> list[float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.algorithms.losses import LossInputs, LossOutputs, policy_loss, token_weights
 from training.batching import Example, micro_batches, share_of_work
-from training.config import GrpoMethod
+from training.config import RlMethod
 from training.distributed import Processes
 from training.experience.types import Floats, Group, Rollout
 from training.methods.types import UpdateReport
@@ -41,7 +41,7 @@ class PolicyUpdater:
 
     def __init__(
         self,
-        config: GrpoMethod,
+        config: RlMethod,
         policy: Policy,
         reference: Reference | None,
         optimiser: Optimiser,
@@ -67,7 +67,7 @@ class PolicyUpdater:
         lengths = [len(rollout) for rollout in rollouts]
         weights = token_weights(lengths, self._config.loss.aggregation, self._config.sampling.max_tokens)
         # Without a KL term, no advantage means no gradient: such rollouts count in the weights, but are not run.
-        teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.advantage != 0]
+        teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.teaches]
         share = share_of_work([examples[place] for place in teaching], self._processes.rank, self._processes.count)
         update = Update(rollouts, examples, weights, [teaching[place] for place in share])
         if self._config.updates_per_step > 1:
@@ -123,11 +123,14 @@ class PolicyUpdater:
         return LossInputs(
             logprobs=now.logprobs,
             old_logprobs=now.logprobs.detach() if self._config.updates_per_step == 1 else _joined(kept_old, device),
-            advantages=per_token([rollout.advantage for rollout in rollouts]),
+            advantages=_joined([rollout.advantages for rollout in rollouts], device),
             sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
             weights=per_token([update.weights[place] for place in places]),
             reference_logprobs=reference,
             sampler_logprobs=_joined([rollout.sampler_logprobs for rollout in rollouts], device),
+            corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
+            if any(r.corrected for r in rollouts)
+            else None,
         )
 
     @torch.no_grad()

@@ -1,13 +1,14 @@
 """Reinforcement learning with a clipped policy gradient: GRPO (arXiv 2402.03300, algorithm 1) and its variants."""
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from training.algorithms.advantages import equal_rewards, group_advantages
-from training.config import GrpoMethod
+from training.algorithms.advantages import AdvantageScale, equal_rewards, group_advantages
+from training.config import GrpoMethod, RlMethod
 from training.evaluation import Evaluator
 from training.events.types import Phase
 from training.experience.direct import DirectExperience
@@ -24,14 +25,14 @@ from training.seeds import derive_seed
 from training.stream import ShuffledStream
 
 
-class GrpoTraining:
-    """One step: sample G responses to each problem, score them, credit each relative to its siblings, update."""
+class PolicyGradientTraining(ABC):
+    """One step: gather groups of scored responses, credit them, update. Methods differ in the first two."""
 
     phases: tuple[Phase, ...] = ("sampling", "scoring", "updating")
 
     def __init__(
         self,
-        config: GrpoMethod,
+        config: RlMethod,
         seed: int,
         problems: ShuffledStream[Problem],
         experience: DirectExperience,
@@ -41,7 +42,7 @@ class GrpoTraining:
         reference: Reference | None,
         evaluator: Evaluator | None,
     ) -> None:
-        self._config = config
+        self._rl = config
         self._seed = seed
         self._problems = problems
         self._experience = experience
@@ -51,17 +52,32 @@ class GrpoTraining:
         self._reference = reference
         self._evaluator = evaluator
         self._tokens_sampled = 0
+        self._tokens_beside = 0
+        """Sampled in this step outside of its groups."""
+
+    @abstractmethod
+    def _gather(self, step: int) -> list[Group]:
+        """The scored groups of a step."""
+
+    @abstractmethod
+    def _credit(self, groups: Sequence[Group]) -> None:
+        """Give the rollouts their advantages."""
+
+    def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:
+        """Further figures and events of a step, after its update."""
+        return Outcome({})
 
     def step(self, step: int) -> Outcome:
-        """Algorithm 1's inner loop, once."""
+        """One round of experience and learning from it."""
         groups = self._gather(step)
-        credit(groups, self._config)
+        self._credit(groups)
         updates = [self._updater.prepare(batch) for batch in self._batches(groups)]  # fixes the old policy for all
         reports = [self._updater.update(update, step) for update in updates]
         self._engine.update_weights(step)
         self._refresh_reference(step)
         metrics = summarise_groups(groups) | summarise_updates(groups, reports) | self._reflection(groups)
-        return Outcome(metrics | self._count_tokens(groups), groups)
+        more = self._finish(step, groups)
+        return Outcome(metrics | self._count_tokens(groups) | more.metrics, groups, more.events)
 
     def evaluate(self) -> Outcome | None:
         """Held-out problems, answered by the policy as it is now."""
@@ -80,27 +96,10 @@ class GrpoTraining:
             self._reference.load_state_dict(state["reference"])
         self._engine.update_weights(step)
 
-    def _gather(self, step: int) -> list[Group]:
-        """The groups of one step; with dynamic sampling, those of equal rewards are replaced by new ones (DAPO)."""
-        wanted = self._config.sampling.prompts_per_step
-        rounds = self._config.dynamic_sampling.max_rounds if self._config.dynamic_sampling.enabled else 1
-        groups: list[Group] = []
-        for number in range(rounds):
-            missing = wanted - sum(group.trained for group in groups)
-            if not missing:
-                break
-            params = self._sampling_params(derive_seed(self._seed, "sampling", step, number))
-            fresh = self._experience.gather(self._problems.take(missing), [params] * missing)
-            if self._config.dynamic_sampling.enabled:
-                for group in fresh:
-                    group.trained = not equal_rewards(torch.tensor(group.rewards))
-            groups += fresh
-        return groups
-
-    def _sampling_params(self, seed: int) -> SamplingParams:
-        sampling = self._config.sampling
+    def _sampling_params(self, seed: int, count: int | None = None) -> SamplingParams:
+        sampling = self._rl.sampling
         return SamplingParams(
-            n=sampling.samples_per_prompt,
+            n=count or sampling.samples_per_prompt,
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -112,13 +111,14 @@ class GrpoTraining:
     def _batches(self, groups: Sequence[Group]) -> list[list[Group]]:
         """The groups to train on, split into as many parts as there are updates; as equal as they can be."""
         trained = [group for group in groups if group.trained]
-        count = self._config.updates_per_step
+        count = self._rl.updates_per_step
         bounds = [len(trained) * part // count for part in range(count + 1)]
         parts = [trained[start:end] for start, end in itertools.pairwise(bounds)]
         return [part for part in parts if part]
 
     def _count_tokens(self, groups: Sequence[Group]) -> dict[str, float]:
-        fresh = sum(len(rollout) for group in groups for rollout in group.rollouts)
+        fresh = sum(group.tokens_sampled for group in groups) + self._tokens_beside
+        self._tokens_beside = 0
         self._tokens_sampled += fresh
         return {"tokens/step": fresh, "tokens/total": self._tokens_sampled}
 
@@ -139,14 +139,42 @@ class GrpoTraining:
         return rates
 
     def _refresh_reference(self, step: int) -> None:
-        every = self._config.loss.reference_refresh_steps
+        every = self._rl.loss.reference_refresh_steps
         if self._reference and every and step % every == 0:
             self._reference.refresh()
 
 
-def credit(groups: Sequence[Group], config: GrpoMethod) -> None:
+class GrpoTraining(PolicyGradientTraining):
+    """GRPO: sample G responses to each problem, and credit each relative to its siblings (algorithm 1)."""
+
+    def __init__(self, config: GrpoMethod, *parts: Any) -> None:
+        super().__init__(config, *parts)
+        self._config = config
+
+    def _gather(self, step: int) -> list[Group]:
+        """The groups of one step; with dynamic sampling, those of equal rewards are replaced by new ones (DAPO)."""
+        wanted = self._config.sampling.prompts_per_step
+        rounds = self._config.dynamic_sampling.max_rounds if self._config.dynamic_sampling.enabled else 1
+        groups: list[Group] = []
+        for number in range(rounds):
+            missing = wanted - sum(group.trained for group in groups)
+            if not missing:
+                break
+            params = self._sampling_params(derive_seed(self._seed, "sampling", step, number))
+            fresh = self._experience.gather(self._problems.take(missing), [params] * missing)
+            if self._config.dynamic_sampling.enabled:
+                for group in fresh:
+                    group.trained = not equal_rewards(torch.tensor(group.rewards))
+            groups += fresh
+        return groups
+
+    def _credit(self, groups: Sequence[Group]) -> None:
+        credit(groups, self._config.loss.advantage_scale)
+
+
+def credit(groups: Sequence[Group], scale: AdvantageScale) -> None:
     """Give every rollout its advantage over its siblings."""
     for group in groups:
-        advantages = group_advantages(torch.tensor(group.rewards), config.loss.advantage_scale)
+        advantages = group_advantages(torch.tensor(group.rewards), scale)
         for rollout, advantage in zip(group.rollouts, advantages.tolist(), strict=True):
             rollout.advantage = advantage

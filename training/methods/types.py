@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from training.events.types import Phase
+from training.events.types import AnyEvent, Phase
 from training.experience.types import Group
 
 
@@ -13,6 +13,8 @@ class Outcome:
 
     metrics: dict[str, float]
     groups: list[Group] = field(default_factory=list)
+    events: list[AnyEvent] = field(default_factory=list)
+    """What else there is to say, once the groups were told."""
     score: float | None = None
     """Of an evaluation: what the best checkpoint is chosen by; higher is better."""
 

@@ -75,6 +75,10 @@ class GrowingTree:
         """Whether there is nothing more to sample."""
         return self._done
 
+    def finish(self) -> None:
+        """Ask for nothing more."""
+        self._done = True
+
     @property
     def solved(self) -> bool:
         """Whether a right end was found, recorded or not."""

@@ -1,0 +1,57 @@
+"""The hard subset: the problems that direct sampling seldom solves, looked at again after each phase (eq. 8 and 9)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from training.config import HardSubsetConfig
+from training.events import HardSubset
+from training.problems.types import Problem
+
+
+def is_hard(right: int, samples: int, config: HardSubsetConfig) -> bool:
+    """Whether a problem with so many right responses stays: a share of at most, or below, the threshold."""
+    if config.rule == "at_most":
+        return right <= config.threshold * samples
+    return right < config.threshold * samples
+
+
+class HardProblems:
+    """The problems that are trained on now. A phase may only narrow them, as in the paper."""
+
+    def __init__(self, config: HardSubsetConfig, problems: Sequence[Problem]) -> None:
+        self.current: list[Problem] = list(problems)
+        self.phase = 0
+        """Looks taken so far."""
+        self._config = config
+        self._all = {problem.id: problem for problem in problems}
+
+    def narrow(self, right: Sequence[int]) -> list[bool]:
+        """Keep the hard ones, given how many of K responses to each current problem were right.
+
+        With fewer than `smallest` of them, the problems stay as they were. Returns what was kept.
+        """
+        kept = [is_hard(count, self._config.samples, self._config) for count in right]
+        if sum(kept) < min(self._config.smallest, len(self.current)):
+            kept = [True] * len(self.current)
+        self.current = [problem for problem, keep in zip(self.current, kept, strict=True) if keep]
+        self.phase += 1
+        return kept
+
+    def event(
+        self, step: int, looked_at: Sequence[Problem], right: Sequence[int], kept: Sequence[bool],
+        cached: Sequence[bool], tokens: int,
+    ) -> HardSubset:  # fmt: skip
+        """What the look just taken found."""
+        return HardSubset(
+            step=step, phase=self.phase - 1, samples=self._config.samples, ids=[p.id for p in looked_at],
+            right=list(right), kept=list(kept), cached=list(cached), tokens=tokens,
+        )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return {"phase": self.phase, "ids": [problem.id for problem in self.current]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What `state_dict` gave."""
+        self.phase = state["phase"]
+        self.current = [self._all[name] for name in state["ids"]]

@@ -1,0 +1,182 @@
+"""Verified solutions in place of a search: which are served, which were found, and what that saved."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.codec import Codec
+from training.config import SolutionCacheConfig
+from training.events import FoundSolution, RejectedSolution, SolutionsFound, UsedSolution
+from training.experience.scoring import Scorer
+from training.experience.types import Group, Rollout
+from training.problems.types import Problem
+from training.rewards.verifier import VERIFIER_VERSION
+from training.solutions.cache import Solution, SolutionCache
+from training.solutions.file import InvalidLine, SolutionLine, read_new
+from training.solutions.keys import problem_key
+
+
+class SolutionReuse:
+    """The run's cache of verified solutions, between the file that other runs fill and the groups of a step."""
+
+    def __init__(self, config: SolutionCacheConfig, codec: Codec, scorer: Scorer, file: Path | None, room: int) -> None:
+        self._config = config
+        self._codec = codec
+        self._scorer = scorer
+        self._file = file
+        self._room = room
+        """Tokens a response may have."""
+        self._cache = SolutionCache(config)
+        self._tokenizer = codec.digest
+        self._offset = 0
+        self._trees, self._tree_tokens = 0, 0
+        self._told: dict[str, set[str]] = {}
+        self._rejected: list[RejectedSolution] = []
+        self._figures: dict[str, float] = {}
+
+    def key_of(self, problem: Problem) -> str:
+        """The name under which all runs know the problem."""
+        return problem_key(problem.prompt, problem.answer)
+
+    def has(self, problem: Problem) -> bool:
+        """Whether the cache holds a solution of it."""
+        return self._config.enabled and bool(self._cache.of(self.key_of(problem)))
+
+    def catch_up(self) -> None:
+        """Read what others have found, and what no longer counts."""
+        if self._file is None or not self._config.enabled:
+            return
+        lines, self._offset = read_new(self._file, self._offset)
+        for line in lines:
+            if isinstance(line, InvalidLine):
+                self._cache.invalidate(line.problem, line.key)
+                continue
+            self._cache.reinstate(line.problem, line.key)
+            if self._config.share:
+                self._cache.admit(line.problem, self._read(line))
+
+    def verified_for(self, problem: Problem) -> list[Rollout]:
+        """Cached solutions of a problem as rollouts, each found right by the verifier of today; those that are not are
+        rejected for good."""
+        if not self._config.enabled:
+            return []
+        key = self.key_of(problem)
+        asked = [(s, self._scorer.judge_text(s.text, problem.answer)) for s in self._cache.of(key)]
+        rollouts: list[Rollout] = []
+        for solution, verdict in asked:
+            if verdict.result().correct is not True:
+                self._cache.invalidate(key, solution.key)
+                self._rejected.append(RejectedSolution(problem=key, key=solution.key, reason=verdict.result().reason))
+            elif len(rollouts) < self._config.most_used and len(solution.token_ids) <= self._room:
+                rollout = self._as_rollout(solution)
+                self._scorer.settle(rollout, verdict.result())
+                rollouts.append(rollout)
+        return rollouts
+
+    def end_phase(self, still_hard: set[str] | None) -> None:
+        """Let the cache take in what the phase has found."""
+        self._cache.end_phase(still_hard)
+
+    def account(self, step: int, groups: Sequence[Group]) -> SolutionsFound | None:
+        """Note what a step found and used; returns what there is to tell others."""
+        found: list[FoundSolution] = []
+        used: list[UsedSolution] = []
+        for index, group in enumerate(groups):
+            if group.search is not None:
+                self._trees, self._tree_tokens = self._trees + 1, self._tree_tokens + group.search.tokens
+            fresh = [rollout for rollout in group.rollouts if not rollout.cached]
+            right = [rollout for rollout in fresh if rollout.correct is True and rollout.finish_reason == "stop"]
+            key = self.key_of(group.problem)
+            self._cache.note(key, [r.correct is True for r in fresh], [self._as_solution(r) for r in right])
+            found += self._new_ones(key, group, index, right)
+            used += self._used(key, group)
+        reused = sum(any(rollout.cached for rollout in group.rollouts) for group in groups)
+        self._figures = {
+            "cache/reuse_share": reused / max(len(groups), 1),
+            "cache/tokens_saved": float(sum(each.tokens_saved for each in used)),
+            "cache/found": float(len(found)),
+            "cache/rejected": float(len(self._rejected)),
+        }
+        rejected, self._rejected = self._rejected, []
+        if not (found or used or rejected):
+            return None
+        return SolutionsFound(step=step, found=found, used=used, rejected=rejected)
+
+    def figures(self, groups: int) -> dict[str, float]:
+        """Of the step last accounted for."""
+        if not self._config.enabled:
+            return {}
+        return self._figures | {"cache/problems": float(len(self._cache))}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        counts = {"trees": self._trees, "tree_tokens": self._tree_tokens, "offset": self._offset}
+        return counts | {"cache": self._cache.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What `state_dict` gave."""
+        self._trees, self._tree_tokens, self._offset = state["trees"], state["tree_tokens"], state["offset"]
+        self._cache.load_state_dict(state["cache"])
+
+    def _read(self, line: SolutionLine) -> Solution:
+        """Ids of another tokenizer mean something else, so the text is read anew."""
+        if line.tokenizer == self._tokenizer:
+            logprobs = np.frombuffer(b64decode(line.logprobs), "<f4")
+            return Solution(line.text, tuple(line.token_ids), tuple(logprobs.tolist()), line.verifier)
+        ids = self._codec.response_ids(line.text)
+        return Solution(line.text, tuple(ids), (), line.verifier)
+
+    def _as_rollout(self, solution: Solution) -> Rollout:
+        """Without log-probs of the policy that sampled it there is nothing to correct by."""
+        known = len(solution.logprobs) == len(solution.token_ids)
+        return Rollout(
+            token_ids=list(solution.token_ids),
+            text=solution.text,
+            finish_reason="stop",
+            sampler_logprobs=np.array(solution.logprobs if known else [0.0] * len(solution.token_ids), np.float32),
+            entropies=np.zeros(len(solution.token_ids), np.float32),
+            cached=True,
+            corrected=known and self._config.correction == "truncate",
+        )
+
+    def _as_solution(self, rollout: Rollout) -> Solution:
+        logprobs = tuple(rollout.sampler_logprobs.tolist())
+        return Solution(rollout.text, tuple(rollout.token_ids), logprobs, VERIFIER_VERSION)
+
+    def _new_ones(self, key: str, group: Group, index: int, right: Sequence[Rollout]) -> list[FoundSolution]:
+        """Solutions that this run has not told of before, at most `per_problem` of a problem."""
+        told = self._told.setdefault(key, set())
+        new = []
+        for rollout in sorted(right, key=len):
+            solution = self._as_solution(rollout)
+            if solution.key not in told and len(told) < self._config.per_problem:
+                told.add(solution.key)
+                new.append(self._as_found(key, group, index, rollout))
+        return new
+
+    def _as_found(self, key: str, group: Group, index: int, rollout: Rollout) -> FoundSolution:
+        return FoundSolution(
+            problem=key,
+            problem_id=group.problem.id,
+            prompt=group.problem.prompt,
+            answer=group.problem.answer,
+            text=rollout.text,
+            token_ids=rollout.token_ids,
+            logprobs=b64encode(rollout.sampler_logprobs.astype("<f4").tobytes()).decode("ascii"),
+            tokenizer=self._tokenizer,
+            verifier=VERIFIER_VERSION,
+            index=index,
+            node=rollout.end,
+        )
+
+    def _used(self, key: str, group: Group) -> list[UsedSolution]:
+        """What the group's cached solutions saved: a search costs what it did on average, less the direct responses."""
+        cached = [rollout for rollout in group.rollouts if rollout.cached]
+        if not cached:
+            return []
+        average = self._tree_tokens / self._trees if self._trees else 0.0
+        saved = max(round((average - group.tokens_sampled) / len(cached)), 0)
+        return [UsedSolution(problem=key, key=self._as_solution(r).key, tokens_saved=saved) for r in cached]
