@@ -7,6 +7,7 @@ those one can do something about.
 from dataclasses import dataclass
 
 from training.config.evaluate import EvaluateMethod
+from training.config.methods import DeepSearchMethod
 from training.config.plan import Plan
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -33,6 +34,10 @@ TOKEN_BYTES = 60
 """A stored rollout token: 22 bytes of arrays as a row and again as base64 in the event file, its text twice."""
 ROLLOUT_BYTES = 1500
 """What a stored rollout costs besides its tokens, mostly rows and their indexes (measured on short responses)."""
+NODE_BYTES, NODE_TOKEN_BYTES = 300, 22
+"""A stored node of a tree, and each of its tokens: rows, texts and the event file (570 measured on steps of 13)."""
+TREE_BYTES = 4000
+"""A tree besides its nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,11 @@ class Disk:
 
     checkpoints: int
     rollouts: int
+    trees: int = 0
 
     @property
     def total(self) -> int:
-        return self.checkpoints + self.rollouts
+        return self.checkpoints + self.rollouts + self.trees
 
 
 def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> Memory:
@@ -87,6 +93,8 @@ def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> 
         always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
     if keeps_reference(config):
         always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
+    if cache := _prefix_cache(config, plan, shape):
+        always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
     gradients = Part("Gradients", weights, "one for every weight")
@@ -95,12 +103,13 @@ def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> 
 
 
 def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
-    """Disk for checkpoints and stored rollouts, each as long as it may be."""
+    """Disk for checkpoints, stored rollouts and trees, each as long as it may be."""
     # A checkpoint holds the weights, two moments of each, and the reference's weights.
     checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
     trained = plan.steps * plan.sequences * plan.rounds if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
-    return Disk(plan.checkpoints_kept * checkpoint, (trained + plan.evaluations * plan.answers) * rollout)
+    rollouts = (trained + plan.evaluations * plan.answers) * rollout
+    return Disk(plan.checkpoints_kept * checkpoint, rollouts, _stored_trees(config, plan))
 
 
 def keeps_reference(config: RunConfig) -> bool:
@@ -137,11 +146,38 @@ def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
     elif isinstance(config.method, EvaluateMethod):
         most = config.method.max_rows
     asked = max(plan.sequences if generates else 0, plan.answers if plan.evaluations else 0)
+    if plan.search:  # all trees are expanded at once; a look at the hard subset fills every row
+        asked = max(asked, plan.prompts * plan.search.children, most * plan.processes if plan.search.looks else 0)
     row = plan.longest_sampled * key_value_bytes_per_token(shape)
     rows = max(min(most, -(-asked // plan.processes), KV_LIMIT // max(row, 1)), 1)
     spare = KV_SPARE_TOKENS * key_value_bytes_per_token(shape)
     why = f"keys and values of {rows:,} responses at once, {plan.longest_sampled:,} tokens each"
     return Part("KV cache", rows * (row + spare), why)
+
+
+def _prefix_cache(config: RunConfig, plan: Plan, shape: ModelShape) -> Part | None:
+    """It is emptied when the weights have changed, so it is there while they are updated, too."""
+    if plan.search is None or not isinstance(config.method, DeepSearchMethod):
+        return None
+    budget = config.method.search.prefix_cache_mib << 20
+    trees = -(-plan.prompts // plan.processes)
+    tokens = trees * (plan.search.tokens_of_tree + plan.longest_sampled)
+    held = min(budget, tokens * key_value_bytes_per_token(shape))
+    why = (
+        "keys and values of the trees' nodes, at most what “prefix cache” allows"
+        if held == budget
+        else (f"keys and values of all nodes of {trees:,} trees")
+    )
+    return Part("Prefix cache", held, why) if held else None
+
+
+def _stored_trees(config: RunConfig, plan: Plan) -> int:
+    """Every tree keeps its figures, and some all their nodes."""
+    if plan.search is None or not isinstance(config.method, DeepSearchMethod):
+        return 0
+    kept = min(config.method.search.kept_trees, plan.prompts)
+    nodes = plan.search.nodes * NODE_BYTES + plan.search.tokens_of_tree * NODE_TOKEN_BYTES
+    return plan.steps * (plan.prompts * TREE_BYTES + kept * nodes)
 
 
 def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:

@@ -61,6 +61,17 @@ class DeepSearchMethod(RlMethod):
             )
         return self
 
+    @model_validator(mode="after")
+    def _phases_tell_what_is_still_hard(self) -> Self:
+        if self.cache.enabled and self.cache.fill == "phase" and not self.hard_subset.enabled:
+            raise impossible(
+                "solutions of problems that are still hard after a phase can be cached only where the hard subset is "
+                "measured",
+                {"hard_subset.enabled": True},
+                {"cache.fill": "rare"},
+            )
+        return self
+
 
 class SftMethod(Config):
     """Supervised fine-tuning on worked solutions; only the response is learned."""

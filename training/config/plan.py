@@ -10,6 +10,7 @@ from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
+from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Plan:
     checkpoints_saved: int
     checkpoints_kept: int
     """Most checkpoints on disk at the same time, pinned ones not counted."""
+    search: SearchPlan | None = None
+    """Of methods that search."""
 
     @property
     def sequences(self) -> int:
@@ -94,6 +97,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         answers=evaluation.problems * (evaluation.samples + 1),
         checkpoints_saved=saved,
         checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
+        search=search_plan(config),
     )
 
 
@@ -120,6 +124,8 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
     if isinstance(config.method, EvaluateMethod):
         return _evaluation(config.method)
     words = [_step(config, plan)]
+    if plan.search:
+        words += search_in_words(config, plan.search, train_count)
     if plan.rounds > 1:
         words.append(
             f"Groups of equal rewards are replaced by sampling again, up to {plan.rounds} rounds: "
@@ -127,20 +133,20 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         )
     if plan.processes > 1:
         words.append(
-            f"{plan.processes} processes share each update: {_count(plan.prompts_per_process, _unit(config))} each."
+            f"{plan.processes} processes share each update: {counted(plan.prompts_per_process, _unit(config))} each."
         )
     words.append(_run(config, plan, train_count))
     if plan.evaluations:
         times, problems, samples = plan.evaluations, config.evaluation.problems, config.evaluation.samples
         words.append(
-            f"Evaluated {_count(times, 'time')}, first before step 1: {_count(problems, 'held-out problem')} × "
+            f"Evaluated {counted(times, 'time')}, first before step 1: {counted(problems, 'held-out problem')} × "
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
     return words
 
 
 def _evaluation(method: EvaluateMethod) -> list[str]:
-    asked = _count(method.problems, "problem") if method.problems else "Every problem"
+    asked = counted(method.problems, "problem") if method.problems else "Every problem"
     how = "trajectories of a search" if method.search else f"samples at temperature {method.temperature:g}"
     greedy = " and a greedy answer" if method.greedy else ""
     return [
@@ -152,7 +158,10 @@ def _evaluation(method: EvaluateMethod) -> list[str]:
 def _step(config: RunConfig, plan: Plan) -> str:
     if not isinstance(config.method, RlMethod):
         return f"{plan.prompts:,} worked solutions a step, 1 update."
-    batch = f"{plan.prompts:,} prompts × {plan.samples:,} samples = {plan.sequences:,} responses a step"
+    factors = f"{plan.prompts:,} prompts × {plan.samples:,} samples"
+    if plan.search:
+        factors = f"{plan.prompts:,} trees × {plan.samples:,} trajectories"
+    batch = f"{factors} = {plan.sequences:,} responses a step"
     if plan.updates == 1:
         return f"{batch}, 1 update: fully on-policy, so the clip never acts."
     return f"{batch}, split into {plan.updates:,} updates of {plan.sequences_per_update:,} responses."
@@ -160,9 +169,8 @@ def _step(config: RunConfig, plan: Plan) -> str:
 
 def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
     total = plan.steps * plan.prompts
-    words = (
-        f"{_count(plan.steps, 'step')}: {_count(total, _unit(config))}, {_count(plan.steps * plan.updates, 'update')}"
-    )
+    updates = counted(plan.steps * plan.updates, "update")
+    words = f"{counted(plan.steps, 'step')}: {counted(total, _unit(config))}, {updates}"
     if train_count:
         epochs = plan.epochs(train_count)
         shown = f"{epochs:.1f}" if epochs >= 0.95 else f"{epochs:.2g}"
@@ -172,10 +180,6 @@ def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
 
 def _unit(config: RunConfig) -> str:
     return "prompt" if isinstance(config.method, RlMethod) else "solution"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _times(steps: int, every: int) -> int:

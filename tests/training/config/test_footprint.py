@@ -143,3 +143,43 @@ def test_checkpoints_take_weights_and_moments_and_rollouts_their_tokens() -> Non
     assert disk.total == disk.checkpoints + disk.rollouts
     longer = RunConfig.model_validate({"steps": 20, "checkpoints": {"every_steps": 1}})
     assert disk_of(longer, plan_of(longer, 40), shape).rollouts > disk.rollouts
+
+
+def searching(**search: Any) -> dict[str, Any]:
+    return {"kind": "deepsearch", "search": search, "cache": {"enabled": False}}
+
+
+def test_a_search_keeps_what_its_trees_have_computed_within_its_budget() -> None:
+    shape = read_shape(MODEL_DIR)
+    assert sizes(memory(shape, method=searching(prefix_cache_mib=3)))["Prefix cache"] == 3 << 20
+    assert "Prefix cache" not in sizes(memory(shape, method=searching(prefix_cache_mib=0)))
+    assert "Prefix cache" not in sizes(memory(shape))
+
+
+def test_a_small_search_needs_no_more_than_its_nodes() -> None:
+    config = RunConfig.model_validate({"method": searching(max_expansions=2, prefix_cache_mib=10_000)})
+    plan, shape = plan_of(config, 40), read_shape(MODEL_DIR)
+    assert plan.search is not None
+    held = sizes(memory_of(config, plan, shape, "cpu"))["Prefix cache"]
+    assert held == 32 * (2 * 8 * 12 + 8 * 96 + 136) * key_value_bytes_per_token(shape)
+
+
+def test_all_trees_are_expanded_at_once() -> None:
+    shape = read_shape(MODEL_DIR)
+    narrow, wide = (sizes(memory(shape, method=searching(width=w)))["KV cache"] for w in (2, 16))
+    assert narrow < wide  # 32 x 8 trajectories at the end, but 32 x 16 children on the way
+    looking = searching(width=2) | {"hard_subset": {"enabled": True}}
+    assert sizes(memory(shape, method=looking))["KV cache"] == wide  # as many rows as there may be
+
+
+def test_stored_trees_take_disk_for_their_nodes() -> None:
+    def trees(**search: Any) -> int:
+        config = RunConfig.model_validate({"steps": 10, "method": searching(**search)})
+        return disk_of(config, plan_of(config, 40), read_shape(MODEL_DIR)).trees
+
+    figures_only = trees(kept_trees=0)
+    assert 0 < figures_only < trees(kept_trees=1) / 2
+    assert trees(kept_trees=2) - figures_only == 2 * (trees(kept_trees=1) - figures_only)
+    assert trees(kept_trees=99) == trees(kept_trees=32)  # a step has no more trees
+    config = RunConfig()
+    assert disk_of(config, plan_of(config, 40), read_shape(MODEL_DIR)).trees == 0

@@ -93,6 +93,25 @@ def test_a_warm_up_as_long_as_the_run_gets_a_tenth_of_it() -> None:
     assert problem["ctx"]["fixes"] == [{"optimisation.warmup_steps": 4}]
 
 
+def test_solutions_of_what_is_still_hard_need_the_hard_subset() -> None:
+    cache: dict[str, Any] = {"kind": "deepsearch", "cache": {"fill": "phase"}}
+    problem = refused(method=cache)
+    assert problem["ctx"]["fixes"] == [{"hard_subset.enabled": True}, {"cache.fill": "rare"}]
+    RunConfig.model_validate({"method": cache | {"hard_subset": {"enabled": True}}})
+    RunConfig.model_validate({"method": cache | {"cache": {"fill": "phase", "enabled": False}}})
+
+
+@pytest.mark.parametrize(("longest", "depth"), [(96, 7), (100, 64), (7, 4), (1, 8)])
+def test_every_way_out_of_unequal_steps_works(longest: int, depth: int) -> None:
+    method: dict[str, Any] = {
+        "kind": "deepsearch", "sampling": {"max_tokens": longest}, "search": {"max_depth": depth},
+    }  # fmt: skip
+    shallower, longer = refused(method=method)["ctx"]["fixes"]
+    RunConfig.model_validate({"method": method | {"search": {"max_depth": shallower["search.max_depth"]}}})
+    RunConfig.model_validate({"method": method | {"sampling": {"max_tokens": longer["sampling.max_tokens"]}}})
+    RunConfig.model_validate({"method": method | {"search": {"max_depth": depth, "step": "separator"}}})
+
+
 def test_an_overlong_buffer_as_long_as_the_limit_gets_a_fifth_of_it() -> None:
     problem = refused(method={"kind": "grpo", "reward": {"overlong_buffer": 96}})
     assert problem["ctx"]["fixes"] == [{"reward.overlong_buffer": 19}]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from training.config import GrpoMethod, RunConfig
-from training.config.presets import DAPO, DR_GRPO, PRESETS, R1_ZERO, Preset
+from training.config import DeepSearchMethod, GrpoMethod, RunConfig
+from training.config.presets import ABLATIONS, DAPO, DEEPSEARCH, DR_GRPO, PRESETS, R1_ZERO, Preset
+from training.config.presets.search import RECIPE
 
 presets = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 
@@ -64,3 +65,46 @@ def test_r1_zero_pays_accuracy_and_format_the_same_and_holds_lightly() -> None:
     assert method.reward.accuracy == method.reward.format > 0
     assert method.loss.kl_coefficient == 0.001
     assert method.sampling.samples_per_prompt == 16
+
+
+def test_deepsearch_has_the_papers_ingredients() -> None:
+    method = DEEPSEARCH.config.method
+    assert isinstance(method, DeepSearchMethod)
+    search, loss, subset = method.search, method.loss, method.hard_subset
+    assert (search.width, search.exploration, search.gamma_min) == (8, 2.0, 0.1)
+    assert (search.frontier.quality, search.frontier.entropy, search.frontier.depth) == (0.4, 0.0, 0.01)
+    assert search.frontier.depth_form == "sqrt"
+    assert method.sampling.samples_per_prompt == 8
+    assert (method.credit.kind, method.credit.q_temperature) == ("node_q", 1.0)
+    assert (loss.clip_low, loss.clip_high, loss.dual_clip) == (0.2, 0.28, 10)
+    assert (loss.advantage_scale, loss.aggregation) == ("none", "token_mean")
+    assert method.reward.overlong_buffer / method.sampling.max_tokens == 4096 / 16384
+    assert subset.enabled
+    assert (subset.samples, subset.threshold) == (4, 0.25)
+    assert method.cache.enabled
+
+
+ABLATED = {
+    "deepsearch-uct": {"method.search.selection": "uct", "method.search.backup": "vanilla"},
+    "deepsearch-no-frontier": {"method.search.selection": "uct"},
+    "deepsearch-random-negative": {"method.search.negative": "random"},
+    "deepsearch-least-confident": {"method.search.negative": "least_confident"},
+    "deepsearch-outcome": {"method.credit.kind": "outcome"},
+}
+
+
+def test_an_ablation_is_the_recipe_but_for_what_it_takes_out() -> None:
+    assert {preset.slug: _changes(preset) for preset in ABLATIONS} == ABLATED
+    assert all(preset.group == "ablation" for preset in ABLATIONS)
+
+
+def _changes(preset: Preset) -> dict[str, object]:
+    assert [choice.path for choice in preset.choices] == [choice.path for choice in RECIPE]
+    pairs = zip(preset.choices, RECIPE, strict=True)
+    return {choice.path: choice.value for choice, original in pairs if choice.value != original.value}
+
+
+def test_presets_stand_in_three_groups() -> None:
+    groups = [preset.group for preset in PRESETS.values()]
+    assert groups == sorted(groups, key=["start", "recipe", "ablation"].index)
+    assert set(groups) == {"start", "recipe", "ablation"}

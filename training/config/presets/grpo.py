@@ -1,64 +1,9 @@
-"""Published recipes and starting points as configs, each value with its reason and, where it differs, the paper's own.
+"""Presets of GRPO: two starting points, and the published recipes that grew out of it."""
 
-The values fit the built-in model, so that a preset learns something on two CPU cores in minutes; for a model of
-billions of parameters take the paper's numbers, which stand beside them.
-"""
+from training.config.presets.types import BUILTIN_LENGTH, BUILTIN_RATE, Choice, Preset
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
-from training.config.run import RunConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One knob of a preset."""
-
-    path: str
-    """As in a config file: ``method.loss.clip_high``."""
-    value: Any
-    why: str
-    paper: str = ""
-    """What the source uses at full size, where that is another value."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A config with reasons."""
-
-    slug: str
-    title: str
-    summary: str
-    source: str
-    """The paper; empty for our own."""
-    choices: tuple[Choice, ...]
-
-    @cached_property
-    def config(self) -> RunConfig:
-        """Defaults, with this preset's choices."""
-        return RunConfig.model_validate(_nested(self.choices))
-
-    @cached_property
-    def by_path(self) -> dict[str, Choice]:
-        return {choice.path: choice for choice in self.choices}
-
-
-def _nested(choices: tuple[Choice, ...]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for choice in choices:
-        *groups, knob = choice.path.split(".")
-        level = tree
-        for group in groups:
-            level = level.setdefault(group, {})
-        level[knob] = choice.value
-    return tree
-
-
-_GRPO = Choice("method.kind", "grpo", "Rewards relative to the other responses to the same problem; no critic.")
-_BUILTIN_PROBLEMS = Choice("problems.kind", "builtin", "Generated arithmetic: needs no data, and answers are sure.")
-_BUILTIN_RATE = "A model of one million parameters takes far larger steps than one of billions."
-_BUILTIN_LENGTH = "The built-in model's longest worked solutions fit."
+GRPO = Choice("method.kind", "grpo", "Rewards relative to the other responses to the same problem; no critic.")
+BUILTIN_PROBLEMS = Choice("problems.kind", "builtin", "Generated arithmetic: needs no data, and answers are sure.")
 
 SMOKE = Preset(
     "smoke",
@@ -66,8 +11,8 @@ SMOKE = Preset(
     "Every part of a run once, in seconds: does it work at all?",
     "",
     (
-        _GRPO,
-        _BUILTIN_PROBLEMS,
+        GRPO,
+        BUILTIN_PROBLEMS,
         Choice("problems.train_count", 64, "Enough for a few steps."),
         Choice("problems.heldout_count", 16, "Quick to answer."),
         Choice("method.sampling.prompts_per_step", 8, "Small batches are quick."),
@@ -79,6 +24,7 @@ SMOKE = Preset(
         Choice("evaluation.samples", 2, "Quick, and no more than a sign of life."),
         Choice("checkpoints.every_steps", 2, "So that saving is tried, too."),
     ),
+    group="start",
 )
 
 DEMO = Preset(
@@ -87,8 +33,8 @@ DEMO = Preset(
     "The built-in model finds out that working in steps pays: accuracy at least doubles in minutes on two cores.",
     "the effect of DeepSeek-R1-Zero (arXiv 2501.12948) in miniature",
     (
-        _GRPO,
-        _BUILTIN_PROBLEMS,
+        GRPO,
+        BUILTIN_PROBLEMS,
         Choice(
             "problems.level",
             "middle",
@@ -96,7 +42,7 @@ DEMO = Preset(
         ),
         Choice("method.sampling.prompts_per_step", 32, "A batch that steps quickly and is not too noisy."),
         Choice("method.sampling.samples_per_prompt", 8, "With a fifth solved, most groups hold both right and wrong."),
-        Choice("method.sampling.max_tokens", 96, _BUILTIN_LENGTH),
+        Choice("method.sampling.max_tokens", 96, BUILTIN_LENGTH),
         Choice(
             "optimisation.learning_rate", 1e-4, "Steady. Three times as much is faster, and out of entropy by step 30."
         ),
@@ -104,6 +50,7 @@ DEMO = Preset(
         Choice("evaluation.every_steps", 10, "Often enough to see it move."),
         Choice("checkpoints.every_steps", 50, "Three places to come back to."),
     ),
+    group="start",
 )
 
 R1_ZERO = Preset(
@@ -112,14 +59,14 @@ R1_ZERO = Preset(
     "Reinforcement learning on a base model, rewards by rule only, held lightly to a reference that follows.",
     "DeepSeek-R1 (arXiv 2501.12948 and Nature 645), section 2.2 and its supplement",
     (
-        _GRPO,
+        GRPO,
         Choice(
             "prompt.template", "chat", "The built-in model was trained on its chat template.", "the r1_zero template"
         ),
         Choice("method.sampling.prompts_per_step", 32, "The paper's 32 questions an update, in one update a step.",
                "rollouts of 8,192 responses, split into 16 updates"),
         Choice("method.sampling.samples_per_prompt", 16, "The paper's group size."),
-        Choice("method.sampling.max_tokens", 96, _BUILTIN_LENGTH, "32,768, and 65,536 after step 8,200"),
+        Choice("method.sampling.max_tokens", 96, BUILTIN_LENGTH, "32,768, and 65,536 after step 8,200"),
         Choice("method.sampling.temperature", 1.0, "Sampling from the policy as it is."),
         Choice("method.reward.accuracy", 1.0, "By rule only: learned reward models get hacked."),
         Choice("method.reward.format", 1.0, "Same weight as accuracy."),
@@ -129,7 +76,7 @@ R1_ZERO = Preset(
         Choice("method.loss.kl_estimator", "k3", "The paper's estimator, never negative."),
         Choice("method.loss.reference_refresh_steps", 25, "The reference follows, so that it never holds back.",
                "every 400 steps"),
-        Choice("optimisation.learning_rate", 1e-4, _BUILTIN_RATE, "3e-6"),
+        Choice("optimisation.learning_rate", 1e-4, BUILTIN_RATE, "3e-6"),
         Choice("steps", 100, "Minutes instead of days.", "10,400 steps, 1.6 epochs"),
     ),
 )  # fmt: skip
@@ -140,7 +87,7 @@ DAPO = Preset(
     "GRPO for long reasoning: a wider upper clip, no groups without signal, every token counts the same.",
     "DAPO (arXiv 2503.14476)",
     (
-        _GRPO,
+        GRPO,
         Choice("method.sampling.prompts_per_step", 32, "A step of seconds on two cores.", "512"),
         Choice("method.sampling.samples_per_prompt", 16, "The paper's group size."),
         Choice("method.sampling.max_tokens", 120, "Room for the longest solutions and the buffer.", "20,480"),
@@ -151,7 +98,7 @@ DAPO = Preset(
         Choice("method.loss.aggregation", "token_mean", "Long responses weigh by their tokens."),
         Choice("method.loss.kl_coefficient", 0.0, "Long reasoning goes far from the base anyway."),
         Choice("method.updates_per_step", 4, "Several updates a batch, so that the clip acts.", "16"),
-        Choice("optimisation.learning_rate", 1e-4, _BUILTIN_RATE, "1e-6"),
+        Choice("optimisation.learning_rate", 1e-4, BUILTIN_RATE, "1e-6"),
         Choice("optimisation.warmup_steps", 5, "A gentle start for the optimizer's moments.", "20"),
         Choice("steps", 60, "Four updates each: as many as 240 steps of one."),
     ),
@@ -163,37 +110,15 @@ DR_GRPO = Preset(
     "GRPO without its two biases: no division by a response's length, none by a group's spread.",
     "Understanding R1-Zero-like training (arXiv 2503.20783)",
     (
-        _GRPO,
+        GRPO,
         Choice("method.sampling.prompts_per_step", 32, "A step of seconds on two cores."),
         Choice("method.sampling.samples_per_prompt", 8, "The paper's group size."),
-        Choice("method.sampling.max_tokens", 96, _BUILTIN_LENGTH, "3,000"),
+        Choice("method.sampling.max_tokens", 96, BUILTIN_LENGTH, "3,000"),
         Choice("method.loss.aggregation", "sum_norm", "Divided by a constant: wrong answers gain nothing by length."),
         Choice("method.loss.advantage_scale", "none", "Problems that are nearly always solved get no extra weight."),
         Choice("method.loss.kl_coefficient", 0.0, "Rewards by rule need no leash."),
         Choice("method.loss.clip_high", 0.2, "As low side: PPO's usual clip."),
-        Choice("optimisation.learning_rate", 1e-4, _BUILTIN_RATE),
+        Choice("optimisation.learning_rate", 1e-4, BUILTIN_RATE),
         Choice("steps", 150, "Minutes on two cores."),
     ),
 )
-
-SFT = Preset(
-    "sft",
-    "SFT",
-    "Imitate worked solutions: the start of most recipes, and the baseline for the others.",
-    "the cold start of DeepSeek-R1 (arXiv 2501.12948), stage 1",
-    (
-        Choice("method.kind", "sft", "Next-token prediction on the solutions; prompts are not learned."),
-        Choice("method.sequences_per_step", 32, "Steps of a second on two cores.", "128"),
-        Choice("method.max_length", 256, "The built-in solutions fit.", "32,768"),
-        Choice("method.packing", True, "No padding is computed; sequences never see each other."),
-        Choice("optimisation.learning_rate", 3e-4, _BUILTIN_RATE, "5e-5"),
-        Choice("optimisation.schedule", "cosine", "Falls smoothly, as in the paper."),
-        Choice("optimisation.min_rate_share", 0.1, "To a tenth of the peak, as in the paper."),
-        Choice("optimisation.warmup_steps", 10, "A gentle start for the optimizer's moments."),
-        Choice("steps", 200, "One and a half passes over the built-in problems.", "2 to 3 epochs"),
-        Choice("evaluation.every_steps", 25, "The held-out loss moves slowly."),
-    ),
-)
-
-PRESETS = {preset.slug: preset for preset in (SMOKE, DEMO, R1_ZERO, DAPO, DR_GRPO, SFT)}
-"""In the order they are offered."""

@@ -1,0 +1,27 @@
+"""Published recipes and starting points as configs, each value with its reason and, where it differs, the paper's own.
+
+The values fit the built-in model, so that a preset learns something on two CPU cores in minutes; for a model of
+billions of parameters take the paper's numbers, which stand beside them.
+"""
+
+from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
+from training.config.presets.search import ABLATIONS, DEEPSEARCH
+from training.config.presets.sft import SFT
+from training.config.presets.types import Choice, Preset
+
+__all__ = [
+    "ABLATIONS",
+    "DAPO",
+    "DEEPSEARCH",
+    "DEMO",
+    "DR_GRPO",
+    "PRESETS",
+    "R1_ZERO",
+    "SFT",
+    "SMOKE",
+    "Choice",
+    "Preset",
+]
+
+PRESETS = {preset.slug: preset for preset in (SMOKE, DEMO, R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH, SFT, *ABLATIONS)}
+"""In the order they are offered."""
