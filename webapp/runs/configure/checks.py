@@ -9,6 +9,7 @@ from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, Run
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
 from webapp.runs.models import Checkpoint
 
 Check = Callable[[RunConfig, Facts], Iterator[Fault]]
@@ -155,7 +156,8 @@ def advise_on_batch(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         knob = f"method.{config.method.kind}.sampling.prompts_per_step"
         message = f"A step takes {prompts:,} prompts, but the set has {train:,}: some come more than once in a step."
         yield Fault(message, (knob,), (Fix({knob: train}),))
-    if config.method.updates_per_step == 1 and config.method.loss.dual_clip is not None:
+    usual = type(config.method.loss)().dual_clip
+    if config.method.updates_per_step == 1 and config.method.loss.dual_clip not in {None, usual}:
         yield Fault(
             "With one update a step the ratio is 1, so neither clip acts.",
             (f"method.{config.method.kind}.updates_per_step",),
@@ -199,6 +201,7 @@ MUST: tuple[Check, ...] = (
     check_problems,
     check_context,
     check_evaluation,
+    *MUST_OF_SEARCH,
 )
 SHOULD: tuple[Check, ...] = (
     advise_on_context,
@@ -206,6 +209,7 @@ SHOULD: tuple[Check, ...] = (
     advise_on_reward,
     advise_on_clip,
     advise_on_learning_rate,
+    *SHOULD_OF_SEARCH,
 )
 
 
