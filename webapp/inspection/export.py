@@ -1,13 +1,11 @@
-"""Rollouts as files: every row that the list's filters let through, streamed, texts included."""
+"""Lists as files: every row that the list's filters let through, streamed, texts included."""
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
-
-from webapp.inspection.models import Rollout
 
 CHUNK = 500
 COLUMNS = {
@@ -22,17 +20,20 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
-def lines(rows: QuerySet[Rollout], kind: str) -> Iterator[str]:
-    """The lines of a ``csv`` or ``jsonl`` file, as the database gives the rows, in the order of the list."""
-    values = rows.values_list(*COLUMNS.values()).iterator(chunk_size=CHUNK)
+def lines(rows: QuerySet[Any], kind: str, columns: Mapping[str, str] = COLUMNS) -> Iterator[str]:
+    """The lines of a ``csv`` or ``jsonl`` file, as the database gives the rows, in the order of the list.
+
+    ``columns`` maps headings to columns; those of rollouts unless given.
+    """
+    values = rows.values_list(*columns.values()).iterator(chunk_size=CHUNK)
     if kind == "csv":
         writer: Any = csv.writer(_Echo())
-        yield writer.writerow(COLUMNS)
+        yield writer.writerow(columns)
         for row in values:
             yield writer.writerow([_cell(value) for value in row])
     else:
         for row in values:
-            yield json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False) + "\n"
+            yield json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n"
 
 
 def _cell(value: Any) -> Any:

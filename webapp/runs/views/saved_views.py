@@ -13,9 +13,9 @@ from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.runs.models import SavedView
 
-PAGES = {"list": "runs:list", "compare": "runs:compare"}
+PAGES = {"list": "runs:list", "compare": "runs:compare", "trees": "search:all_trees"}
 """Pages whose address can be kept."""
-FORGOTTEN = {"page"}
+FORGOTTEN = {"page", "after"}
 """Parts of an address that belong to a moment."""
 
 
