@@ -11,4 +11,5 @@ urlpatterns = [
     path("runs/", include("webapp.runs.urls")),
     path("", include("webapp.inspection.urls")),
     path("", include("webapp.search.urls")),
+    path("reports/", include("webapp.reports.urls")),
 ]

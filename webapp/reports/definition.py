@@ -17,6 +17,8 @@ MOST_ARMS = 8
 """As many as there are colours."""
 MOST_SEEDS = 32
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
+KINDS = {group: getattr(RunConfig(), group).kind for group in ("model", "problems", "method")}
+"""What a config means that names knobs of a group without its kind."""
 DEFAULT_METRICS = ("heldout/pass_at_1", "heldout/pass_at_8", "reward/mean", "response/length_mean")
 """The first is what results and goals are about; those that no run has are left out."""
 
@@ -51,6 +53,9 @@ class Arm(Config):
         if self.preset is not None:
             _put(tree, ((choice.path, choice.value) for choice in PRESETS[self.preset].choices))
         _put(tree, self.overrides.items())
+        for group, kind in KINDS.items():
+            if isinstance(level := tree.setdefault(group, {}), dict):
+                level.setdefault("kind", kind)
         return tree
 
     def run_config(self, seed: int) -> RunConfig:

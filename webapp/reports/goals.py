@@ -5,7 +5,7 @@ from typing import Literal
 
 from webapp.reports.definition import Beats, Definition, Goal, Grows, ReachesPlateauWith
 from webapp.reports.evidence import Evidence
-from webapp.reports.results import Results, arrivals, ratio_of
+from webapp.reports.results import Results, arrival, ratio
 from webapp.reports.statistics import Spread, difference_of
 from webapp.reports.wording import (
     AXIS_WORDS,
@@ -78,21 +78,22 @@ def _reaches(evidence: Evidence, results: Results, goal: ReachesPlateauWith) -> 
     plateau = results.of(goal.of).plateau
     if plateau is None:
         return Answer(asked, "open", f"{of} has too few figures for a plateau.")
-    ours = arrivals(evidence, goal.arm, goal.axis, plateau)
-    theirs = arrivals(evidence, goal.of, goal.axis, plateau)
-    level = f"the plateau of {of} is {plateau_words(results.info, plateau)}"
+    level = f"The plateau of {of} is {plateau_words(results.info, plateau)}"
+    ours = arrival(evidence, goal.arm, goal.of, goal.axis)
+    theirs = arrival(evidence, goal.of, goal.of, goal.axis)
     if ours is None or theirs is None:
-        missing = arm if ours is None else of
-        return Answer(asked, "open", f"{level[:1].upper()}{level[1:]}; {missing} has no figures over {spent}.")
-    numbers = f"{arm}: {reached_words(goal.axis, ours)} {spent}; {of}: {reached_words(goal.axis, theirs)}"
-    ratio = ratio_of(ours, theirs)
-    if ratio is None:
-        verdict: Verdict = "open" if ours.all else "no"
-        return Answer(asked, verdict, f"{level[:1].upper()}{level[1:]}. {numbers}.")
-    verdict = "yes" if ratio.value <= goal.share else "no"
-    pairs = "every pair of seeds" if ratio.high <= goal.share else "not every pair of seeds"
-    sure = f", in {pairs}" if verdict == "yes" and ratio.low < ratio.high else ""
-    return Answer(asked, verdict, f"It takes {ratio_words(ratio)} of them{sure}. {numbers}; {level}.")
+        return Answer(asked, "open", f"{level}; {arm if ours is None else of} has no figures over {spent}.")
+    numbers = f"{arm}: {reached_words(goal.axis, ours)} {spent}; {of}: {reached_words(goal.axis, theirs)}. {level}."
+    share = ratio(evidence, goal.arm, goal.of, goal.axis)
+    if share is None:
+        return Answer(asked, "no" if ours.place is None else "open", numbers)
+    verdict: Verdict = "yes" if share.value <= goal.share else "no"
+    sure = ""
+    if share.range and verdict == "yes":
+        sure = (
+            ", whichever seed is left out" if share.range[1] <= goal.share else ", but not whichever seed is left out"
+        )
+    return Answer(asked, verdict, f"It takes {ratio_words(share)} of them{sure}. {numbers}")
 
 
 def _beats(definition: Definition, results: Results, goal: Beats) -> Answer:

@@ -4,36 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.events.metrics import MetricInfo, metric_info
+from webapp.reports.arrival import Arrival, Ratio, arrival_of, ratio_of, target_of
 from webapp.reports.definition import Arm
 from webapp.reports.evidence import Evidence
 from webapp.reports.statistics import (
     Curve,
     Difference,
     Plateau,
-    Reached,
     Spread,
     difference_of,
     plateau_of,
-    reached,
     spread_of,
     value_at,
 )
 from webapp.runs.axes import Axis
 
 SPENT: tuple[Axis, ...] = ("tokens", "time")
-TOLERANCE = 2.0
-"""Standard deviations of a smoothed point that a curve may fall below a level without leaving it."""
-SMOOTHED = 3
-"""Points over which a plateau's noise is averaged for that; the fewest a curve is smoothed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """What an arm needed, as a share of what another needed: of the means, and of the luckiest and unluckiest pair."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +34,7 @@ class ArmFigures:
     plateau: Plateau | None
     at_equal: dict[Axis, Spread | None]
     """Where all runs have spent the same: the most that all of them have."""
-    reaches: dict[Axis, Reached | None]
+    reaches: dict[Axis, Arrival | None]
     """What it took to get to the baseline's plateau."""
     ratios: dict[Axis, Ratio | None]
     """That, as a share of what the baseline took."""
@@ -82,57 +68,46 @@ def results_of(evidence: Evidence) -> Results:
     metric = metric_info(definition.metrics[0])
     base = plateau_of(evidence.curves(definition.base.slug, metric.name, "step"))
     equal = {axis: _equal(evidence, metric.name, axis) for axis in SPENT}
-    needed = {axis: arrivals(evidence, definition.base.slug, axis, base) for axis in SPENT}
-    arms = [_figures(evidence, metric, arm, base, equal, needed) for arm in definition.arms]
+    arms = [_figures(evidence, metric, arm, base, equal) for arm in definition.arms]
     return Results(metric, arms, base.level.mean if base else None, equal)
 
 
-def arrivals(evidence: Evidence, arm: str, axis: Axis, plateau: Plateau | None) -> Reached | None:
-    """What each seed of an arm took to get to a plateau; None without a plateau or figures."""
+def arrival(evidence: Evidence, arm: str, of: str, axis: Axis) -> Arrival | None:
+    """What an arm takes to get to the plateau of another; None without a plateau or figures."""
+    target = target_of(_upward(evidence, of, "step"))
+    return arrival_of(_upward(evidence, arm, axis), target) if target else None
+
+
+def ratio(evidence: Evidence, arm: str, of: str, axis: Axis) -> Ratio | None:
+    """That, as a share of what the other took."""
+    return ratio_of(_upward(evidence, arm, axis), _upward(evidence, of, axis), _upward(evidence, of, "step"))
+
+
+def _upward(evidence: Evidence, arm: str, axis: Axis) -> list[Curve]:
+    """The arm's curves of the first metric, turned over where lower is better."""
     metric = metric_info(evidence.definition.metrics[0])
     curves = evidence.curves(arm, metric.name, axis)
-    if plateau is None or not curves or not all(curves):
-        return None
-    tolerance = TOLERANCE * plateau.noise / SMOOTHED**0.5
-    if metric.direction == "down":
-        curves = [Curve(curve.xs, -curve.ys) for curve in curves]
-        return reached(curves, -plateau.level.mean, tolerance)
-    return reached(curves, plateau.level.mean, tolerance)
-
-
-def ratio_of(needed: Reached | None, base: Reached | None) -> Ratio | None:
-    """None unless every seed of both got there, and the baseline had to do something for it."""
-    ours, theirs = needed and needed.spread, base and base.spread
-    if not ours or not theirs or theirs.low <= 0:
-        return None
-    return Ratio(ours.mean / theirs.mean, ours.low / theirs.high, ours.high / theirs.low)
+    return [Curve(curve.xs, -curve.ys) for curve in curves] if metric.direction == "down" else curves
 
 
 def _figures(
-    evidence: Evidence,
-    metric: MetricInfo,
-    arm: Arm,
-    base: Plateau | None,
-    equal: dict[Axis, float | None],
-    needed: dict[Axis, Reached | None],
+    evidence: Evidence, metric: MetricInfo, arm: Arm, base: Plateau | None, equal: dict[Axis, float | None]
 ) -> ArmFigures:
     curves = [curve for curve in evidence.curves(arm.slug, metric.name, "step") if curve]
-    plateau = plateau_of(curves)
+    plateau, other = plateau_of(curves), evidence.definition.base
     best = min if metric.direction == "down" else max
-    reaches = {axis: arrivals(evidence, arm.slug, axis, base) for axis in SPENT}
-    is_base = arm == evidence.definition.base
-    compared = plateau and base and not is_base
+    gap = difference_of(plateau.level.values, base.level.values) if plateau and base and arm != other else None
     return ArmFigures(
         arm=arm,
-        is_base=is_base,
+        is_base=arm == other,
         begin=spread_of([float(curve.ys[0]) for curve in curves]),
         end=spread_of([float(curve.ys[-1]) for curve in curves]),
         best=spread_of([float(best(curve.ys)) for curve in curves]) if metric.direction else None,
         plateau=plateau,
         at_equal={axis: _at(evidence, arm.slug, metric.name, axis, equal[axis]) for axis in SPENT},
-        reaches=reaches,
-        ratios={axis: ratio_of(reaches[axis], needed[axis]) for axis in SPENT},
-        difference=difference_of(plateau.level.values, base.level.values) if compared and plateau and base else None,
+        reaches={axis: arrival(evidence, arm.slug, other.slug, axis) for axis in SPENT},
+        ratios={axis: ratio(evidence, arm.slug, other.slug, axis) if arm != other else None for axis in SPENT},
+        difference=gap,
     )
 
 

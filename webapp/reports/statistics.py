@@ -89,27 +89,7 @@ class Plateau:
     """Standard deviation of single points around that line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Where each seed gets to a level and stays; None for those that do not."""
-
-    places: tuple[float | None, ...]
-
-    @property
-    def spread(self) -> Spread | None:
-        """Over the seeds; None unless all of them get there."""
-        return spread_of([place for place in self.places if place is not None]) if self.all else None
-
-    @property
-    def all(self) -> bool:
-        return bool(self.places) and None not in self.places
-
-    @property
-    def count(self) -> int:
-        return sum(place is not None for place in self.places)
-
-
-def curve_of(xs: Sequence[Any], ys: Sequence[Any], until: float | None = None) -> Curve:
+def curve_of(xs: Sequence[Any] | Floats, ys: Sequence[Any] | Floats, until: float | None = None) -> Curve:
     """A curve of points in any order: those that are not finite are dropped, of equal ``xs`` the last one is kept."""
     places, values = np.asarray(xs, float), np.asarray([np.nan if y is None else y for y in ys], float)
     kept = np.isfinite(places) & np.isfinite(values)
@@ -201,11 +181,6 @@ def first_reached(curve: Curve, level: float, tolerance: float = 0.0, window: in
     lowest_after = np.minimum.accumulate(ys[::-1])[::-1]
     stays = np.flatnonzero((ys >= level) & (lowest_after >= level - tolerance))
     return float(curve.xs[stays[0]]) if len(stays) else None
-
-
-def reached(curves: Sequence[Curve], level: float, tolerance: float = 0.0) -> Reached:
-    """``first_reached`` of each seed."""
-    return Reached(tuple(first_reached(curve, level, tolerance) for curve in curves))
 
 
 def plateau_of(curves: Sequence[Curve]) -> Plateau | None:

@@ -2,8 +2,8 @@
 
 from training.events.metrics import MetricInfo
 from webapp.core.templatetags.espalier import duration, figure
-from webapp.reports.results import Ratio
-from webapp.reports.statistics import Difference, Plateau, Reached, Spread
+from webapp.reports.arrival import Arrival, Ratio
+from webapp.reports.statistics import Difference, Plateau, Spread
 from webapp.runs.axes import Axis
 
 NONE = "–"
@@ -69,23 +69,27 @@ def plateau_words(info: MetricInfo, plateau: Plateau | None) -> str:
     return f"{spread_words(info, plateau.level)}, {TRENDS[plateau.trend]}"
 
 
-def reached_words(axis: Axis, found: Reached | None) -> str:
-    """``210 k [180 k … 240 k]``, ``never``, or how many seeds got there."""
+def reached_words(axis: Axis, found: Arrival | None) -> str:
+    """``210 k [180 k … 240 k]``: of the mean curve and of the seeds; and how many of them get there."""
     if found is None:
         return NONE
-    spread = found.spread
-    if spread is None:
-        return f"{found.count} of {len(found.places)} seeds get there" if found.count else "not reached"
-    mean = spent_of(axis, spread.mean)
-    return mean if spread.n == 1 else f"{mean} [{spent_of(axis, spread.low)} … {spent_of(axis, spread.high)}]"
+    arrived, n = found.arrived, len(found.seeds)
+    if found.place is None:
+        return f"not reached; {len(arrived)} of {n} seeds do" if arrived else "not reached"
+    mean = spent_of(axis, found.place)
+    if n == 1 or not arrived:
+        return mean
+    seeds = "" if len(arrived) == n else f", {len(arrived)} of {n} seeds by themselves"
+    return f"{mean} [{spent_of(axis, min(arrived))} … {spent_of(axis, max(arrived))}{seeds}]"
 
 
 def ratio_words(ratio: Ratio | None) -> str:
+    """``0.28 [0.25 … 0.33]``."""
     if ratio is None:
         return NONE
-    if ratio.low == ratio.high:
+    if ratio.range is None:
         return f"{ratio.value:.2f}"
-    return f"{ratio.value:.2f} [{ratio.low:.2f} … {ratio.high:.2f}]"
+    return f"{ratio.value:.2f} [{ratio.range[0]:.2f} … {ratio.range[1]:.2f}]"
 
 
 def difference_words(info: MetricInfo, found: Difference | None) -> str:

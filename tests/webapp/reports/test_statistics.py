@@ -15,7 +15,6 @@ from webapp.reports.statistics import (
     last_part,
     mean_curve,
     plateau_of,
-    reached,
     smoothed,
     spread_of,
     value_at,
@@ -157,16 +156,6 @@ def test_a_saturating_curve_reaches_a_share_of_its_top_where_the_formula_says() 
     curve = curve_of(xs, 0.6 * (1 - np.exp(-xs / 30)))
     found = first_reached(curve, 0.3, window=1)  # half: at 30 ln 2 = 20.8
     assert found == 21
-
-
-def test_seeds_that_never_arrive_are_counted_out() -> None:
-    curves = [curve_of(range(6), [0, 1, 2, 2, 2, 2]), curve_of(range(6), [0] * 6)]
-    found = reached(curves, 1.0)
-    assert (found.count, found.all, found.spread) == (1, False, None)
-    assert found.places[1] is None
-    both = reached([curves[0], curves[0]], 1.0)
-    assert both.spread is not None
-    assert both.spread.n == 2
 
 
 def test_a_flat_end_is_a_plateau_and_its_level_the_mean_of_the_last_quarter() -> None:

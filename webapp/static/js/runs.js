@@ -17,6 +17,8 @@ function showTicked() {
   const compare = list.querySelector("[data-compare-button]");
   compare.disabled = count < 2 || count > MOST_COMPARED;
   compare.textContent = count > MOST_COMPARED ? `Compare at most ${MOST_COMPARED}` : count < 2 ? "Tick runs to compare" : `Compare ${count} runs`;
+  const report = list.querySelector("[data-report-button]");
+  if (report) report.disabled = count === 0;
   const archive = list.querySelector("[data-archive-button]");
   if (archive) archive.disabled = count === 0;
   list.querySelector("[data-tick-all]").checked = count > 0 && count === ticks().length;
@@ -48,10 +50,11 @@ if (list) {
     showTicked();
   });
   list.addEventListener("submit", (event) => {
-    if (!("compareButton" in event.submitter.dataset)) return;
+    const { compareButton, reportButton } = event.submitter.dataset;
+    if (compareButton === undefined && reportButton === undefined) return;
     event.preventDefault();
     const chosen = ticks().filter((tick) => tick.checked).map((tick) => tick.value);
-    location.assign(`${list.dataset.compare}?runs=${chosen.join(",")}`);
+    location.assign(`${reportButton ?? list.dataset.compare}?runs=${chosen.join(",")}`);
   });
   addEventListener("pageshow", showTicked); // the browser restores ticks on the way back
   showTicked();

@@ -1,0 +1,124 @@
+"""The curves of a report, worked out once for the page's script and for the charts of exported files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.events.metrics import MetricInfo, metric_info
+from webapp.reports.definition import Arm
+from webapp.reports.evidence import Evidence, Points
+from webapp.reports.statistics import Curve, Floats, MeanCurve, mean_curve
+from webapp.runs.axes import Axis
+
+DIGITS = 7
+"""Significant ones that are sent: as many as a float of single precision holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLine:
+    """One run's curve. ``steps`` tell what opens behind a point."""
+
+    seed: int
+    run: int
+    steps: Floats
+    curve: Curve
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLines:
+    """An arm's mean and its seeds; ``colour`` and dashes follow the arm's place."""
+
+    arm: Arm
+    colour: int
+    mean: MeanCurve | None
+    seeds: Sequence[SeedLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A metric over an axis, with the arms that have figures."""
+
+    info: MetricInfo
+    axis: Axis
+    arms: Sequence[ArmLines]
+
+    @property
+    def key(self) -> str:
+        return self.info.name.replace("/", "-")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "name": self.info.name,
+            "title": self.info.title,
+            "unit": self.info.unit,
+            "axis": self.axis,
+            "arms": [_arm_json(lines) for lines in self.arms],
+        }
+
+
+def charts_of(evidence: Evidence, axis: Axis) -> list[Chart]:
+    """A chart for each metric that some run has."""
+    return [chart_of(evidence, name, axis) for name in evidence.metrics]
+
+
+def chart_of(evidence: Evidence, name: str, axis: Axis) -> Chart:
+    arms = []
+    for place, arm in enumerate(evidence.definition.arms):
+        seeds = _seed_lines(evidence, arm, name, axis)
+        if seeds:
+            arms.append(ArmLines(arm, place + 1, mean_curve([line.curve for line in seeds]), seeds))
+    return Chart(metric_info(name), axis, arms)
+
+
+def _seed_lines(evidence: Evidence, arm: Arm, name: str, axis: Axis) -> list[SeedLine]:
+    lines = []
+    for cell in evidence.of(arm.slug):
+        points = evidence.points.get((cell.run.pk, name)) if cell.run else None
+        if cell.run and points and (curve := points.over(axis)):
+            lines.append(SeedLine(cell.seed, cell.run.pk, _steps_of(points, curve, axis), curve))
+    return lines
+
+
+def _steps_of(points: Points, curve: Curve, axis: Axis) -> Floats:
+    """The step behind each point of a curve over an axis: the last one that had spent as much."""
+    if axis == "step":
+        return curve.xs
+    spent = points.tokens if axis == "tokens" else points.seconds
+    known = np.isfinite(spent)
+    places = np.searchsorted(spent[known], curve.xs, side="right") - 1
+    return points.steps[known][places]
+
+
+def _arm_json(lines: ArmLines) -> dict[str, Any]:
+    mean = lines.mean
+    return {
+        "slug": lines.arm.slug,
+        "title": lines.arm.title,
+        "colour": lines.colour,
+        "mean": mean and {
+            "n": mean.n,
+            "xs": _numbers(mean.xs),
+            "values": _numbers(mean.mean),
+            "low": _numbers(mean.low),
+            "high": _numbers(mean.high),
+            "lower": None if mean.lower is None else _numbers(mean.lower),
+            "upper": None if mean.upper is None else _numbers(mean.upper),
+        },
+        "seeds": [
+            {
+                "seed": line.seed,
+                "run": line.run,
+                "steps": [int(step) for step in line.steps],
+                "xs": _numbers(line.curve.xs),
+                "values": _numbers(line.curve.ys),
+            }
+            for line in lines.seeds
+        ],
+    }  # fmt: skip
+
+
+def _numbers(values: Floats) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]

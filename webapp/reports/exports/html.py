@@ -1,0 +1,25 @@
+"""A report as one HTML file that needs no network, no script and no other file."""
+
+from django.template.loader import render_to_string
+
+from webapp.reports.built import Built
+from webapp.reports.drawing import charts_of
+from webapp.reports.exports.svg import chart_svg, dash_of
+from webapp.reports.exports.tables import headings, result_rows
+from webapp.reports.wording import AXIS_WORDS
+
+
+def report_html(built: Built) -> str:
+    """The whole page: question, answers, curves over each axis, results, differing knobs, runs."""
+    axes = [
+        (AXIS_WORDS[axis], [(chart, chart_svg(chart)) for chart in charts_of(built.evidence, axis) if chart.arms])
+        for axis in built.definition.axes
+    ]
+    context = {
+        "built": built,
+        "axes": [(words, charts) for words, charts in axes if charts],
+        "headings": headings(built.results),
+        "rows": result_rows(built.results),
+        "legend": [(arm, place + 1, dash_of(place + 1)) for place, arm in enumerate(built.definition.arms)],
+    }
+    return render_to_string("reports/export.html", context)

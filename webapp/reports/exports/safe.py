@@ -1,0 +1,15 @@
+"""Keeps what users typed from being taken for something else in exported files."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Begins of cells that a spreadsheet would compute."""
+MARKS = str.maketrans({char: f"\\{char}" for char in "\\`*_[]|<>#!"} | {"\n": " ", "\r": " "})
+
+
+def csv_text(text: str) -> str:
+    """A text as a cell of CSV, never a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def markdown_text(text: str) -> str:
+    """A text as plain words in Markdown, in one line."""
+    return text.translate(MARKS)

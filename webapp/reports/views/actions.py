@@ -1,0 +1,70 @@
+"""What can be done to reports: make one of runs, launch what is missing, delete."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from webapp.accounts.models import Role, User
+from webapp.accounts.permissions import role_required
+from webapp.core.errors import UserError
+from webapp.reports import services
+from webapp.reports.selection import MOST_RUNS, Choice, guessed
+from webapp.reports.views.common import get_report
+from webapp.runs.models import Run
+from webapp.runs.views.common import run_numbers
+
+
+@role_required(Role.RESEARCHER)
+def new(request: HttpRequest) -> HttpResponse:
+    """The form for a report of ``runs``, with arms guessed from groups and names; a POST makes it."""
+    given = request.POST if request.method == "POST" else request.GET
+    numbers = run_numbers(",".join(given.getlist("runs")))
+    if len(numbers) > MOST_RUNS:
+        raise UserError(f"A report is made of {MOST_RUNS} runs at most; here are {len(numbers)}.")
+    found = Run.objects.in_bulk(numbers)
+    runs = [found[number] for number in numbers if number in found]
+    choices, problem = guessed(runs), ""
+    if request.method == "POST":
+        choices = [Choice(run, request.POST.get(f"arm-{run.pk}", "")) for run in runs]
+        kept = [choice for choice in choices if request.POST.get(f"with-{choice.run.pk}")]
+        try:
+            report = services.make_report(
+                request.POST.get("title", ""), request.POST.get("question", "")[:2000], kept,
+                request.POST.get("baseline", ""), cast(User, request.user),
+            )  # fmt: skip
+        except UserError as error:
+            problem = error.message
+        else:
+            return redirect("reports:detail", report.slug)
+    context = {"nav": "reports", "choices": choices, "problem": problem, "given": request.POST}
+    return render(request, "reports/new.html", context, status=400 if problem else 200)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def launch(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start every run the report lacks, and resume those that ended early."""
+    launched = services.launch_missing(get_report(slug), cast(User, request.user))
+    started, resumed = len(launched.started), len(launched.resumed)
+    if not started and not resumed:
+        messages.success(request, "Nothing is missing.")
+    else:
+        parts = [f"{started} {'run is' if started == 1 else 'runs are'} queued" if started else "",
+                 f"{resumed} {'goes' if resumed == 1 else 'go'} on" if resumed else ""]  # fmt: skip
+        messages.success(request, f"{', '.join(filter(None, parts))}. This page follows them.")
+    return redirect("reports:detail", slug)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def delete(request: HttpRequest, slug: str) -> HttpResponse:
+    """The report goes, its runs stay."""
+    known = get_report(slug)
+    if known.report is None or known.shipped:
+        raise UserError("This report comes with Espalier and stays.")
+    services.delete_report(known.report, cast(User, request.user))
+    messages.success(request, f"The report {known.definition.title} is deleted; its runs are not.")
+    return redirect("reports:list")
