@@ -7,13 +7,11 @@ from typing import Literal
 from django.http import Http404
 
 from webapp.core.errors import UserError
-from webapp.inspection.differences import Block, Difference, difference, words_of
+from webapp.inspection.differences import Difference, difference, words_of
 from webapp.inspection.models import Rollout
 from webapp.inspection.rollout_page import arrays_of, text_of
 
 Pieces = Literal["word", "token"]
-FOLDED_AT_LEAST = 80
-"""Characters that both begin with, before they are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +30,6 @@ class Comparison:
     @property
     def sides(self) -> tuple[Rollout, Rollout]:
         return self.left, self.right
-
-    @property
-    def folded(self) -> bool:
-        """Whether both begin with so much of the same that it is folded away."""
-        first = self.difference.blocks[:1]
-        return bool(first) and first[0].kind == "equal" and len(first[0].left) >= FOLDED_AT_LEAST
-
-    @property
-    def shown_blocks(self) -> list[Block]:
-        return self.difference.blocks[1:] if self.folded else self.difference.blocks
-
-    @property
-    def divergence(self) -> Block | None:
-        """The first difference."""
-        return next((block for block in self.difference.blocks if block.kind == "different"), None)
 
 
 def rollout_pair(a: str, b: str) -> tuple[int, int]:

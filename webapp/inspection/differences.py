@@ -9,6 +9,9 @@ from typing import Literal
 MOST_PIECES = 2000
 """Pieces compared on each side, besides those that are the same at both ends: the work grows with their product."""
 
+FOLDED_AT_LEAST = 80
+"""Characters that both begin with, before they are folded."""
+
 _WORDS = re.compile(r"</?\w+>|\s+|\w+|[^\w\s]")
 
 Kind = Literal["equal", "different"]
@@ -42,6 +45,21 @@ class Difference:
         """2 · equal / (left + right), over what was compared; 1 for the same text."""
         total = self.left_pieces + self.right_pieces
         return 2 * self.equal_pieces / total if total else 1.0
+
+    @property
+    def folded(self) -> bool:
+        """Whether both begin with so much of the same that it is folded away."""
+        first = self.blocks[:1]
+        return bool(first) and first[0].kind == "equal" and len(first[0].left) >= FOLDED_AT_LEAST
+
+    @property
+    def shown_blocks(self) -> list[Block]:
+        return self.blocks[1:] if self.folded else self.blocks
+
+    @property
+    def divergence(self) -> Block | None:
+        """The first difference."""
+        return next((block for block in self.blocks if block.kind == "different"), None)
 
 
 def words_of(text: str) -> list[str]:

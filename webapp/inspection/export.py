@@ -33,7 +33,7 @@ def lines(rows: QuerySet[Any], kind: str, columns: Mapping[str, str] = COLUMNS) 
             yield writer.writerow([_cell(value) for value in row])
     else:
         for row in values:
-            yield json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n"
+            yield json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str) + "\n"
 
 
 def _cell(value: Any) -> Any:

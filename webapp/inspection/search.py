@@ -30,16 +30,22 @@ def matching(words: str) -> Q:
     Either form finds the same. Rare words are looked up first, and their rollouts then narrowed and sorted; of
     common ones, a walk through the sorted list soon meets enough. Left alone, PostgreSQL walks for rare ones, too.
     """
-    found = RolloutText.objects.filter(search=_query(words)).values_list("pk", flat=True)[: FEW_MATCHES + 1]
+    found = RolloutText.objects.filter(search=words_query(words)).values_list("pk", flat=True)[: FEW_MATCHES + 1]
     keys = list(found)
-    return Q(pk__in=keys) if len(keys) <= FEW_MATCHES else Q(body__search=_query(words))
+    return Q(pk__in=keys) if len(keys) <= FEW_MATCHES else Q(body__search=words_query(words))
 
 
 def snippets(rollouts: Collection[int], words: str) -> dict[int, Snippet]:
     """The best stretch of each of these rollouts. Costs a reading of their texts, so only for the rows of a page."""
-    headline = SearchHeadline(
-        searched("text", _STAND_INS),
-        _query(words),
+    rows = RolloutText.objects.filter(pk__in=rollouts).annotate(headline=headline("text", words))
+    return {pk: snippet(found) for pk, found in rows.values_list("pk", "headline")}
+
+
+def headline(column: str, words: str) -> SearchHeadline:
+    """SQL for the best stretch of a column; `snippet` reads what it gives."""
+    return SearchHeadline(
+        searched(column, _STAND_INS),
+        words_query(words),
         config=SEARCH_CONFIG,
         start_sel=_OPEN,
         stop_sel=_CLOSE,
@@ -48,11 +54,15 @@ def snippets(rollouts: Collection[int], words: str) -> dict[int, Snippet]:
         max_fragments=2,
         fragment_delimiter=" … ",
     )
-    rows = RolloutText.objects.filter(pk__in=rollouts).annotate(headline=headline)
-    return {pk: Snippet(_parts(found)) for pk, found in rows.values_list("pk", "headline")}
 
 
-def _query(words: str) -> SearchQuery:
+def snippet(found: str) -> Snippet:
+    """A headline as parts."""
+    return Snippet(_parts(found))
+
+
+def words_query(words: str) -> SearchQuery:
+    """What a person typed: words, ``"a phrase"``, ``or``, ``-without``."""
     return SearchQuery(words.translate(_BEFORE), search_type="websearch", config=SEARCH_CONFIG)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.search.views import hard_subset, listing, live, solutions, tree
+from webapp.search.views import hard_subset, listing, live, solution_actions, solutions, tree
 
 app_name = "search"
 urlpatterns = [
@@ -16,4 +16,16 @@ urlpatterns = [
     path("runs/<int:run_id>/trees/live", live.live_trees, name="live_trees"),
     path("runs/<int:run_id>/hard-subset/", hard_subset.hard_subset, name="hard_subset"),
     path("solutions/", solutions.solution_list, name="solutions"),
+    path("solutions/export/<str:kind>", solutions.export_solutions, name="solutions_export"),
+    path("solutions/set", solution_actions.make_set, name="solutions_set"),
+    path("solutions/verify", solution_actions.check_older, name="verify_older"),
+    path("solutions/checks/<int:check_id>/", solutions.check_progress, name="check"),
+    path("solutions/compare/", solutions.compare_solutions, name="compare_solutions"),
+    path("solutions/problem/<slug:problem>/", solutions.solutions_of_problem, name="problem_solutions"),
+    path("solutions/problem/<slug:problem>/verify", solution_actions.check_problem, name="verify_problem"),
+    path("solutions/<int:solution_id>/", solutions.solution_detail, name="solution"),
+    path("solutions/<int:solution_id>/invalidate", solution_actions.invalidate, name="invalidate_solution"),
+    path("solutions/<int:solution_id>/reinstate", solution_actions.reinstate, name="reinstate_solution"),
+    path("solutions/<int:solution_id>/verify", solution_actions.check_solution, name="verify_solution"),
+    path("runs/<int:run_id>/solutions/panel", solutions.run_panel, name="run_solutions"),
 ]

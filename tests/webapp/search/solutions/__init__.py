@@ -1,0 +1,1 @@
+"""Tests of the pages of verified solutions and of what is done to them."""
