@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.events import AnyEvent, Metrics, RolloutGroup, Started, all_events
+from training.events import AnyEvent, Metrics, RolloutGroup, Started, TreeRecord, all_events
 
 MACHINE = ("time", "system", "speed")
 """Groups of metrics that depend on the machine and the moment."""
@@ -96,6 +96,9 @@ def _rows_of(event: AnyEvent) -> list[tuple[tuple[Any, ...], Any]]:
         return [(("metric", event.step, name), value) for name, value in figures.items()]
     if isinstance(event, RolloutGroup):
         return [(("group", event.step, event.split, event.index), event.model_dump(exclude={"at"}))]
-    if event.kind in ("phase", "started", "asked"):  # said anew by every attempt
+    if isinstance(event, TreeRecord):
+        timed = {"at", "seconds", "prefix_recomputed"}  # depend on which trees grew together
+        return [(("tree", event.step, event.split, event.index), event.model_dump(exclude=timed))]
+    if event.kind in ("phase", "started", "asked", "growing"):  # said anew by every attempt
         return []
     return [((event.kind, event.step, getattr(event, "code", "")), event.model_dump(exclude={"at", "size"}))]

@@ -60,7 +60,7 @@ def tree_event(
         prompt=codec.prompt_text(group.problem.prompt), answer=group.problem.answer, nodes=len(tree),
         ends=len(tree.ends()), right_ends=int((tree.status == RIGHT).sum()), expansions=grown.expansions,
         depth=int(tree.depth.max()), tokens=grown.tokens, prefix_tokens=grown.prefix_tokens,
-        prefix_recomputed=grown.prefix_recomputed,
+        prefix_recomputed=round(grown.prefix_recomputed),
         best_q=float(quality[tree.visits[1:] > 0].max()) if (tree.visits[1:] > 0).any() else None,
         mean_reward=float(np.mean(rewards)) if rewards else 0.0, solved=grown.solved,
         uniform=len(set(rewards)) <= 1, first_solved=grown.replay.first_right, exhausted=grown.exhausted,

@@ -114,12 +114,14 @@ class SolutionReuse:
     def state_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
         counts = {"trees": self._trees, "tree_tokens": self._tree_tokens, "offset": self._offset}
-        return counts | {"cache": self._cache.state_dict()}
+        told = {problem: sorted(keys) for problem, keys in self._told.items()}
+        return counts | {"cache": self._cache.state_dict(), "told": told}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """What `state_dict` gave."""
         self._trees, self._tree_tokens, self._offset = state["trees"], state["tree_tokens"], state["offset"]
         self._cache.load_state_dict(state["cache"])
+        self._told = {problem: set(keys) for problem, keys in state["told"].items()}
 
     def _read(self, line: SolutionLine) -> Solution:
         """Ids of another tokenizer mean something else, so the text is read anew."""

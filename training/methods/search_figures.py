@@ -27,10 +27,10 @@ def search_figures(groups: Sequence[Group], clock: Clock) -> dict[str, float]:
         "search/depth": np.mean([tree.tree.depth.max() for tree in trees]),
         "search/best_q": np.mean([_best(tree) for tree in trees]),
         "search/mean_reward": np.mean([np.mean(each) if each else 0.0 for each in rewards]),
-        "search/recomputed_share": clock.recomputed / prefix if prefix else 0.0,
+        "speed/recomputed_share": clock.recomputed / prefix if prefix else 0.0,
         "search/distinct_prefix_share": np.mean([_distinct_share(tree) for tree in trees]),
-        "search/seconds_per_tree": seconds / len(trees),
-        "search/bookkeeping_share": clock.bookkeeping / seconds if seconds else 0.0,
+        "time/per_tree_s": seconds / len(trees),
+        "time/bookkeeping_share": clock.bookkeeping / seconds if seconds else 0.0,
         "search/exhausted_share": np.mean([tree.exhausted for tree in trees]),
     }
     return {name: float(value) for name, value in figures.items()}

@@ -58,7 +58,8 @@ class GrowingTree:
         self.tokens = 0
         self.expansions = 0
         self.prefix_tokens = 0
-        self.prefix_recomputed = 0
+        self.prefix_recomputed = 0.0
+        """This tree's part, by length, of what was computed again in the rounds it took part in."""
         self.seconds = 0.0
         self.exhausted = False
         self._config = config

@@ -6,7 +6,7 @@ trees, and a single round of verdicts. What a tree becomes does not depend on th
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from training.sampling.types import Completion, Engine, SamplingParams
 from training.search.endings import Judged, ends_there
@@ -37,7 +37,8 @@ class Clock:
     judging: float = 0.0
     bookkeeping: float = 0.0
     rounds: int = 0
-    recomputed: int = field(default=0)
+    recomputed: int = 0
+    """Prefix tokens that were run through the model although they had been before."""
 
 
 def grow(
@@ -108,8 +109,11 @@ def _sample(
     completions = engine.sample(prefixes, params)
     seconds = time.perf_counter() - since
     clock.sampling += seconds
-    clock.recomputed += engine.counters.prefill_tokens_recomputed - recomputed
+    recomputed = engine.counters.prefill_tokens_recomputed - recomputed
+    clock.recomputed += recomputed
+    total = sum(map(len, prefixes))
     for number, prefix in zip(live, prefixes, strict=True):
         trees[number].prefix_tokens += len(prefix)
+        trees[number].prefix_recomputed += recomputed * len(prefix) / total
         trees[number].seconds += seconds / len(live)
     return completions
