@@ -84,14 +84,22 @@ def keep_within_budget(run: Run) -> None:
 
 
 def store_glimpse(run: Run, event: TreesGrowing) -> None:
-    """The trees under way, in place of those of the glimpse before; none once the step's trees are there."""
+    """The trees under way, in place of those of the glimpse before; none once the step's trees are there.
+
+    Each says, too, how many grow and how many are done.
+    """
     if rows.SearchTree.objects.filter(run=run, step__gte=event.step, split="train").exists():
         return
     at = datetime.fromtimestamp(event.at, UTC)
     rows.LiveTree.objects.filter(run=run).delete()
+    counts = {"live": event.live, "done": event.done}
     rows.LiveTree.objects.bulk_create(
         rows.LiveTree(
-            run=run, step=event.step, index=tree.index, tree=_without_nul(tree.model_dump(mode="json")), updated_at=at
+            run=run,
+            step=event.step,
+            index=tree.index,
+            tree=_without_nul(tree.model_dump(mode="json")) | counts,
+            updated_at=at,
         )
         for tree in event.trees
     )

@@ -18,7 +18,7 @@ export async function getJSON(address) {
   }
   if (response.status >= 500) throw new ConnectionLost();
   if (!response.ok) throw new Error(`${response.status} from ${address}`);
-  return response.json();
+  return response.status === 204 ? null : response.json(); // 204: nothing new
 }
 
 // Like getJSON, but does not give up while the server cannot be reached.
