@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "webapp.runs",
     "webapp.inspection",
     "webapp.search",
+    "webapp.evals",
     "webapp.reports",
     "workers",
 ]

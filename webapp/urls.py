@@ -9,6 +9,7 @@ urlpatterns = [
     path("accounts/", include("webapp.accounts.urls")),
     path("datasets/", include("webapp.datasets.urls")),
     path("runs/", include("webapp.runs.urls")),
+    path("evals/", include("webapp.evals.urls")),
     path("", include("webapp.inspection.urls")),
     path("", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),

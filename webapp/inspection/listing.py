@@ -18,6 +18,8 @@ from webapp.runs.models import Run
 SORTS = {"step": "Step", "reward": "Reward", "length": "Length", "advantage": "Advantage"}
 """Each has an index; a ``-`` before turns the order round."""
 DEFAULT_SORT = "-step"
+UNTRAINED = frozenset({"sft", "evaluate"})
+"""Methods whose training samples nothing: their rollouts are held-out ones."""
 PAGE_SIZE = 50
 EXTRACTED_CHARACTERS = 60
 FINISH = (("stop", "Ended by itself"), ("length", "Truncated"), ("abort", "Aborted"))
@@ -85,7 +87,7 @@ def filtered(run: Run, asked: Mapping[str, str]) -> RolloutFilter:
     """The filter for an address's values. Without a split, that of the run's newest rollouts of training, if any."""
     values = {name: value for name, value in asked.items() if name in RolloutFilter.base_filters}
     if not values.get("split"):
-        values["split"] = Split.HELDOUT if run.method == "sft" else Split.TRAIN
+        values["split"] = Split.HELDOUT if run.method in UNTRAINED else Split.TRAIN
     return RolloutFilter(values, Rollout.objects.filter(run=run))
 
 

@@ -18,7 +18,7 @@ from webapp.inspection.group_page import SORTS as SIBLING_SORTS
 from webapp.inspection.group_page import read_group
 from webapp.inspection.histogram import Bar
 from webapp.inspection.listing import SORTS as ROLLOUT_SORTS
-from webapp.inspection.listing import filtered, read_listing, sort_of
+from webapp.inspection.listing import UNTRAINED, filtered, read_listing, sort_of
 from webapp.inspection.models import RolloutGroup, Split
 from webapp.inspection.rollout_page import read_rollout
 from webapp.inspection.step_page import SORTS as GROUP_SORTS
@@ -124,7 +124,7 @@ def _split(request: HttpRequest, run: Run) -> Split:
     asked = request.GET.get("split", "")
     if asked in Split:
         return Split(asked)
-    return Split.HELDOUT if run.method == "sft" else Split.TRAIN
+    return Split.HELDOUT if run.method in UNTRAINED else Split.TRAIN
 
 
 def _bar_address(page: StepPage, bar: Bar) -> str:

@@ -36,13 +36,14 @@ COMPUTED = {
 }
 """Columns that are no fields."""
 NULLABLE = frozenset({"score", "started_at", "duration"})
+EVALUATION = "evaluate"
 NEWEST_FIRST = "-id"
 MOST_GROUPS = 200
 GROUPINGS = {"group": "Group", "method": "Method", "problems": "Problems"}
 
 
 class RunFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
-    """Archived runs stay out unless asked for."""
+    """Archived runs and evaluations, which have a list of their own, stay out unless asked for."""
 
     q = django_filters.CharFilter(method="by_text", label="Search")
     status = django_filters.MultipleChoiceFilter(choices=RunStatus.choices, label="Status")
@@ -58,6 +59,8 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library 
 
     def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
         rows = cast("QuerySet[Run]", super().filter_queryset(queryset))
+        if self.form.cleaned_data.get("method") != EVALUATION:
+            rows = rows.exclude(method=EVALUATION)
         return rows if self.form.cleaned_data.get("archived") else rows.filter(archived=False)
 
     def by_text(self, rows: QuerySet[Run], _: str, text: str) -> QuerySet[Run]:

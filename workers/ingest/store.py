@@ -16,6 +16,7 @@ from training.events import (
     HardSubset,
     Metrics,
     PhaseChanged,
+    ProblemsAsked,
     RolloutGroup,
     SolutionsFound,
     Started,
@@ -26,6 +27,7 @@ from webapp.runs import models as rows
 from webapp.runs.models import Run
 from webapp.search.removal import remove_trees
 from workers.ingest.checkpoints import forget_checkpoints, remove_checkpoint, save_checkpoint
+from workers.ingest.evaluations import conclude, store_asked
 from workers.ingest.metrics import forget_metrics, store_metrics
 from workers.ingest.reading import Chunk, clean, read_chunk
 from workers.ingest.rollouts import store_groups
@@ -132,12 +134,15 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
                 store_subset(run, event)
             case PhaseChanged():
                 _enter_phase(run, event)
+            case ProblemsAsked():
+                store_asked(run, event)
             case CheckpointSaved():
                 save_checkpoint(run, event)
             case CheckpointRemoved():
                 remove_checkpoint(run, event)
             case Finished():
                 run.phase, run.phase_done, run.phase_total = "", 0, 0
+                conclude(run)
     if glimpses:
         store_glimpse(run, glimpses[-1])
     rows.Alert.objects.bulk_create(_alert(run, event) for event in events if isinstance(event, Alert))

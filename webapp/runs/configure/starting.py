@@ -14,7 +14,7 @@ from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
 from webapp.runs.configure.salvage import Loss, salvage
 from webapp.runs.configure.words import label_of, shown
-from webapp.runs.knobs import Knob, Values, knobs_of, values_of
+from webapp.runs.knobs import NOT_OFFERED, Knob, Values, knobs_of, values_of
 from webapp.runs.models import Run
 
 
@@ -88,6 +88,8 @@ def _from_run(number: str) -> Start:
     run = Run.objects.filter(pk=int(number)).first() if number.isdecimal() else None
     if run is None:
         raise UserError(f"There is no run {number} to clone (any more).", status=404)
+    if ("method.kind", run.method) in NOT_OFFERED:
+        raise UserError(f"Run {run.pk} is an evaluation; start another one on the Evals page.")
     config, losses = salvage(run.config)
     return Start(f"run {run.pk}", config, cloned_from=run, losses=losses)
 

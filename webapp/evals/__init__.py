@@ -1,0 +1,1 @@
+"""Evaluations: how good a model is on a problem set, with every answer kept."""
