@@ -18,6 +18,7 @@ from webapp.reports.models import Report, ReportRun
 from webapp.reports.selection import Choice
 from webapp.runs.models import Run
 from webapp.runs.services import create_run, launch_run, resume_run
+from webapp.runs.status import RunStatus
 
 RUN_IDS = uuid.UUID("4f3d4c1e-6b4e-4b0e-9d0f-7f2f5d5b9c11")
 """Namespace of the start ids of reports' runs."""
@@ -29,6 +30,8 @@ class Launched:
 
     started: Sequence[Run]
     resumed: Sequence[Run]
+    queued: Sequence[Run]
+    """All runs of the report that wait to be carried, those of an earlier launch included."""
 
 
 @transaction.atomic
@@ -68,12 +71,13 @@ def launch_missing(known: Known, user: User | None = None, *, seeds: Sequence[in
         cells = cells_of(Known(known.definition, report, known.shipped), seeds)
         started = [_start(report, cell, user) for cell in cells if cell.is_missing]
         resumed = [cell.run for cell in cells if cell.is_resumable and cell.run is not None]
+        for run in resumed:
+            resume_run(run, send=send)
         if send:
             for run in started:
                 launch_run(run)
-            for run in resumed:
-                resume_run(run)
-    return Launched(started, resumed)
+        waiting = [cell.run for cell in cells if cell.is_moving and cell.run and cell.run.state == RunStatus.QUEUED]
+    return Launched(started, resumed, [*waiting, *resumed, *started])
 
 
 def delete_report(report: Report, user: User) -> None:

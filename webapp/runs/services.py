@@ -80,8 +80,10 @@ def stop_run(run: Run, how: StopRequest = StopRequest.SAVE) -> None:
         raise UserError(f"{run.name} has ended already ({run.state.label.lower()}).")
 
 
-def resume_run(run: Run) -> None:
+def resume_run(run: Run, *, send: bool = True) -> None:
     """Queue a stopped, failed or lost run again; it goes on after its newest checkpoint.
+
+    Without ``send`` no worker is told: whoever asks carries it.
 
     Raises UserError when the run's state does not allow it, or the broker is away (the run stays queued then).
     """
@@ -90,7 +92,8 @@ def resume_run(run: Run) -> None:
             run.refresh_from_db()
             raise UserError(f"{run.name} is {run.state.label.lower()}; only a run that stopped early can be resumed.")
         run.refresh_from_db()
-        queue.supervise_run(run.pk)
+        if send:
+            queue.supervise_run(run.pk)
 
 
 def requeue_lost_run(run_id: int, *, automatic_resumes: int) -> bool:

@@ -1,0 +1,156 @@
+"""Reports in a real browser: from ticked runs to curves, table and files; following; keyboard; narrow and dark."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.webapp.inspection.test_in_chromium import accessible
+from tests.webapp.reports.made import made_report, two_arms
+from webapp.accounts.models import User
+from webapp.runs.models import Run
+from webapp.runs.status import RunStatus
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+NARROW: ViewportSize = {"width": 400, "height": 800}
+SHOTS = os.environ.get("REPORT_SHOTS")
+"""A folder for screenshots, to look at."""
+DATA = "document.querySelector('#chart-heldout-pass_at_1 [data-plot]').data"
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
+    client.force_login(researcher)
+    faults: list[str] = []
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert not faults, faults
+
+
+def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def drawn(page: Page) -> None:
+    expect(page.locator("#chart-heldout-pass_at_1 .main-svg").first).to_be_visible(timeout=30_000)
+
+
+def test_from_ticked_runs_to_curves_table_and_file(page: Page, tmp_path: Path) -> None:
+    two_arms()
+    page.goto("/runs/")
+    expect(page.locator("[data-report-button]")).to_be_disabled()
+    page.locator("[data-tick-all]").check()
+    page.get_by_role("button", name="Make a report").click()
+    expect(page).to_have_url(re.compile(r"/reports/new\?runs=[\d,]+$"))
+    shoot(page, "new")
+    accessible(page)
+    page.get_by_label("Title").fill("Does searching pay?")
+    page.get_by_label("Question").fill("Does a search reach GRPO's plateau with fewer tokens?")
+    page.get_by_label("Baseline").fill("GRPO")
+    page.get_by_role("button", name="Make the report").click()
+    expect(page).to_have_url(re.compile(r"/reports/does-searching-pay/$"))
+    drawn(page)
+    expect(page.locator(".results tbody tr")).to_have_count(2)
+    expect(page.locator(".results")).to_contain_text("ratio 0.")
+    names = page.evaluate(f"{DATA}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)")
+    assert [name for name in names if "mean of 3" in name] == ["Search, mean of 3", "GRPO, mean of 3"]
+    assert len(names) == 8
+    page.get_by_role("link", name="Tokens", exact=True).click()
+    page.wait_for_function(f"() => {DATA}.at(-1).x.at(-1) === 100000")
+    expect(page).to_have_url(re.compile(r"\?x=tokens$"))
+    page.get_by_role("link", name="95 % interval", exact=True).click()
+    expect(page).to_have_url(re.compile(r"band=interval"))
+    page.reload()
+    drawn(page)
+    expect(page.get_by_role("link", name="Tokens", exact=True)).to_have_attribute("aria-current", "true")
+    accessible(page)
+    page.get_by_text("Export ▾").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="One HTML file").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    page.goto(file.as_uri())
+    expect(page.locator("figure svg")).to_have_count(6)
+    accessible(page)
+    shoot(page, "export-light")
+    page.emulate_media(color_scheme="dark")
+    shoot(page, "export-dark")
+    page.set_viewport_size(NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    shoot(page, "export-narrow")
+
+
+def test_one_cursor_walks_all_charts_and_enter_opens_the_rollouts(page: Page) -> None:
+    report = made_report(two_arms())
+    page.goto(f"/reports/{report.slug}/?x=tokens")
+    drawn(page)
+    body = page.locator("#chart-heldout-pass_at_1 [data-body]")
+    body.focus()
+    body.press("ArrowLeft")
+    expect(page.locator("#chart-heldout-pass_at_1 [data-readout]")).to_have_text(re.compile(r"^95,000 tokens: GRPO "))
+    expect(page.locator("#chart-reward-mean [data-cursor]")).to_be_visible()
+    body.press("ArrowDown")
+    expect(page.locator("#announcer")).to_have_text(re.compile("Search"))
+    body.press("Enter")
+    drawer = page.locator("#step-drawer")
+    expect(drawer).to_contain_text("Rollouts of Search, seed 0")
+    expect(drawer).to_contain_text("Step 95")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile("hide=search"))
+    page.wait_for_function(f"() => {DATA}.filter((trace) => trace.meta !== undefined).length === 4")
+    box = page.locator("#chart-reward-mean .nsewdrag").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_contain_text("to another arm")
+
+
+def test_a_page_follows_its_runs(page: Page) -> None:
+    runs = two_arms((0, 1))
+    Run.objects.filter(pk=runs[0].pk).update(status=RunStatus.RUNNING, step=50)
+    report = made_report(runs)
+    page.goto(f"/reports/{report.slug}/")
+    drawn(page)
+    state = page.locator("[data-part=state]")
+    expect(state).to_contain_text("3 of 4 runs done; 1 on the way")
+    Run.objects.filter(pk=runs[0].pk).update(status=RunStatus.SUCCEEDED, step=100)
+    expect(state).to_contain_text("All 4 runs are done.", timeout=15_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(7000)
+    assert asked == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_readable_in_every_light_and_width(page: Page, scheme: str) -> None:
+    report = made_report(two_arms(), title="Search against GRPO, over three seeds")
+    for name, address in (
+        ("list", "/reports/"),
+        ("report", f"/reports/{report.slug}/"),
+        ("empty", "/reports/deepsearch/"),
+    ):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": 1300, "height": 900})
+        page.goto(address)
+        if name == "report":
+            drawn(page)
+            page.wait_for_timeout(500)
+        accessible(page)
+        shoot(page, f"{name}-{scheme}")
+        page.set_viewport_size(NARROW)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        shoot(page, f"{name}-{scheme}-narrow")

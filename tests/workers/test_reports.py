@@ -1,0 +1,118 @@
+"""``manage.py report``: launching, training without workers, files, errors."""
+
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from training.config import RunConfig
+from webapp.reports.definition import Arm, Definition
+from webapp.reports.models import Report, ReportRun
+from webapp.runs.models import Run
+from webapp.runs.status import RunStatus
+from workers import process, runs
+from workers.management.commands import report as command
+
+FILES = {"report.html", "results.csv", "curves.csv", "report.md"}
+STEPS = 23
+
+
+def call(*arguments: object) -> tuple[str, CommandError | None]:
+    said = StringIO()
+    try:
+        call_command("report", *map(str, arguments), stdout=said)
+    except CommandError as error:
+        return said.getvalue(), error
+    return said.getvalue(), None
+
+
+@pytest.fixture
+def quick(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Definition:
+    """A report of two arms and two seeds whose runs the fake trainer carries."""
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-m", "tests.workers.fake_trainer"))
+    monkeypatch.setattr(runs, "TICK_S", 0.05)
+    arms = tuple(Arm(slug=name, title=name.title(), config={"steps": STEPS + number})
+                 for number, name in enumerate(("plain", "longer")))  # fmt: skip
+    goals = ({"kind": "beats", "arm": "longer", "of": "plain", "at": "end"},)
+    definition = Definition(name="quick", title="Quick", arms=arms, seeds=(0, 1), metrics=("reward/mean",), goals=goals)
+    Report.objects.create(slug="quick", title="Quick", definition=definition.model_dump(mode="json"))
+    return definition
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_report_is_run_here_and_written(quick: Definition, tmp_path: Path, jobs: int) -> None:
+    said, error = call("quick", "--local", "--jobs", jobs, "--out", tmp_path / "made")
+    assert error is None, said
+    assert {path.name for path in (tmp_path / "made").iterdir()} == FILES
+    assert said.count(": succeeded at step") == 4
+    assert "All 4 runs are done." in said
+    assert {run.state for run in Run.objects.all()} == {RunStatus.SUCCEEDED}
+    assert (tmp_path / "made" / "curves.csv").read_text().count("reward/mean") == 2 * STEPS + 2 * (STEPS + 1)
+    again, error = call("quick", "--local", "--out", tmp_path / "made")
+    assert error is None
+    assert "queued" not in again
+    assert Run.objects.count() == 4
+
+
+@pytest.mark.processes
+def test_a_run_that_fails_is_said_and_resumed_by_the_next_call(
+    quick: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "import sys; sys.exit('error: no luck')"))
+    said, error = call("quick", "--local", "--seeds", "0", "--out", tmp_path)
+    assert error is not None
+    assert error.returncode == command.UNFINISHED
+    assert "failed at step 0" in said
+    assert "no luck" in said
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-m", "tests.workers.fake_trainer"))
+    said, error = call("quick", "--local", "--seeds", "0", "--out", tmp_path)
+    assert error is None, said
+    assert said.count("goes on from its last checkpoint") == 2
+
+
+@pytest.mark.django_db
+def test_without_launching_only_what_there_is_is_written(tmp_path: Path) -> None:
+    said, error = call("demo", "--no-launch", "--out", tmp_path / "deep" / "er")
+    assert error is not None
+    assert error.returncode == command.UNFINISHED
+    assert "3 missing" in said
+    assert {path.name for path in (tmp_path / "deep" / "er").iterdir()} == FILES
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_launching_sends_runs_to_the_workers(tmp_path: Path) -> None:
+    said, error = call("demo", "--seeds", "3,1", "--out", tmp_path)
+    assert said.count("is queued") == 2
+    assert error is not None
+    assert sorted(run.config["seed"] for run in Run.objects.all()) == [1, 3]
+    assert all(run.queued_at for run in Run.objects.all())
+    assert ReportRun.objects.filter(report__slug="demo").count() == 2
+
+
+@pytest.mark.django_db
+def test_mistakes_are_told_with_what_would_do(tmp_path: Path) -> None:
+    assert "There is no report 'demmo'; there are deepsearch, demo" in str(call("demmo")[1])
+    assert "whole numbers" in str(call("demo", "--seeds", "one")[1])
+    assert "--no-launch goes neither" in str(call("demo", "--no-launch", "--wait")[1])
+    assert "at least 1" in str(call("demo", "--jobs", "0")[1])
+    file = tmp_path / "file"
+    file.write_text("")
+    assert "cannot be written" in str(call("demo", "--no-launch", "--out", file)[1])
+
+
+@pytest.mark.django_db
+def test_a_config_that_names_what_is_not_there_starts_nothing() -> None:
+    arm = Arm(slug="a", title="A", config={"problems": {"kind": "imported", "slug": "gone"}})
+    definition = Definition(name="lost", title="Lost", arms=(arm,))
+    Report.objects.create(slug="lost", title="Lost", definition=json.loads(definition.model_dump_json()))
+    assert "There is no problem set 'gone'" in str(call("lost")[1])
+    assert not Run.objects.exists()
+
+
+def test_run_configs_are_those_of_the_definition(quick: Definition) -> None:
+    assert quick.arms[1].run_config(7) == RunConfig(steps=STEPS + 1, seed=7)
