@@ -7,6 +7,14 @@ from webapp.search.views import hard_subset, listing, live, solution_actions, so
 app_name = "search"
 urlpatterns = [
     path("trees/<int:tree_id>/", tree.tree_detail, name="tree"),
+    path("trees/<int:tree_id>.json", tree.tree_export, name="tree_export"),
+    path("trees/<int:tree_id>/data", tree.tree_data, name="tree_data"),
+    path("trees/<int:tree_id>/texts", tree.tree_texts, name="tree_texts"),
+    path("trees/<int:tree_id>/search", tree.tree_search, name="tree_search"),
+    path("trees/<int:tree_id>/nodes/<int:number>/", tree.tree_node, name="tree_node"),
+    path("trees/<int:tree_id>/others", tree.tree_others, name="tree_others"),
+    path("trees/compare/", tree.tree_compare, name="tree_compare"),
+    path("trees/compare/match", tree.tree_match, name="tree_match"),
     path("trees/", listing.all_trees, name="all_trees"),
     path("trees/pins", listing.pin_ticked, name="pin_ticked"),
     path("trees/pins/<int:tree_id>", listing.pin, name="pin"),
