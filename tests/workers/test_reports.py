@@ -116,3 +116,19 @@ def test_a_config_that_names_what_is_not_there_starts_nothing() -> None:
 
 def test_run_configs_are_those_of_the_definition(quick: Definition) -> None:
     assert quick.arms[1].run_config(7) == RunConfig(steps=STEPS + 1, seed=7)
+
+
+@pytest.mark.django_db
+def test_a_file_can_define_a_report(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ntitle: Mine\narms: [{slug: a, title: A, config: {steps: 3}}]\n")
+    said, error = call(path, "--no-launch", "--out", tmp_path)
+    assert "1 missing" in said, error
+    assert Report.objects.get().slug == "mine"
+    path.write_text("name: mine\ntitle: Mine\narms: [{slug: a, title: A, config: {steps: 4}}]\n")
+    assert "another report mine" in str(call(path)[1])
+    path.write_text("name: mine\narms: []\n")
+    assert "title: Field required" in str(call(path)[1])
+    path.write_text("{")
+    assert "not YAML" in str(call(path)[1])
+    assert "cannot be read" in str(call(tmp_path / "none.yaml")[1])

@@ -10,7 +10,7 @@ from webapp.reports.evidence import Cell, Evidence, gather
 from webapp.reports.goals import Answer, answers_of
 from webapp.reports.results import Results, results_of
 from webapp.reports.wording import ONE_SEED
-from webapp.runs.config_table import Difference, compare
+from webapp.runs.config_table import MISSING, Difference, compare, rows_of
 
 LEFT_OUT = ("hardware.", "checkpoints.")
 """Knobs that change no result and say nothing about an arm."""
@@ -56,10 +56,21 @@ class Built:
         return sum(cell.is_done for cell in self.cells)
 
     @cached_property
-    def differing(self) -> list[Difference]:
-        """Knobs in which the arms differ; none with a single arm."""
+    def _differences(self) -> list[Difference]:
         rows = compare([arm.values() for arm in self.definition.arms])
         return [row for row in rows if row.differs and not row.path.startswith(LEFT_OUT)]
+
+    @cached_property
+    def differing(self) -> list[Difference]:
+        """Knobs in which the arms differ; none with a single arm."""
+        hidden = {id(row) for row in self.defaulted}
+        return [row for row in self._differences if id(row) not in hidden]
+
+    @cached_property
+    def defaulted(self) -> list[Difference]:
+        """Knobs that only some arms have, all of those at their default: they come with the method."""
+        changed = {row.path for arm in self.definition.arms for row in rows_of(arm.values()) if row.changed}
+        return [row for row in self._differences if MISSING in row.values and row.path not in changed]
 
     @cached_property
     def own_knobs(self) -> list[tuple[str, list[str]]]:

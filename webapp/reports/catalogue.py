@@ -30,6 +30,17 @@ def shipped() -> dict[str, Definition]:
     return {definition.name: definition for definition in found}
 
 
+def read_definition(text: str) -> Definition:
+    """The definition that a YAML text holds. Raises UserError with all that is wrong with it."""
+    try:
+        return Definition.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise UserError(f"This is not YAML: {error}") from error
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
+        raise UserError("This is no definition of a report:\n" + "\n".join(f"  {each}" for each in told)) from error
+
+
 def names() -> list[str]:
     """What ``report NAME`` knows."""
     rows = Report.objects.order_by("slug").values_list("slug", flat=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
-from webapp.reports.catalogue import Known, names
+from webapp.reports.catalogue import Known, find, names
 from webapp.reports.definition import MOST_ARMS, MOST_SEEDS, Arm, Definition
 from webapp.reports.evidence import Cell, cells_of
 from webapp.reports.models import Report, ReportRun
@@ -58,6 +58,19 @@ def make_report(title: str, question: str, choices: Sequence[Choice], baseline: 
         ReportRun(report=report, arm=arm, seed=choice.seed, run=choice.run, chosen=True) for arm, choice in members
     )
     return report
+
+
+def keep_definition(definition: Definition) -> Known:
+    """The report of a definition from a file, kept under its name. Raises UserError when another has that name."""
+    known = find(definition.name)
+    if known is not None and known.definition != definition:
+        raise UserError(f"There is another report {definition.name}. Give this one another name.")
+    if known is not None:
+        return known
+    values = definition.model_dump(mode="json")
+    return Known(
+        definition, Report.objects.create(slug=definition.name, title=definition.title, definition=values), False
+    )
 
 
 def launch_missing(known: Known, user: User | None = None, *, seeds: Sequence[int] = (), send: bool = True) -> Launched:

@@ -18,11 +18,16 @@ TRENDS = {
 ONE_SEED = "One seed: no interval. How far seeds differ cannot be seen from a single one."
 
 
+def glued(text: str) -> str:
+    """The same text, which is never broken into lines."""
+    return text.replace(" ", "\u00a0")
+
+
 def value_of(info: MetricInfo, value: float | None) -> str:
     """A value of the metric: shares as percentages."""
     if value is None:
         return NONE
-    return f"{100 * value:.1f} %" if info.unit == "share" else figure(value)
+    return f"{100 * value:.1f}\u00a0%" if info.unit == "share" else figure(value)
 
 
 def gap_of(info: MetricInfo, value: float) -> str:
@@ -35,9 +40,7 @@ def spent_of(axis: Axis, value: float | None) -> str:
     """Steps, tokens or time."""
     if value is None:
         return NONE
-    if axis == "time":
-        return duration(value)
-    return count_of(value)
+    return glued(duration(value) if axis == "time" else count_of(value))
 
 
 def count_of(value: float) -> str:
@@ -53,14 +56,12 @@ def spread_words(info: MetricInfo, spread: Spread | None) -> str:
     if spread is None:
         return NONE
     mean = value_of(info, spread.mean)
-    return mean if spread.n == 1 else f"{mean} [{_range(info, spread.low, spread.high)}]"
+    return mean if spread.n == 1 else f"{mean} [{range_words(info, spread.low, spread.high)}]"
 
 
 def interval_words(info: MetricInfo, spread: Spread | None) -> str:
-    """The 95 % interval of the mean, or nothing with a single seed."""
-    if spread is None or spread.interval is None:
-        return ""
-    return f"95 % interval {_range(info, *spread.interval)}, n = {spread.n}"
+    """Both ends of the 95 % interval of the mean; nothing with a single seed."""
+    return "" if spread is None or spread.interval is None else range_words(info, *spread.interval)
 
 
 def plateau_words(info: MetricInfo, plateau: Plateau | None) -> str:
@@ -80,7 +81,7 @@ def reached_words(axis: Axis, found: Arrival | None) -> str:
     if n == 1 or not arrived:
         return mean
     seeds = "" if len(arrived) == n else f", {len(arrived)} of {n} seeds by themselves"
-    return f"{mean} [{spent_of(axis, min(arrived))} … {spent_of(axis, max(arrived))}{seeds}]"
+    return f"{mean} [{glued(f'{spent_of(axis, min(arrived))} … {spent_of(axis, max(arrived))}')}{seeds}]"
 
 
 def ratio_words(ratio: Ratio | None) -> str:
@@ -89,7 +90,7 @@ def ratio_words(ratio: Ratio | None) -> str:
         return NONE
     if ratio.range is None:
         return f"{ratio.value:.2f}"
-    return f"{ratio.value:.2f} [{ratio.range[0]:.2f} … {ratio.range[1]:.2f}]"
+    return f"{ratio.value:.2f} [{glued(f'{ratio.range[0]:.2f} … {ratio.range[1]:.2f}')}]"
 
 
 def difference_words(info: MetricInfo, found: Difference | None) -> str:
@@ -99,8 +100,9 @@ def difference_words(info: MetricInfo, found: Difference | None) -> str:
     if found.interval is None:
         return gap_of(info, found.value)
     ends = " … ".join(gap_of(info, end).removesuffix(" points") for end in found.interval)
-    return f"{gap_of(info, found.value)}, 95 % interval {ends}"
+    return f"{gap_of(info, found.value)}, {glued('95 % interval')} {glued(ends)}"
 
 
-def _range(info: MetricInfo, low: float, high: float) -> str:
-    return f"{value_of(info, low).removesuffix(' %')} … {value_of(info, high).removesuffix(' %')}"
+def range_words(info: MetricInfo, low: float, high: float) -> str:
+    """``60.3 … 63.9``: the unit stands beside it."""
+    return glued(f"{value_of(info, low)} … {value_of(info, high)}".replace("\u00a0%", ""))

@@ -35,6 +35,8 @@ def report_json(built: Built) -> str:
 def definition_yaml(built: Built) -> str:
     """The definition alone, as the shipped ones are written."""
     values = built.definition.model_dump(mode="json", exclude_defaults=True)
+    if goals := built.definition.goals:
+        values["goals"] = [goal.model_dump(mode="json") for goal in goals]  # a goal's kind is its default
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 

@@ -2,7 +2,7 @@
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Begins of cells that a spreadsheet would compute."""
-MARKS = str.maketrans({char: f"\\{char}" for char in "\\`*_[]|<>#!"} | {"\n": " ", "\r": " "})
+MARKS = str.maketrans({char: f"\\{char}" for char in "\\`*_[]|<>#!"} | {"\n": " ", "\r": " ", "\u00a0": " "})
 
 
 def csv_text(text: str) -> str:

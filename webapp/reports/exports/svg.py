@@ -12,7 +12,7 @@ from webapp.reports.statistics import Floats
 from webapp.reports.wording import AXIS_WORDS, count_of
 
 WIDTH, HEIGHT = 560, 280
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 10, 40
 MOST_POINTS = 240
 """Of a line; more would not be seen."""
 TICKS = 5

@@ -25,7 +25,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if len(numbers) > MOST_RUNS:
         raise UserError(f"A report is made of {MOST_RUNS} runs at most; here are {len(numbers)}.")
     found = Run.objects.in_bulk(numbers)
-    runs = [found[number] for number in numbers if number in found]
+    runs = [found[number] for number in sorted(found)]  # the oldest is the likeliest baseline
     choices, problem = guessed(runs), ""
     if request.method == "POST":
         choices = [Choice(run, request.POST.get(f"arm-{run.pk}", "")) for run in runs]

@@ -62,6 +62,10 @@ function mean(chart, arm, scaled, colours, lines) {
 function layout(chart, colours) {
   const axis = { gridcolor: colours.line, linecolor: colours.line, tickcolor: colours.line, zeroline: false, automargin: true, tickfont: { size: 11 }, fixedrange: true };
   const isSigned = chart.arms.some((arm) => arm.seeds.some((seed) => seed.values.some((value) => value < 0)));
+  const { size } = scaleOf(chart);
+  const ends = chart.arms.flatMap((arm) => arm.seeds.flatMap((seed) => [seed.xs[0] / size, seed.xs.at(-1) / size]));
+  const [from, to] = ends.length ? [Math.min(...ends), Math.max(...ends)] : [0, 1];
+  const room = 0.015 * (to - from) || 1;
   const title = { step: "", tokens: "generated tokens", time: `training, ${scaleOf(chart).name}` }[chart.axis];
   return {
     autosize: true,
@@ -74,7 +78,7 @@ function layout(chart, colours) {
     showlegend: false,
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.soft, activecolor: colours.ink },
     dragmode: false,
-    xaxis: { ...axis, tickformat: chart.axis === "tokens" ? "~s" : "", title: { text: title, font: { size: 11 }, standoff: 4 } },
+    xaxis: { ...axis, range: [from - room, to + room], tickformat: chart.axis === "tokens" ? "~s" : "", title: { text: title, font: { size: 11 }, standoff: 4 } },
     yaxis: { ...axis, tickformat: chart.unit === "share" ? "~%" : "", rangemode: isSigned ? "normal" : "tozero" },
   };
 }

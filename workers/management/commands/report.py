@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from webapp.core.errors import UserError
 from webapp.reports.built import Built, build
-from webapp.reports.catalogue import Known, find, names
+from webapp.reports.catalogue import Known, find, names, read_definition
 from webapp.reports.exports.files import EVERY_POINT, IN_FOLDER, WRITERS
-from webapp.reports.services import launch_missing
+from webapp.reports.services import keep_definition, launch_missing
 from webapp.runs.models import Run
 from workers.maintenance import reap_lost_runs
 from workers.reports import Interrupted, carry
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="a report's name, as in its address")
+        parser.add_argument("name", help="a report's name, as in its address, or a YAML file that defines one")
         parser.add_argument("--seeds", type=_seeds, default=(), metavar="0,1,2", help="instead of the definition's")
         parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the files go; default: NAME-report")
         parser.add_argument("--no-launch", action="store_true", help="only write what there is")
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError("--jobs must be at least 1.")
         try:
             known = self._find(name)
+            name = known.definition.name
             if not options["no_launch"]:
                 self._launch(known, seeds, local=options["local"], jobs=options["jobs"])
             if options["wait"] and not options["local"]:
@@ -58,6 +59,8 @@ class Command(BaseCommand):
         self._write(self._find(name), seeds, options["out"] or Path(f"{name}-report"))
 
     def _find(self, name: str) -> Known:
+        if name.endswith((".yaml", ".yml")):
+            return keep_definition(read_definition(_text_of(Path(name))))
         known = find(name)
         if known is None:
             raise CommandError(f"There is no report {name!r}; there are {', '.join(names())}.")
@@ -111,6 +114,13 @@ class Command(BaseCommand):
         self.stdout.write(f"{built.state} Written to {folder}: {', '.join(IN_FOLDER)}.")
         if built.done < len(built.cells):
             raise CommandError("Not all runs are done.", returncode=UNFINISHED)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}") from error
 
 
 def _seeds(text: str) -> tuple[int, ...]:
