@@ -25,7 +25,7 @@ from training.problems.types import Problem
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
-from training.search_answers import answer_by_search
+from training.search_answers import SearchAnswers
 from training.seeds import derive_seed
 from training.solutions.keys import problem_key
 from training.stopping import StopSignal
@@ -87,14 +87,15 @@ class _Evaluation:
         self._method = method
         self._asked = asked
         self._tallies = tallies
-        self._stack = stack
         self._gauge = SystemGauge(parts.policy.model.device)
         size = method.prompts_per_batch
         self._batches = [asked.problems[start : start + size] for start in range(0, len(asked.problems), size)]
         verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=method.verifier_timeout_s))
-        self._scorer = Scorer(RewardConfig(verifier_timeout_s=method.verifier_timeout_s), method.max_tokens, verifier)
+        scorer = Scorer(RewardConfig(verifier_timeout_s=method.verifier_timeout_s), method.max_tokens, verifier)
         engine = TorchEngine(parts.policy.model, max_rows=method.max_rows)
-        self._experience = DirectExperience(engine, parts.codec, self._scorer, parts.recorder, parts.processes)
+        self._experience = DirectExperience(engine, parts.codec, scorer, parts.recorder, parts.processes)
+        search = method.search
+        self._search = SearchAnswers(parts, method, search, scorer, self._experience) if search else None
 
     def run(self, attempt: int, stop: StopSignal) -> Literal["done", "stopped"]:
         recorder = self._parts.recorder
@@ -150,10 +151,10 @@ class _Evaluation:
         recorder.step = batch
         began = time.perf_counter()
         params = self._params(batch)
-        if self._method.search is None:
+        if self._search is None:
             groups = ask(self._experience, problems, params, self._method.greedy)
         else:
-            groups = answer_by_search(self._parts, self._method, self._scorer, self._experience, problems, params)
+            groups = self._search.answer(batch, problems, params)
         elapsed = time.perf_counter() - began
         self._report(batch, groups, elapsed)
 
@@ -175,9 +176,11 @@ class _Evaluation:
         if self._parts.processes.is_first:
             for index, group in enumerate(groups):
                 recorder.emit(group_event(group, batch, "heldout", index, self._parts.codec))
+            for tree in self._search.trees(groups, batch) if self._search else ():
+                recorder.emit(tree)
         fresh = [tally_of(group) for group in groups]
         self._tallies += fresh
-        tokens = sum(len(rollout) for group in groups for rollout in group.rollouts)
+        tokens = sum(group.tokens_sampled for group in groups)
         of_batch = figures(fresh)
         metrics = figures(self._tallies) | {
             "batch/pass_at_1": of_batch["heldout/pass_at_1"],

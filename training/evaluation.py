@@ -59,9 +59,13 @@ def ask(
     count = len(problems)
     if not greedy:
         return experience.gather(problems, [params] * count)
-    once = replace(params, n=1, temperature=0.0, top_p=1.0, top_k=0)
-    both = experience.gather([*problems, *problems], [params] * count + [once] * count)
+    both = experience.gather([*problems, *problems], [params] * count + [_likeliest(params)] * count)
     return _merged(both[:count], both[count:])
+
+
+def greedily(experience: DirectExperience, groups: Sequence[Group], params: SamplingParams) -> list[Group]:
+    """The groups, each with a greedy answer added."""
+    return _merged(groups, experience.gather([group.problem for group in groups], [_likeliest(params)] * len(groups)))
 
 
 class Evaluator:
@@ -88,6 +92,10 @@ def _tally(answers: Iterable[Answer]) -> Tally:
     for answer in answers:
         tally.add(answer)
     return tally
+
+
+def _likeliest(params: SamplingParams) -> SamplingParams:
+    return replace(params, n=1, temperature=0.0, top_p=1.0, top_k=0)
 
 
 def _merged(sampled: Sequence[Group], likeliest: Sequence[Group]) -> list[Group]:

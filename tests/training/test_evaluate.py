@@ -10,7 +10,7 @@ from tests.training.runs import events, finish, kill_when, new_run, rows, start,
 from training.__main__ import BAD_INPUT, DONE, main
 from training.algorithms.estimators import pass_at_k
 from training.contamination import keys_of
-from training.events import Alert, Finished, Metrics, ProblemsAsked, RolloutGroup, Started
+from training.events import Alert, Finished, Metrics, ProblemsAsked, RolloutGroup, Started, TreeRecord
 from training.problems.arithmetic import generate
 from training.problems.types import Problem, write_problems
 from training.solutions.keys import problem_key
@@ -143,6 +143,25 @@ def test_the_evaluation_during_training_tells_the_same_figures(tmp_path: Path) -
     groups = [e for e in events(folder) if isinstance(e, RolloutGroup) and e.split == "heldout" and e.step == 0]
     right = [sum(r.correct is True for r in g.rollouts if not r.greedy) for g in groups]
     assert first.values["heldout/pass_at_k"] == pytest.approx(sum(c > 0 for c in right) / len(right))
+
+
+@pytest.mark.parametrize("expansion", ["full", "lazy"])
+def test_a_search_at_test_time_tells_its_trees_and_counts_their_trajectories(tmp_path: Path, expansion: str) -> None:
+    search = {"expansion": expansion, "width": 4, "max_depth": 4, "max_expansions": 12}
+    folder = new_run(tmp_path / "run", evaluation(method={"search": search, "problems": 6}))
+    assert main(["run", str(folder)]) == DONE
+    groups = [event for event in events(folder) if isinstance(event, RolloutGroup)]
+    trees = [event for event in events(folder) if isinstance(event, TreeRecord)]
+    assert [(t.step, t.index, t.problem_id) for t in trees] == [(g.step, g.index, g.problem_id) for g in groups]
+    assert len(trees) == 6
+    assert {t.split for t in trees} == {"heldout"}
+    assert all(1 <= sum(not r.greedy for r in g.rollouts) <= 4 for g in groups)
+    assert all(sum(r.greedy for r in g.rollouts) == 1 for g in groups)
+    for tree, group in zip(trees, groups, strict=True):
+        assert all(group.rollouts[each.rollout].text for each in tree.trajectories)
+    again = new_run(tmp_path / "again", evaluation(method={"search": search, "problems": 6}))
+    assert main(["run", str(again)]) == DONE
+    assert answers(again) == answers(folder)
 
 
 def test_keys_do_not_mind_spacing() -> None:
