@@ -61,6 +61,11 @@ class DeepSearchTraining(PolicyGradientTraining):
         self._events: list[AnyEvent] = []
         self._figures: dict[str, float] = {}
 
+    @property
+    def experience(self) -> TreeExperience:
+        """What searches."""
+        return self._trees
+
     def state_dict(self) -> dict[str, Any]:
         """See `PolicyGradientTraining`; the cache and the hard subset go on where they were."""
         self._saved_step = self._engine.weights_version

@@ -42,9 +42,9 @@ def test_a_tree_grows_alone_as_it_grows_among_others(search: dict[str, Any]) -> 
     with ExitStack() as stack:
         parts, training = searched(stack, **search)
         problems = parts.problems.train[:4]
-        together = training._trees.gather(SearchRound(problems, 7, 1, "w"))
+        together = training.experience.gather(SearchRound(problems, 7, 1, "w"))
         for place, problem in enumerate(problems):
-            (alone,) = training._trees.gather(SearchRound([problem], 7, 1, "w", [place]))
+            (alone,) = training.experience.gather(SearchRound([problem], 7, 1, "w", [place]))
             assert same(alone, together[place])
 
 
@@ -52,7 +52,7 @@ def test_trajectories_are_whole_responses_that_end_once() -> None:
     with ExitStack() as stack:
         parts, training = searched(stack)
         stops = parts.codec.stop_ids
-        for group in training._trees.gather(SearchRound(parts.problems.train[:4], 3, 1, "w")):
+        for group in training.experience.gather(SearchRound(parts.problems.train[:4], 3, 1, "w")):
             assert len(group.rollouts) == 4
             for rollout in group.rollouts:
                 assert not set(rollout.token_ids[:-1]) & set(stops), "nothing is sampled after an end token"
@@ -63,7 +63,7 @@ def test_trajectories_are_whole_responses_that_end_once() -> None:
 def test_log_probs_of_a_path_are_those_of_a_plain_forward() -> None:
     with ExitStack() as stack:
         parts, training = searched(stack)
-        groups = training._trees.gather(SearchRound(parts.problems.train[:2], 3, 1, "w"))
+        groups = training.experience.gather(SearchRound(parts.problems.train[:2], 3, 1, "w"))
         examples = [example for group in groups for example in group.examples]
         truth = parts.policy.statistics(examples, 1.0).logprobs.detach().numpy()
         sampled = np.concatenate([rollout.sampler_logprobs for group in groups for rollout in group.rollouts])
@@ -73,10 +73,10 @@ def test_log_probs_of_a_path_are_those_of_a_plain_forward() -> None:
 def test_hardly_any_prefix_is_computed_twice() -> None:
     with ExitStack() as stack:
         parts, training = searched(stack, width=4)
-        training._trees.gather(SearchRound(parts.problems.train[:8], 3, 1, "w"))
-        groups = training._trees.gather(SearchRound(parts.problems.train[8:24], 4, 1, "w"))
+        training.experience.gather(SearchRound(parts.problems.train[:8], 3, 1, "w"))
+        groups = training.experience.gather(SearchRound(parts.problems.train[8:24], 4, 1, "w"))
         prefix = sum(group.search.prefix_tokens for group in groups if group.search)
-        assert training._trees.clock.recomputed / prefix < 0.1
+        assert training.experience.clock.recomputed / prefix < 0.1
 
 
 def test_a_journal_gives_back_the_same_tree_and_only_for_the_same_weights(tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_a_journal_gives_back_the_same_tree_and_only_for_the_same_weights(tmp_pa
         parts, training = searched(stack)
         journal = training._trees._journal = SearchJournal(tmp_path)
         key = fingerprint(parts.policy.model)
-        first = training._trees.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
+        first = training.experience.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
         before = training._engine.counters.tokens_sampled
-        again = training._trees.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
+        again = training.experience.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
         assert training._engine.counters.tokens_sampled == before
         for one, other in zip(first, again, strict=True):
             assert same(one, other)
