@@ -90,7 +90,9 @@ class SharedSolutions:
         best = self._best(problems).values_list("pk", "problem", "key")
         wanted = [pk for pk, problem, key in best if (problem, key) not in self._given]
         for start in range(0, len(wanted), AT_ONCE):
-            part = VerifiedSolution.objects.filter(pk__in=wanted[start : start + AT_ONCE], invalid_at=None)
+            part = VerifiedSolution.objects.filter(pk__in=wanted[start : start + AT_ONCE], invalid_at=None).defer(
+                "search", "prompt"
+            )
             yield [_line(row) for row in part.order_by("problem", "length", "pk")]
 
     def _best(self, problems: Collection[str] | None) -> QuerySet[VerifiedSolution]:

@@ -6,24 +6,16 @@ of their own and are read on open.
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models.functions import Now
 
 from webapp.inspection.models import SEARCH_CONFIG, Prompt, RolloutGroup, searched
 from webapp.runs.models import Run
-from webapp.search.checks import SolutionCheck
+from webapp.search.checks import SolutionCheck as SolutionCheck
 
-__all__ = [
-    "HardSubset", "LiveTree", "SearchBody", "SearchNode", "SearchNodeText", "SearchTree", "SolutionCheck",
-    "SolutionUse", "VerifiedSolution",
-]  # fmt: skip
-
-
-def solution_words() -> SearchVector:
-    """What a search of solutions looks in: the problem's name, the problem, the solution."""
-    columns = (searched(column, "   ") for column in ("problem_id", "prompt", "text"))
-    return SearchVector(*columns, config=SEARCH_CONFIG)
+SEARCHED = ("problem_id", "prompt", "text")
+FIGURES = ["id", "found_by", "length", "times_used", "tokens_saved", "found_at", "invalid_at"]
 
 
 class SearchTree(models.Model):
@@ -194,8 +186,12 @@ class VerifiedSolution(models.Model):
     invalid_at = models.DateTimeField(null=True)
     invalid_reason = models.TextField(blank=True)
     invalidated_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    changed_at = models.DateTimeField(db_default=Now())
-    """By the database's clock: stored, invalidated or reinstated. Workers tell trainers what is new by it."""
+    changed_at = models.DateTimeField(db_default=Now())  # stored or (in)validated: how workers know what is new
+    search = models.GeneratedField(
+        expression=SearchVector(*(searched(each, "   ") for each in SEARCHED), config=SEARCH_CONFIG),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -205,7 +201,9 @@ class VerifiedSolution(models.Model):
             models.Index(fields=["times_used", "id"], name="solution_by_use"),
             models.Index(fields=["length", "id"], name="solution_by_length"),
             models.Index(fields=["changed_at"], name="solution_by_change"),
-            GinIndex(solution_words(), name="solution_search"),
+            models.Index(fields=["verifier"], name="solution_by_verifier"),
+            GinIndex(fields=["search"], name="solution_search"),
+            models.Index(fields=["problem"], include=FIGURES, name="solution_figures"),  # sums read no texts
         ]
 
     def __str__(self) -> str:

@@ -33,8 +33,9 @@ def uses_cache(run: Run) -> bool:
 
 def of_run(run: Run) -> Reuse:
     used = SolutionUse.objects.filter(run=run)
-    mine = VerifiedSolution.objects.filter(invalid_at=None)
-    known = mine.filter(Q(found_by=run) | Q(pk__in=used.values("solution")))
+    known = VerifiedSolution.objects.filter(
+        Q(found_by=run) | Q(pk__in=used.values("solution")), invalid_at=None
+    ).aggregate(problems=Count("problem", distinct=True), found=Count("pk", filter=Q(found_by=run)))
     figures = used.aggregate(times=Count("pk"), saved=Sum("tokens_saved"))
     latest = (
         MetricPoint.objects.filter(series__run=run, series__name=SHARE_METRIC)
@@ -43,8 +44,8 @@ def of_run(run: Run) -> Reuse:
         .first()
     )
     return Reuse(
-        problems=known.aggregate(count=Count("problem", distinct=True))["count"],
-        found=mine.filter(found_by=run).count(),
+        problems=known["problems"],
+        found=known["found"],
         share=latest[1] if latest else None,
         step=latest[0] if latest else None,
         times_used=figures["times"],

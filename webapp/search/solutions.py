@@ -19,6 +19,9 @@ from workers import queue
 
 LONGEST_REASON = 1000
 
+OLDER = Q(verifier__lt=VERIFIER_VERSION) | Q(verifier__gt=VERIFIER_VERSION)
+"""Judged by another version of the verifier; said so that an index finds the few among the many."""
+
 
 def withdraw(rows: QuerySet[VerifiedSolution], reason: str, at: datetime, by: User | None = None) -> int:
     """Invalidate those of ``rows`` that are valid; returns how many were. Without ``by``, a verifier said so."""
@@ -45,7 +48,7 @@ def reinstate(solution: VerifiedSolution) -> None:
 
 def of_older_versions() -> QuerySet[VerifiedSolution]:
     """Valid solutions that the verifier of today has not judged."""
-    return VerifiedSolution.objects.filter(invalid_at=None).exclude(verifier=VERIFIER_VERSION)
+    return VerifiedSolution.objects.filter(OLDER, invalid_at=None)
 
 
 def judged_by(check: SolutionCheck) -> QuerySet[VerifiedSolution]:

@@ -8,10 +8,10 @@ from django import forms
 from django.db import models
 from django.db.models import Q, QuerySet
 
-from training.rewards import VERIFIER_VERSION
 from webapp.core.errors import UserError
 from webapp.inspection.search import words_query
-from webapp.search.models import SolutionUse, VerifiedSolution, solution_words
+from webapp.search.models import SolutionUse, VerifiedSolution
+from webapp.search.solutions import OLDER
 
 
 class Validity(models.TextChoices):
@@ -47,7 +47,7 @@ class SolutionFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_
         fields: list[str] = []
 
     def search_text(self, rows: QuerySet[VerifiedSolution], _: str, words: str) -> QuerySet[VerifiedSolution]:
-        return rows.annotate(words=solution_words()).filter(words=words_query(words))
+        return rows.filter(search=words_query(words))
 
     def of_run(self, rows: QuerySet[VerifiedSolution], _: str, run: Any) -> QuerySet[VerifiedSolution]:
         """Found by it, or used by it."""
@@ -58,7 +58,7 @@ class SolutionFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_
         if state == Validity.INVALID:
             return rows.filter(invalid_at__isnull=False)
         rows = rows.filter(invalid_at=None)
-        return rows.exclude(verifier=VERIFIER_VERSION) if state == Validity.OLDER else rows
+        return rows.filter(OLDER) if state == Validity.OLDER else rows
 
 
 def filtered(asked: Mapping[str, str]) -> SolutionFilter:

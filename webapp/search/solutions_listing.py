@@ -24,7 +24,7 @@ from webapp.search.solutions_filters import SolutionFilter, filtered
 SORTS = {"times_used": "Times used", "tokens_saved": "Tokens saved", "newest": "Newest", "shortest": "Shortest"}
 """A ``-`` before turns the order round."""
 DEFAULT_SORT = "-newest"
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 LISTED_CHARACTERS = 160
 VALID = Q(invalid_at=None)
 FIGURES: dict[str, Aggregate | Coalesce] = {

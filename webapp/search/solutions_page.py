@@ -109,7 +109,7 @@ def read_problem(key: str, asked: Mapping[str, str]) -> ProblemPage:
         shown=Left("text", CARD_CHARACTERS), characters=Length("text")
     )
     page = keyset_page(
-        cards.defer("text", "prompt", "token_ids", "logprobs"),
+        cards.defer("text", "prompt"),
         by=sort.removeprefix("-"), descending=sort.startswith("-"), cursor=asked.get("after", ""), size=PAGE_SIZE,
     )  # fmt: skip
     sample = rows.only("problem_id", "problem_set", "prompt", "answer", "problem").order_by("pk")[0]
@@ -122,7 +122,7 @@ def read_problem(key: str, asked: Mapping[str, str]) -> ProblemPage:
 
 def read_solution(pk: int) -> SolutionPage:
     """The page of one solution, or 404."""
-    rows = _without_arrays(VerifiedSolution.objects.all()).defer("token_ids", "logprobs", "text")
+    rows = _without_arrays(VerifiedSolution.objects.all()).defer("text")
     shown = {"shown": Left("text", LONGEST_TEXT), "characters": Length("text")}
     solution = get_object_or_404(rows.select_related("invalidated_by").annotate(**shown), pk=pk)
     siblings = VerifiedSolution.objects.filter(problem=solution.problem).order_by("pk").values_list("pk", flat=True)
@@ -153,7 +153,7 @@ def read_two(a: str, b: str) -> TwoSolutions:
 
 
 def _without_arrays(rows: QuerySet[VerifiedSolution]) -> QuerySet[VerifiedSolution]:
-    return rows.select_related("found_by").defer("token_ids", "logprobs", "found_by__config")
+    return rows.select_related("found_by").defer("token_ids", "logprobs", "search", "found_by__config")
 
 
 def _marks(rows: QuerySet[VerifiedSolution]) -> dict[int, list[str]]:

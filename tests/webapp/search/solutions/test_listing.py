@@ -14,7 +14,7 @@ from tests.made_solutions import EPOCH, make_solution, many_solutions, right_tex
 from training.rewards import VERIFIER_VERSION
 from webapp.runs.models import Run
 from webapp.search.models import VerifiedSolution
-from webapp.search.solutions_listing import SORTS
+from webapp.search.solutions_listing import PAGE_SIZE, SORTS
 
 pytestmark = pytest.mark.django_db
 
@@ -132,14 +132,14 @@ def test_a_damaged_page_address_is_said_to_be_so(researcher_client: Client, run:
 def test_the_list_asks_few_queries_and_reads_no_texts(
     researcher_client: Client, run: Run, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    many_solutions(run, 80, 3)
+    many_solutions(run, 2 * PAGE_SIZE, 3)
     with django_assert_max_num_queries(12) as asked:
         page = fetch(researcher_client, "/solutions/")
-    assert page.count("data-opens") == 50
+    assert page.count("data-opens") == PAGE_SIZE
     assert not any('"token_ids"' in each["sql"] or '"text"' in each["sql"] for each in asked.captured_queries)
     [further] = re.findall(r'hx-get="([^"]+)"', page)
     rows = fetch(researcher_client, further.replace("&amp;", "&"), **{"hx-request": "true"})
-    assert rows.count("data-opens") == 30
+    assert rows.count("data-opens") == PAGE_SIZE
     assert "<html" not in rows
 
 
