@@ -104,3 +104,23 @@ def test_a_preflight_shows_lengths_and_rewards(form: Page) -> None:
     expect(figure).to_contain_text("64 lengths", timeout=90_000)
     expect(form.locator("#preflight")).to_contain_text("Groups of equal rewards")
     accessible(form)
+
+
+def test_a_search_is_planned_changed_and_mended(form: Page) -> None:
+    form.goto("/runs/new/")
+    form.get_by_role("link", name=re.compile("^DeepSearch A search")).click()
+    start, preview = form.locator("#start-run"), form.locator("#preview")
+    expect(preview).to_contain_text("16 trees × 8 trajectories = 128 responses a step")
+    expect(preview).to_contain_text("Hard subset: measured 3 times")
+    for title in ("Search", "Credit", "Adaptive training"):
+        expect(form.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    knob(form, "method.deepsearch.credit.kind").select_option("outcome")
+    expect(form.locator(".changes li")).to_contain_text("Token credit")
+    knob(form, "method.deepsearch.search.max_depth").fill("7")
+    expect(start).to_have_text("Mend “Maximum depth” first")
+    form.get_by_role("button", name="Set maximum depth to 8", exact=True).click()
+    expect(start).to_have_text("Start run")
+    form.reload()
+    expect(knob(form, "method.deepsearch.credit.kind")).to_have_value("outcome")
+    accessible(form)
+    form.evaluate("localStorage.clear()")

@@ -132,8 +132,11 @@ def _cost(search: SearchConfig, plan: SearchPlan, trees: int, longest: int) -> I
 
 
 def _hard(subset: HardSubsetConfig) -> str:
-    share = f"{100 * subset.threshold:g} %"
-    return f"at most {share}" if subset.rule == "at_most" else f"less than {share}"
+    return f"{'at most' if subset.rule == 'at_most' else 'less than'} {_percent(subset.threshold)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g}\N{NO-BREAK SPACE}%"
 
 
 def _filled(cache: SolutionCacheConfig, phase_steps: int) -> str:
@@ -143,7 +146,7 @@ def _filled(cache: SolutionCacheConfig, phase_steps: int) -> str:
         case "phase":
             which = "problems that are still hard"
         case _:
-            which = f"problems solved in at most {100 * cache.rare_share:g} % of their rollouts"
+            which = f"problems solved in at most {_percent(cache.rare_share)} of their rollouts"
     return f"Every {counted(phase_steps, 'step')} it takes in solutions of {which}."
 
 

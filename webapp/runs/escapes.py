@@ -20,6 +20,11 @@ def unescape(text: str) -> str:
     return re.sub(r"\\[\\nrt]", lambda found: _BACK[found[0]], text)
 
 
+def on_one_line(text: str) -> str:
+    """Text as it is, or escaped where it would not stay on one line."""
+    return text if text.isprintable() else escape(text)
+
+
 class EscapedText(forms.TextInput):
     """A text field of one line for a text that may hold line breaks."""
 

@@ -92,7 +92,7 @@ def test_the_words_say_what_the_hard_subset_looks_at() -> None:
     subset = {"enabled": True, "samples": 4, "threshold": 0.25, "rule": "below"}
     said = words(deepsearch(hard_subset=subset))
     assert "measured 2 times, first before step 1, on at most 500 problems × 4 = 2,000 responses" in said
-    assert "problems with less than 25 % right stay" in said
+    assert "problems with less than 25\N{NO-BREAK SPACE}% right stay" in said
     assert "each problem × 4 responses" in words(deepsearch(hard_subset=subset), None)
     assert "Hard subset" not in words(deepsearch())
 
@@ -103,7 +103,10 @@ def test_the_words_say_what_the_hard_subset_looks_at() -> None:
         ({"most_used": 3}, "at most 3 cached solutions, at least 5 direct responses"),
         ({"most_used": 99}, "at most 8 cached solutions, at least 0 direct responses"),
         ({"fill": "at_once"}, "Solutions are kept as soon as they are found."),
-        ({"rare_share": 0.5}, "Every 50 steps it takes in solutions of problems solved in at most 50 %"),
+        (
+            {"rare_share": 0.5},
+            "Every 50 steps it takes in solutions of problems solved in at most 50\N{NO-BREAK SPACE}%",
+        ),
     ],
 )
 def test_the_words_say_what_the_cache_does(cache: dict[str, Any], part: str) -> None:

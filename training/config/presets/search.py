@@ -31,7 +31,7 @@ TREE = (
            "no limit; about 190 on its hardest problems"),
     Choice("method.search.selection", "frontier", "After an end, the best node of the whole tree is next."),
     Choice("method.search.descent", "uct", "While no child has ended, the best child by UCT is next."),
-    Choice("method.search.exploration", 2.0, "λ of UCT."),
+    Choice("method.search.exploration", 2.0, "The paper's λ: children seldom visited are tried, good ones preferred."),
     Choice("method.search.frontier.quality", 0.4, "λ1: look on where a parent did well."),
     Choice("method.search.frontier.entropy", 0.0, "λ2: listed as 0.4, but the best run was without it."),
     Choice("method.search.frontier.depth", 0.01, "λ3: among equals, the deeper node."),

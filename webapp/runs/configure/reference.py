@@ -69,6 +69,6 @@ def _type_of(knob: Knob) -> str:
 
 
 def _in_words(need: str) -> str:
+    """``expansion = lazy``: such knobs stand close by."""
     name, value = need.split("=")
-    path = knobs_of(RunConfig)[name].path
-    return f"{path} = {value}"
+    return f"{name.rsplit('.', 1)[-1]} = {value}"

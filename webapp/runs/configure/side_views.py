@@ -19,7 +19,7 @@ from webapp.runs.configure.reference import rows
 from webapp.runs.configure.salvage import Loss, salvage
 from webapp.runs.configure.starting import Start, start_from
 from webapp.runs.configure.views import show_form
-from webapp.runs.knobs import values_of
+from webapp.runs.knobs import NOT_OFFERED, values_of
 from webapp.runs.models import Run
 from webapp.runs.status import ACTIVE
 
@@ -37,6 +37,8 @@ def import_config(request: HttpRequest) -> HttpResponse:
             context = {"mistakes": error.mistakes, "text": text, "may_be_lenient": error.tree is not None, "nav": "new"}
             return render(request, "runs/new_import.html", context)
         config, losses = salvage(error.tree)
+    if ("method.kind", config.method.kind) in NOT_OFFERED:
+        raise UserError("This is the config of an evaluation; start one on the Evals page.")
     form, facts = checked_form(as_posted(values_of(config)))
     return show_form(request, Start("the defaults", RunConfig(), losses=losses), form, facts, new_details())
 

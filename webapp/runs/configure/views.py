@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from training.config.presets import PRESETS
 from webapp.accounts.models import Role, User
 from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
@@ -17,6 +16,7 @@ from webapp.runs.config_forms import ConfigForm
 from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.forms import DetailsForm, as_posted, checked_form, new_details
 from webapp.runs.configure.page import sections_of
+from webapp.runs.configure.picker import preset_groups
 from webapp.runs.configure.preview import preview_of
 from webapp.runs.configure.starting import Start, start_from
 from webapp.runs.models import Run
@@ -66,7 +66,7 @@ def show_form(
         "details": details,
         "sections": sections_of(form, start),
         "preview": preview_of(form, facts, start),
-        "presets": PRESETS.values(),
+        "presets": preset_groups(),
         "query": _kept(request.GET),
         "refused": refused,
         "sent": request.method == "POST",

@@ -4,7 +4,7 @@ Nothing here is needed for a new knob to appear: it has its own name in words.
 """
 
 from training.config import RunConfig
-from webapp.runs.escapes import escape
+from webapp.runs.escapes import escape, on_one_line
 from webapp.runs.knobs import Knob, knobs_of
 
 LABELS = {
@@ -180,7 +180,7 @@ def shown(value: object) -> str:
     if value is None or value == "":
         return "empty"
     if isinstance(value, str):
-        return value if value.isprintable() else escape(value)
+        return on_one_line(value)
     return _figure(value) if isinstance(value, int | float) else str(value)
 
 

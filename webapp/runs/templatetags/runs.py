@@ -5,15 +5,17 @@ from typing import Any
 
 from django import template
 
+from webapp.runs.escapes import on_one_line
+
 register = template.Library()
 
 
 @register.filter
 def knob(value: Any) -> str:
-    """A config's value as in its file: ``true``, ``none``, ``[1, 2]``, bare text."""
+    """A config's value as in its file, on one line: ``true``, ``none``, ``[1, 2]``, bare text."""
     if value is None:
         return "none"
-    return value if isinstance(value, str) else json.dumps(value)
+    return on_one_line(value) if isinstance(value, str) else json.dumps(value)
 
 
 @register.filter

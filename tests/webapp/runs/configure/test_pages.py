@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.webapp.runs.configure.configs import sent_by_browser
 from training.config import RunConfig
-from training.config.presets import DAPO, DEMO, PRESETS
+from training.config.presets import DAPO, DEEPSEARCH, DEMO, PRESETS
 from webapp.accounts.models import User
 from webapp.datasets.models import ProblemSet
 from webapp.runs.configure.forms import as_posted
@@ -333,6 +333,64 @@ def test_an_import_with_mistakes_names_them_and_keeps_the_text(researcher_client
 def test_a_file_that_is_no_config_is_refused(researcher_client: Client, content: bytes, words: str) -> None:
     response = researcher_client.post("/runs/new/import", {"file": SimpleUploadedFile("x.yaml", content)})
     assert words in response.content.decode()
+
+
+def test_a_search_is_cloned_exported_and_imported_whole(researcher_client: Client) -> None:
+    steps = {"step": "separator", "separator": "\n"}
+    search = DEEPSEARCH.config.model_dump(mode="json")
+    search["method"]["search"] |= steps
+    config = RunConfig.model_validate(search)
+    original = stored(config)
+    data = form_of(page_of(researcher_client, f"/runs/{original.pk}/clone/"))
+    assert data["method.deepsearch.search.separator"] == r"\n"
+    researcher_client.post(f"{NEW}?clone={original.pk}", data)
+    assert RunConfig.model_validate(Run.objects.exclude(pk=original.pk).get().config) == config
+    for kind in ("yaml", "commented", "json"):
+        text = researcher_client.post(f"/runs/new/export?format={kind}", data).content.decode()
+        form = form_of(researcher_client.post("/runs/new/import", {"text": text}).content.decode())
+        assert {name: form[name] for name in form if name.startswith("method.")} == {
+            name: data[name] for name in data if name.startswith("method.")
+        }
+
+
+def test_a_clone_of_a_search_is_compared_with_its_original(researcher_client: Client) -> None:
+    original = stored(DEEPSEARCH.config)
+    data = posted(DEEPSEARCH.config, **{"method.deepsearch.credit.kind": "outcome"})
+    html = researcher_client.post(f"/runs/new/preview?clone={original.pk}", data).content.decode()
+    assert "<del>node_q</del> → <ins>outcome</ins>" in html
+    assert "trees " in html.split("<h3>Disk</h3>")[1]
+    assert "Prefix cache" in html
+
+
+def test_an_evaluation_is_no_run_to_configure_here(researcher_client: Client) -> None:
+    text = "method: {kind: evaluate}"
+    html = researcher_client.post("/runs/new/import", {"text": text}).content.decode()
+    assert "This is the config of an evaluation; start one on the Evals page." in html
+    evaluation = stored(RunConfig.model_validate({"method": {"kind": "evaluate"}}), method="evaluate")
+    response = researcher_client.get(f"{NEW}?clone={evaluation.pk}")
+    assert response.status_code == 400
+    assert "start another one on the Evals page" in response.content.decode()
+
+
+def test_presets_are_offered_in_groups_with_the_ablations_folded(researcher_client: Client) -> None:
+    html = page_of(researcher_client, NEW)
+    for title in ("Starting points", "Published recipes", "Ablations of DeepSearch"):
+        assert title in html
+    for slug in PRESETS:
+        assert f"?preset={slug}&quot;" in html or f'?preset={slug}"' in html
+    assert '<details class="preset-group">' in html
+    chosen = page_of(researcher_client, f"{NEW}?preset=deepsearch-outcome")
+    assert '<details class="preset-group" open>' in chosen
+
+
+def test_the_reference_says_once_what_methods_share(client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    html = page_of(client, "/runs/reference/")
+    assert html.count(">method.sampling.temperature</a>") == 1
+    assert html.count(">method.loss.clip_high</a>") == 2  # with defaults of their own
+    assert "method.kind = GRPO or DeepSearch" in html
+    assert "learn from no other." in html
+    assert r'<td class="mono">\n</td>' in html
 
 
 def test_the_reference_explains_every_knob(client: Client, viewer: User) -> None:

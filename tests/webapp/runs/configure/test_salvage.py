@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from tests.webapp.runs.configure.configs import configs
-from training.config import RunConfig
-from training.config.presets import DAPO
+from training.config import DeepSearchMethod, RunConfig
+from training.config.presets import DAPO, DEEPSEARCH
 from webapp.runs.configure.salvage import salvage
 
 
@@ -74,6 +74,25 @@ def test_a_model_without_its_name_falls_back_to_the_default_model() -> None:
     config, losses = salvage({"model": {"kind": "hub"}, "steps": 77})
     assert config == RunConfig(steps=77)
     assert [loss.path for loss in losses] == ["model"]
+
+
+def test_a_search_that_became_impossible_gets_the_nearest_possible() -> None:
+    tree = DEEPSEARCH.config.model_dump(mode="json")
+    tree["method"]["search"] |= {"max_depth": 7, "lookahead": 3}
+    tree["method"]["hard_subset"]["enabled"] = False
+    tree["method"]["cache"]["fill"] = "phase"
+    config, losses = salvage(tree)
+    assert isinstance(config.method, DeepSearchMethod)
+    assert config.method.search.max_depth == 8
+    assert config.method.hard_subset.enabled
+    assert {loss.path for loss in losses} == {
+        "method.search.lookahead", "method.search.max_depth", "method.hard_subset.enabled",
+    }  # fmt: skip
+
+
+def test_a_config_from_before_there_were_searches_is_kept_whole() -> None:
+    old = DAPO.config.model_dump(mode="json")
+    assert salvage(old) == (DAPO.config, [])
 
 
 @pytest.mark.parametrize("stored", [{}, {"a": {"b": {"c": 1}}}, {"method": 3}, {"steps": {"x": 1}}, {"model": []}])
