@@ -70,6 +70,7 @@ class SearchTree extends HTMLElement {
     this.stage.begin();
     this.apply(this.hasAddress ? readAddress() : { ...readAddress(), node: null, event: null, open: [], closed: [] });
     this.stage.draw();
+    if (this.view === "table") this.painted();
     this.redrawStrips();
     this.onKey = listen(this);
     document.addEventListener("keydown", this.onKey);
