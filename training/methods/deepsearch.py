@@ -154,7 +154,7 @@ class DeepSearchTraining(PolicyGradientTraining):
             else:
                 group.trained = False
             if self._config.cache.drop_garbage:
-                _drop_garbage(group)
+                drop_garbage(group)
 
     def _credit_tree(self, group: Group) -> None:
         search = group.search
@@ -192,7 +192,7 @@ class DeepSearchTraining(PolicyGradientTraining):
         return Outcome(figures, events=[*self._events, *trees, *([solutions] if solutions else [])])
 
 
-def _drop_garbage(group: Group) -> None:
+def drop_garbage(group: Group) -> None:
     """Wrong responses of endless repetition or garbled text teach nothing (appendix)."""
     for rollout in group.rollouts:
         if rollout.correct is not True and rollout.teaches and is_garbage(rollout.text):

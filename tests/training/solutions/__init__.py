@@ -1,1 +1,1 @@
-"""Tests of how verified solutions are named and kept."""
+"""Tests of verified solutions on the trainer's side."""
