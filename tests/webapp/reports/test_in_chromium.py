@@ -62,10 +62,10 @@ def test_from_ticked_runs_to_curves_table_and_file(page: Page, tmp_path: Path) -
     page.get_by_role("button", name="Make the report").click()
     expect(page).to_have_url(re.compile(r"/reports/does-searching-pay/$"))
     drawn(page)
-    expect(page.locator(".results tbody tr")).to_have_count(2)
-    expect(page.locator(".results")).to_contain_text("ratio 0.")
+    expect(page.locator(".results thead th")).to_have_text(["Figure", "GRPO", "Search"])
+    expect(page.locator(".results tr", has_text="as a share of the baseline's").first).to_contain_text("0.3")
     names = page.evaluate(f"{DATA}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)")
-    assert [name for name in names if "mean of 3" in name] == ["Search, mean of 3", "GRPO, mean of 3"]
+    assert [name for name in names if "mean of 3" in name] == ["GRPO, mean of 3", "Search, mean of 3"]
     assert len(names) == 8
     page.get_by_role("link", name="Tokens", exact=True).click()
     page.wait_for_function(f"() => {DATA}.at(-1).x.at(-1) === 100000")

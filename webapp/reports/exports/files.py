@@ -10,7 +10,7 @@ from webapp.reports.built import Built
 from webapp.reports.drawing import charts_of
 from webapp.reports.exports.html import report_html
 from webapp.reports.exports.markdown import report_markdown
-from webapp.reports.exports.tables import curves_csv, headings, result_rows, results_csv
+from webapp.reports.exports.tables import curves_csv, result_lines, results_csv
 
 Writer = Callable[[Built], str]
 
@@ -23,8 +23,7 @@ def report_json(built: Built) -> str:
         "answers": [
             {"asked": answer.asked, "verdict": answer.verdict, "said": answer.said} for answer in built.answers
         ],
-        "headings": headings(built.results),
-        "results": [[row.figures.arm.slug, *row.cells] for row in result_rows(built.results)],
+        "results": {line.heading: line.cells for line in result_lines(built.results)},
         "charts": [
             chart.as_json() for axis in built.definition.axes for chart in charts_of(built.evidence, axis)
         ],

@@ -5,7 +5,7 @@ from django.template.loader import render_to_string
 from webapp.reports.built import Built
 from webapp.reports.drawing import charts_of
 from webapp.reports.exports.svg import chart_svg, dash_of
-from webapp.reports.exports.tables import headings, result_rows
+from webapp.reports.exports.tables import result_lines
 from webapp.reports.wording import AXIS_WORDS
 
 
@@ -18,8 +18,7 @@ def report_html(built: Built) -> str:
     context = {
         "built": built,
         "axes": [(words, charts) for words, charts in axes if charts],
-        "headings": headings(built.results),
-        "rows": result_rows(built.results),
+        "lines": result_lines(built.results),
         "legend": [(arm, place + 1, dash_of(place + 1)) for place, arm in enumerate(built.definition.arms)],
     }
     return render_to_string("reports/export.html", context)

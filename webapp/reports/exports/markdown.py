@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from webapp.reports.built import Built
 from webapp.reports.exports.safe import markdown_text
-from webapp.reports.exports.tables import headings, result_rows
+from webapp.reports.exports.tables import result_lines
 from webapp.runs.templatetags.runs import knob
 
 
@@ -29,9 +29,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _results(built: Built) -> str:
-    rows = result_rows(built.results)
-    cells = ([markdown_text(row.figures.arm.title), *map(markdown_text, row.cells)] for row in rows)
-    return table([markdown_text(heading) for heading in headings(built.results)], cells)
+    head = [markdown_text(built.results.info.title), *(markdown_text(arm.title) for arm in built.definition.arms)]
+    lines = result_lines(built.results)
+    return table(head, ([markdown_text(line.heading), *map(markdown_text, line.cells)] for line in lines))
 
 
 def _differing(built: Built) -> str:

@@ -11,8 +11,8 @@ from webapp.reports.drawing import ArmLines, Chart
 from webapp.reports.statistics import Floats
 from webapp.reports.wording import AXIS_WORDS, count_of
 
-WIDTH, HEIGHT = 560, 280
-LEFT, RIGHT, TOP, BOTTOM = 56, 24, 10, 40
+WIDTH, HEIGHT = 480, 260
+LEFT, RIGHT, TOP, BOTTOM = 54, 26, 10, 44
 MOST_POINTS = 240
 """Of a line; more would not be seen."""
 TICKS = 5
@@ -83,7 +83,7 @@ def _axes(chart: Chart, frame: Frame, x_ticks: Sequence[float], y_ticks: Sequenc
     down = format_html_join(
         "", '<line class="tick" x1="{}" x2="{}" y1="{}" y2="{}"/><text x="{}" y="{}" text-anchor="middle">{}</text>',
         ((_at(frame.across(x)), _at(frame.across(x)), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4, _at(frame.across(x)),
-          HEIGHT - BOTTOM + 17, count_of(x) if x >= 1000 else f"{x:.4g}") for x in x_ticks),
+          HEIGHT - BOTTOM + 18, count_of(x) if x >= 1000 else f"{x:.4g}") for x in x_ticks),
     )  # fmt: skip
     title = format_html(
         '<text x="{}" y="{}" text-anchor="middle">{}</text>', (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, unit

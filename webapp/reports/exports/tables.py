@@ -10,9 +10,10 @@ import numpy as np
 
 from webapp.reports.built import Built
 from webapp.reports.exports.safe import csv_text
-from webapp.reports.results import ArmFigures, Results
+from webapp.reports.results import SPENT, ArmFigures, Results
 from webapp.reports.statistics import Interval, Spread
 from webapp.reports.wording import (
+    NONE,
     difference_words,
     interval_words,
     plateau_words,
@@ -24,46 +25,18 @@ from webapp.reports.wording import (
 
 
 @dataclass(frozen=True, slots=True)
-class ResultRow:
-    """An arm in words."""
+class ResultLine:
+    """One figure in words, for each arm."""
 
-    figures: ArmFigures
-    colour: int
-    end: str
-    interval: str
-    best: str
-    plateau: str
-    plateau_interval: str
-    difference: str
-    reach_tokens: str
-    ratio_tokens: str
-    reach_time: str
-    ratio_time: str
-    equal_tokens: str
-    equal_time: str
-
-    @property
-    def cells(self) -> list[str]:
-        """In the order of ``HEADINGS``, without the arm itself."""
-        return [
-            str(self.figures.n), self.end, self.interval or "–", self.best, self.plateau, self.difference,
-            self.reach_tokens, self.ratio_tokens, self.reach_time, self.ratio_time, self.equal_tokens, self.equal_time,
-        ]  # fmt: skip
+    heading: str
+    cells: Sequence[str]
 
 
-def headings(results: Results) -> list[str]:
-    """Of the results table, as files have it."""
-    tokens, time = (spent_of(axis, results.equal[axis]) for axis in ("tokens", "time"))
-    return [
-        "Arm", "Seeds", f"{results.info.title}, final", "95 % interval", "Best", "Plateau", "Against the baseline",
-        "Tokens to the baseline's plateau", "Ratio", "Time to it", "Ratio of time", f"At equal tokens ({tokens})",
-        f"At equal time ({time})",
-    ]  # fmt: skip
-
-
-def result_rows(results: Results) -> list[ResultRow]:
-    """One for each arm, in the order of the definition."""
-    return [_row(results, figures, place + 1) for place, figures in enumerate(results.arms)]
+def result_lines(results: Results) -> list[ResultLine]:
+    """The results table, a line a figure and a column an arm; lines that say nothing of any arm are left out."""
+    columns = [_words(results, figures) for figures in results.arms]
+    lines = [ResultLine(heading, [column[heading] for column in columns]) for heading in columns[0]]
+    return [line for line in lines if set(line.cells) != {NONE}]
 
 
 def results_csv(built: Built) -> str:
@@ -124,24 +97,26 @@ def _csv_row(results: Results, figures: ArmFigures) -> list[Any]:
     return [_bare(value) for value in row]
 
 
-def _row(results: Results, figures: ArmFigures, colour: int) -> ResultRow:
+def _words(results: Results, figures: ArmFigures) -> dict[str, str]:
     info, plateau = results.info, figures.plateau
-    return ResultRow(
-        figures=figures,
-        colour=colour,
-        end=spread_words(info, figures.end),
-        interval=interval_words(info, figures.end),
-        best=spread_words(info, figures.best),
-        plateau=plateau_words(info, plateau),
-        plateau_interval=interval_words(info, plateau.level if plateau else None),
-        difference="baseline" if figures.is_base else difference_words(info, figures.difference),
-        reach_tokens=reached_words("tokens", figures.reaches["tokens"]),
-        ratio_tokens=ratio_words(figures.ratios["tokens"]),
-        reach_time=reached_words("time", figures.reaches["time"]),
-        ratio_time=ratio_words(figures.ratios["time"]),
-        equal_tokens=spread_words(info, figures.at_equal["tokens"]),
-        equal_time=spread_words(info, figures.at_equal["time"]),
-    )
+    level = plateau.level if plateau else None
+    equal = {axis: spent_of(axis, results.equal[axis]) for axis in SPENT}
+    return {
+        "Seeds (n)": str(figures.n),
+        "At first": spread_words(info, figures.begin),
+        "Final": spread_words(info, figures.end),
+        "Final, 95 % interval": interval_words(info, figures.end) or NONE,
+        "Best": spread_words(info, figures.best),
+        "Plateau": plateau_words(info, plateau),
+        "Plateau, 95 % interval": interval_words(info, level) or NONE,
+        "Plateau against the baseline's": "baseline" if figures.is_base else difference_words(info, figures.difference),
+        "Tokens to the baseline's plateau": reached_words("tokens", figures.reaches["tokens"]),
+        "… as a share of the baseline's": ratio_words(figures.ratios["tokens"]),
+        "Time to the baseline's plateau": reached_words("time", figures.reaches["time"]),
+        "… as a share of the baseline's time": ratio_words(figures.ratios["time"]),
+        f"At equal tokens ({equal['tokens']})": spread_words(info, figures.at_equal["tokens"]),
+        f"At equal time ({equal['time']})": spread_words(info, figures.at_equal["time"]),
+    }
 
 
 def _three(spread: Spread | None) -> Sequence[float | None]:

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from webapp.reports.built import Built, build
 from webapp.reports.drawing import charts_of
 from webapp.reports.exports.svg import dash_of
-from webapp.reports.exports.tables import result_rows
+from webapp.reports.exports.tables import result_lines
 from webapp.reports.views.common import BANDS, chosen_axis, get_report, may_delete
 from webapp.reports.wording import AXIS_TITLES
 from webapp.runs.models import Run
@@ -60,7 +60,7 @@ def _context(request: HttpRequest, built: Built) -> dict[str, Any]:
         "axes": [(each, AXIS_TITLES[each]) for each in built.definition.axes],
         "arms": [(arm, place + 1, dash_of(place + 1)) for place, arm in enumerate(built.definition.arms)],
         "runs": [cell.run for cell in built.cells if cell.run is not None and cell.counts],
-        "rows": result_rows(built.results),
+        "lines": result_lines(built.results),
         "charts": [chart.as_json() for chart in charts_of(built.evidence, axis)],
         "to_launch": len(built.missing) + len(built.resumable),
         "may_delete": may_delete(request, built.known),
