@@ -3,11 +3,18 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 
-from training.config import RunConfig, SearchConfig
+from training.config import DeepSearchMethod, RunConfig, SearchConfig
 from training.config.plan import Plan, in_words, plan_of
 from training.config.search_plan import SearchPlan, fewest_expansions, most_ends, most_expansions, widths
+from training.sampling.types import Completion
+from training.search.endings import Judged
+from training.search.growing import GrowingTree
+from training.search.steps import StepRule
+
+END, SEPARATOR, LONGEST = 1, 2, 24
 
 
 def deepsearch(steps: int = 100, **method: Any) -> RunConfig:
@@ -161,3 +168,54 @@ def test_counting_does_not_mind_huge_trees() -> None:
     huge = SearchConfig(width=256, max_depth=4096, max_expansions=65_536)
     assert most_expansions(huge) == 65_536
     assert most_ends(huge) >= 10**12
+
+
+def grown(search: SearchConfig, wanted: int, rng: random.Random) -> GrowingTree:
+    """A tree of the trainer's own, fed with random tokens until it is done."""
+    rule = StepRule(LONGEST, search.max_depth, 0, (SEPARATOR,))
+    if search.step == "tokens":
+        rule = StepRule(LONGEST, search.max_depth, LONGEST // search.max_depth, ())
+    tree = GrowingTree(search, rule, wanted, (END,), rng.randrange(1000))
+    ending = rng.choice([0.0, 0.1, 0.5])
+    while not tree.is_done:
+        request = tree.request()
+        drawn = [_draw(request.max_tokens, request.stop_ids, ending, rng) for _ in range(request.count)]
+        ended = tree.attach(request, drawn)
+        tree.take(ended, [Judged(rng.random() < 0.3, "42", ended=True) for _ in ended])
+    return tree
+
+
+def _draw(most: int, stops: tuple[int, ...], ending: float, rng: random.Random) -> Completion:
+    ids: list[int] = []
+    while len(ids) < most and not (ids and ids[-1] in stops):
+        ids.append(END if rng.random() < ending else rng.choice([SEPARATOR, 5, 6, 7]))
+    logprobs = np.full(len(ids), -0.5, np.float32)
+    return Completion(ids, logprobs, -logprobs, "stop" if ids[-1] in stops else "length", 0)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_no_tree_of_the_trainer_passes_its_plan(seed: int) -> None:
+    rng = random.Random(seed)
+    search = SearchConfig(
+        expansion=rng.choice(["full", "lazy"]),
+        step=rng.choice(["tokens", "separator"]),
+        width=rng.choice([1, 2, 3, 8]),
+        width_decay=rng.choice([0, 0, 1]),
+        max_depth=rng.choice([1, 2, 4, 8]),
+        max_expansions=rng.choice([1, 5, 40]),
+        lazy_start=rng.choice([1, 4]),
+        lazy_branches=rng.choice([1, 2]),
+        selection=rng.choice(["frontier", "uct"]),
+        record=rng.choice(["one", "all"]),
+        exhausted=rng.choice(["flush", "direct", "stop"]),
+    )
+    method = DeepSearchMethod(search=search).model_dump()
+    method["sampling"] |= {"samples_per_prompt": 5, "max_tokens": LONGEST}
+    _, plan = search_of(RunConfig.model_validate({"method": method}))
+    tree = grown(search, 5, rng)
+    direct = tree.tokens > plan.tokens or tree.expansions > plan.expansions
+    assert tree.tokens <= plan.tokens_of_tree
+    assert tree.expansions <= plan.expansions + 1  # direct responses count as one
+    assert len(tree.tree) - 1 <= plan.nodes
+    assert len(tree.recorded) <= 5
+    assert not (direct and search.exhausted == "stop")
