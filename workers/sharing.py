@@ -68,7 +68,7 @@ class SharedSolutions:
         gone = [row for row in fresh if row.invalid_at and (row.problem, row.key) not in self._withdrawn]
         self._append([InvalidLine(problem=row.problem, key=row.key, reason=row.invalid_reason) for row in gone])
         problems = {row.problem for row in fresh if row.problem_set == self._problem_set}
-        if self._cache.share and (first or problems):
+        if (self._cache.share or self._withdrawn) and (first or problems):
             for lines in self._missing(None if first else problems):
                 self._append(lines)
         self._seen = {(row.pk, row.changed_at) for row in changes}
@@ -96,11 +96,15 @@ class SharedSolutions:
             yield [_line(row) for row in part.order_by("problem", "length", "pk")]
 
     def _best(self, problems: Collection[str] | None) -> QuerySet[VerifiedSolution]:
-        """The shortest of each problem, as many as the cache keeps, that others found and let others have."""
-        unshared = Q(found_by__config__contains={"method": {"cache": {"share": False}}})
-        of_others = Q(found_by=None) | ~Q(found_by=self._run.pk) & ~unshared
-        reinstated = Q(found_by=self._run.pk, key__in=[key for _, key in self._withdrawn])
-        rows = VerifiedSolution.objects.filter(of_others | reinstated, problem_set=self._problem_set, invalid_at=None)
+        """The shortest of each problem, as many as the cache keeps, that others found and let others have; and what the
+        file withdrew of the run's own finds, though it is valid again."""
+        reinstated = Q(key__in=[key for _, key in self._withdrawn])
+        allowed = reinstated
+        if self._cache.share:
+            unshared = Q(found_by__config__contains={"method": {"cache": {"share": False}}})
+            of_others = Q(found_by=None) | ~Q(found_by=self._run.pk) & ~unshared
+            allowed = of_others | reinstated & Q(found_by=self._run.pk)
+        rows = VerifiedSolution.objects.filter(allowed, problem_set=self._problem_set, invalid_at=None)
         if problems is not None:
             rows = rows.filter(problem__in=problems)
         place = Window(RowNumber(), partition_by="problem", order_by=[F("length"), F("pk")])

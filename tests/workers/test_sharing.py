@@ -133,6 +133,11 @@ def test_without_sharing_a_run_gets_and_gives_nothing_but_hears_of_invalid_ones(
     shared.write()
     others.write()
     assert {line.key for line in lines(alone)} == {line.key for line in lines(other)} == {own.key, foreign.key}
+    solutions.reinstate(own)
+    shared.write()
+    others.write()
+    assert usable(alone) == {own.text}, "it may use its own find again"
+    assert usable(other) == set()
 
 
 def test_a_solution_that_a_run_rejects_is_taken_from_all_others() -> None:
