@@ -44,11 +44,9 @@ def figures(tallies: Sequence[Tally]) -> dict[str, float]:
     if greedy:
         found["heldout/greedy"] = sum(greedy) / len(greedy)
     if min(tally.samples for tally in tallies) > 1:
-        solved = mean_interval([pass_at_k(tally.samples, tally.right, min(K, tally.samples)) for tally in tallies])
-        agreed = mean_interval([majority(tally.votes) for tally in tallies])
-        for name, estimate in (("pass_at_k", solved), ("maj_at_k", agreed)):
-            found[f"heldout/{name}"] = estimate.value
-            found[f"heldout/{name}_low"], found[f"heldout/{name}_high"] = estimate.low, estimate.high
+        solved = [pass_at_k(tally.samples, tally.right, min(K, tally.samples)) for tally in tallies]
+        found["heldout/pass_at_k"] = sum(solved) / len(tallies)
+        found["heldout/maj_at_k"] = sum(majority(tally.votes) for tally in tallies) / len(tallies)
     return found
 
 

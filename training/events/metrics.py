@@ -37,16 +37,6 @@ def metric_info(name: str) -> MetricInfo:
 REFLECTIVE_WORDS = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
 """Words that DeepSeek-R1's authors counted (arXiv 2501.12948)."""
 
-
-def _ends(name: str, title: str) -> tuple[MetricInfo, MetricInfo]:
-    """Both ends of a figure's interval."""
-    how = "Wilson interval, with an effective number of samples from the spread between problems"
-    return (
-        MetricInfo(f"{name}_low", f"{title}, lower end", "Lower end of its 95 % interval.", how, "share", "up"),
-        MetricInfo(f"{name}_high", f"{title}, upper end", "Upper end of its 95 % interval.", how, "share", "up"),
-    )
-
-
 _TABLE = (
     MetricInfo("reward/mean", "Reward", "What a response earned on average.", "mean of r over all rollouts of the step", "", "up"),
     MetricInfo("reward/std", "Reward spread", "How much rewards differ from response to response.", "population standard deviation of r over all rollouts of the step"),
@@ -72,9 +62,7 @@ _TABLE = (
     MetricInfo("heldout/pass_at_1_low", "Held-out pass@1, lower end", "Lower end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
     MetricInfo("heldout/pass_at_1_high", "Held-out pass@1, upper end", "Upper end of its 95 % interval.", "Wilson interval, with an effective number of samples from the spread between problems", "share", "up"),
     MetricInfo("heldout/pass_at_k", "Held-out pass@k", "Chance that at least one of k sampled answers is right; k is 8, or the number of samples where that is less.", "mean over problems of 1 - C(n-c, k) / C(n, k), with c of n samples right", "share", "up"),
-    *_ends("heldout/pass_at_k", "Held-out pass@k"),
     MetricInfo("heldout/maj_at_k", "Held-out maj@k", "Share of problems whose most frequent answer among all samples is right.", "mean over problems of 1[the answer given most often is right]; ties count by the share of right ones", "share", "up"),
-    *_ends("heldout/maj_at_k", "Held-out maj@k"),
     MetricInfo("heldout/greedy", "Held-out greedy accuracy", "Share of held-out problems whose likeliest answer is right.", "mean over problems of 1[greedy answer is right]", "share", "up"),
     MetricInfo("heldout/length_mean", "Held-out response length", "Tokens of a sampled held-out answer on average.", "mean of |o|", "tokens"),
     MetricInfo("heldout/truncated_share", "Held-out truncated", "Share of sampled held-out answers cut at the longest length before they ended.", "mean of 1[finish reason is length]", "share", "down"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Avg, F
 
 from training.algorithms.tallies import Tally
 from webapp.core.paging import Page, keyset_page
@@ -15,11 +15,12 @@ from webapp.evals.tallying import Answers, Judged, answers_of, judged_answers, l
 from webapp.inspection.models import Prompt, Rollout, RolloutGroup, Split
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
+from webapp.search.models import SearchTree
 
 SORTS = {"correct_count": "Right", "length_mean": "Tokens", "id": "Asked"}
 LOWEST_FIRST = "correct_count"
 PAGE_SIZE = 50
-MOST_SUSPECTS = 100
+MOST_SUSPECTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class DetailPage:
     problems: list[ProblemRow]
     next_cursor: str
     sort: str
+    searched_tokens: float | None = None
+    """Sampled for a tree on average; None without search."""
 
     @property
     def graded(self) -> dict[str, Any] | None:
@@ -73,7 +76,26 @@ def read_detail(evaluation: Evaluation, asked: Mapping[str, str]) -> DetailPage:
     judged = judged_answers(run) if answers.overrides else []
     suspects, more = find_suspects(run, answers)
     page, sort = problem_page(run, asked)
-    return DetailPage(evaluation, run, figures, judged, suspects, more, problem_rows(run, page), page.next_cursor, sort)
+    return DetailPage(
+        evaluation=evaluation,
+        run=run,
+        figures=figures,
+        judged=judged,
+        suspects=suspects,
+        more_suspects=more,
+        problems=problem_rows(run, page),
+        next_cursor=page.next_cursor,
+        sort=sort,
+        searched_tokens=_searched_tokens(evaluation),
+    )
+
+
+def _searched_tokens(evaluation: Evaluation) -> float | None:
+    if not evaluation.searches:
+        return None
+    trees = SearchTree.objects.filter(run=evaluation.run, split=Split.HELDOUT)
+    mean: float | None = trees.aggregate(mean=Avg("tokens"))["mean"]
+    return mean
 
 
 def problem_page(run: Run, asked: Mapping[str, str]) -> tuple[Page[Any], str]:

@@ -1,7 +1,7 @@
 """The list of evaluations: narrowed, sorted and paged by its address."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import django_filters
@@ -32,6 +32,8 @@ COLUMNS = (
 """What each column is sorted by, its heading and its class."""
 NEWEST_FIRST = "-id"
 PAGE_SIZE = 50
+TRAINERS_K = 8
+"""The trainer's own pass@k is for no larger k; of more samples it would be another figure than the settled one."""
 
 
 class EvaluationFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
@@ -97,4 +99,5 @@ def _row(made: Evaluation) -> Row:
         return Row(made, made.avg, made.avg_low, made.avg_high, made.pass_k, made.maj, made.tokens_mean)
     latest: dict[str, Any] = made.run.latest
     names = ("pass_at_1", "pass_at_1_low", "pass_at_1_high", "pass_at_k", "maj_at_k", "length_mean")
-    return Row(made, *(latest.get(f"heldout/{name}") for name in names))
+    row = Row(made, *(latest.get(f"heldout/{name}") for name in names))
+    return row if made.samples <= TRAINERS_K else replace(row, pass_k=None)

@@ -29,7 +29,7 @@ SCORE = "heldout/pass_at_1"
 PHASES = ("filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving")
 
 CHARTS = (
-    Chart("pass-at-1", "Held-out pass@1", (SCORE, "heldout/greedy"), LEARNING,
+    Chart("pass-at-1", "Held-out pass@1", (SCORE, "heldout/greedy", "heldout/pass_at_k", "heldout/maj_at_k"), LEARNING,
           band=(f"{SCORE}_low", f"{SCORE}_high")),
     Chart("reward", "Reward", ("reward/mean", "reward/*"), LEARNING),
     Chart("length", "Response length", ("response/length_mean", "heldout/length_mean"), LEARNING),

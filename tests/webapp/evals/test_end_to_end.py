@@ -9,9 +9,11 @@ from tests.training.runs import finish, kill_when, start
 from training.config import BuiltinProblems, EvaluateMethod, HardwareConfig, RunConfig
 from webapp.accounts.models import User
 from webapp.evals.models import AskedProblem, Evaluation
+from webapp.evals.presets import search_of
 from webapp.evals.services import start_evaluations
 from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
+from webapp.search.models import SearchTree
 from workers.ingest import ingest, rebuild
 from workers.preparation import prepare_folder
 
@@ -69,3 +71,17 @@ def test_an_evaluation_started_from_a_shell_gets_its_row_when_it_is_ingested(res
     assert made.graded["greedy"] is None
     run.delete()
     assert not Evaluation.objects.exists()
+
+
+def test_a_search_at_test_time_leaves_trees_that_are_opened(researcher: User, researcher_client: Client) -> None:
+    method = EvaluateMethod(samples=2, max_tokens=32, problems=3, prompts_per_batch=3, search=search_of("lazy", 32))
+    with patch("workers.queue._send"):
+        [made] = start_evaluations([CONFIG.model_copy(update={"method": method})], user=researcher)
+    prepare_folder(made.run)
+    finish(start(made.run.folder))
+    bring_in(made.run)
+    trees = SearchTree.objects.filter(run=made.run, split="heldout")
+    assert trees.count() == 3
+    assert all(tree.group is not None and tree.stored for tree in trees)
+    assert "tokens a tree on average" in researcher_client.get(f"/evals/{made.pk}/").content.decode()
+    assert researcher_client.get(f"/runs/{made.run_id}/trees/").status_code == 200
