@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-
-from webapp.reports.statistics import Curve, first_reached, mean_curve, plateau_of, smoothed, window_for
+from webapp.reports.statistics import Curve, first_reached, mean_curve, plateau_of, smoothed, spread_of, window_for
 
 NEAR = 0.95
 """Share of the way from the begin to the plateau that counts as having got there: the rest is crept up to for long."""
@@ -53,12 +51,18 @@ class Ratio:
 
 
 def target_of(curves: Sequence[Curve]) -> Target | None:
-    """The level near the plateau of these curves over steps; None without a plateau."""
+    """The level near the plateau of these curves over steps; None without one, or when it is not clear of the begin.
+
+    Curves that do not rise are at their plateau from the begin, now and then. Every seed has to gain more than two
+    standard deviations of its single points: the begin is one of them.
+    """
     plateau = plateau_of(curves)
     if plateau is None:
         return None
-    begin = float(np.mean([curve.ys[0] for curve in curves]))
-    return Target(begin + NEAR * (plateau.level.mean - begin), plateau.noise)
+    gains = spread_of([level - float(curve.ys[0]) for level, curve in zip(plateau.level.values, curves, strict=True)])
+    if gains is None or gains.low <= TOLERANCE * plateau.noise:
+        return None
+    return Target(plateau.level.mean - (1 - NEAR) * gains.mean, plateau.noise)
 
 
 def arrival_of(curves: Sequence[Curve], target: Target) -> Arrival | None:

@@ -55,7 +55,7 @@ class Chart:
             "title": self.info.title,
             "unit": self.info.unit,
             "axis": self.axis,
-            "arms": [_arm_json(lines) for lines in self.arms],
+            "arms": [_arm_json(lines, self.info.unit == "share") for lines in self.arms],
         }
 
 
@@ -92,8 +92,9 @@ def _steps_of(points: Points, curve: Curve, axis: Axis) -> Floats:
     return points.steps[known][places]
 
 
-def _arm_json(lines: ArmLines) -> dict[str, Any]:
+def _arm_json(lines: ArmLines, is_share: bool) -> dict[str, Any]:
     mean = lines.mean
+    lowest, highest = (0.0, 1.0) if is_share else (-np.inf, np.inf)
     return {
         "slug": lines.arm.slug,
         "title": lines.arm.title,
@@ -104,8 +105,8 @@ def _arm_json(lines: ArmLines) -> dict[str, Any]:
             "values": _numbers(mean.mean),
             "low": _numbers(mean.low),
             "high": _numbers(mean.high),
-            "lower": None if mean.lower is None else _numbers(mean.lower),
-            "upper": None if mean.upper is None else _numbers(mean.upper),
+            "lower": None if mean.lower is None else _numbers(np.maximum(mean.lower, lowest)),
+            "upper": None if mean.upper is None else _numbers(np.minimum(mean.upper, highest)),
         },
         "seeds": [
             {

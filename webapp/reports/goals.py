@@ -5,7 +5,7 @@ from typing import Literal
 
 from webapp.reports.definition import Beats, Definition, Goal, Grows, ReachesPlateauWith
 from webapp.reports.evidence import Evidence
-from webapp.reports.results import Results, arrival, ratio
+from webapp.reports.results import Results, arrival, is_clear, ratio
 from webapp.reports.statistics import Spread, difference_of
 from webapp.reports.wording import (
     AXIS_WORDS,
@@ -79,6 +79,10 @@ def _reaches(evidence: Evidence, results: Results, goal: ReachesPlateauWith) -> 
     if plateau is None:
         return Answer(asked, "open", f"{of} has too few figures for a plateau.")
     level = f"The plateau of {of} is {plateau_words(results.info, plateau)}"
+    if not is_clear(evidence, goal.of):
+        return Answer(
+            asked, "open", f"{level}: not every seed of it gained more than noise, so there is nothing to get to."
+        )
     ours = arrival(evidence, goal.arm, goal.of, goal.axis)
     theirs = arrival(evidence, goal.of, goal.of, goal.axis)
     if ours is None or theirs is None:

@@ -72,6 +72,11 @@ def results_of(evidence: Evidence) -> Results:
     return Results(metric, arms, base.level.mean if base else None, equal)
 
 
+def is_clear(evidence: Evidence, arm: str) -> bool:
+    """Whether an arm has a plateau that is better than its begin by more than noise."""
+    return target_of(_upward(evidence, arm, "step")) is not None
+
+
 def arrival(evidence: Evidence, arm: str, of: str, axis: Axis) -> Arrival | None:
     """What an arm takes to get to the plateau of another; None without a plateau or figures."""
     target = target_of(_upward(evidence, of, "step"))

@@ -60,8 +60,11 @@ def spread_words(info: MetricInfo, spread: Spread | None) -> str:
 
 
 def interval_words(info: MetricInfo, spread: Spread | None) -> str:
-    """Both ends of the 95 % interval of the mean; nothing with a single seed."""
-    return "" if spread is None or spread.interval is None else range_words(info, *spread.interval)
+    """Both ends of the 95 % interval of the mean; nothing with a single seed. A share's ends stay between 0 and 1."""
+    if spread is None or spread.interval is None:
+        return ""
+    low, high = spread.interval
+    return range_words(info, max(low, 0.0), min(high, 1.0)) if info.unit == "share" else range_words(info, low, high)
 
 
 def plateau_words(info: MetricInfo, plateau: Plateau | None) -> str:

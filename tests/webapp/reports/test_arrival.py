@@ -76,3 +76,14 @@ def test_without_arrival_or_effort_there_is_no_ratio() -> None:
     low = rising(20, top=0.1)
     assert ratio_of([low], [rising(20)], [rising(20)]) is None
     assert ratio_of([], [rising(20)], [rising(20)]) is None
+
+
+def test_a_baseline_that_does_not_rise_clear_of_noise_sets_no_level() -> None:
+    draw = np.random.default_rng(3)
+    assert target_of([curve_of(range(40), 0.25 + draw.normal(0, 0.05, 40)) for _ in range(2)]) is None
+
+
+def test_seeds_that_do_not_agree_that_there_is_a_gain_set_no_level() -> None:
+    rises, rests = curve_of(range(12), [0.25] * 6 + [0.31] * 6), curve_of(range(12), [0.19] * 12)
+    assert target_of([rises, rests]) is None
+    assert target_of([rises]) is not None

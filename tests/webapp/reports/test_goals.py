@@ -92,6 +92,13 @@ def test_without_figures_nothing_is_answered() -> None:
     assert made.evidence.metrics == []
 
 
+def test_a_plateau_no_better_than_the_begin_is_nothing_to_get_to() -> None:
+    runs = [learned(f"flat, seed {seed}", seed, top=0.1, noise=0.05) for seed in range(2)]
+    made = built(made_report(runs), ReachesPlateauWith(arm="flat", of="flat", share=1))
+    assert verdicts(made) == ["open"]
+    assert "not every seed of it gained more than noise" in made.answers[0].said
+
+
 def test_a_run_without_tokens_has_curves_over_steps_only() -> None:
     run = make_run(name="old")
     add_figures(run, {"heldout/pass_at_1": [0.1, 0.2, 0.3]})
