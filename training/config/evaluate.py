@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.config.base import Config, impossible
-from training.config.nearest import MOST_SEQUENCES, nearest_divisor
-from training.config.search import SearchConfig
+from training.config.base import Config
+from training.config.nearest import MOST_SEQUENCES
+from training.config.search import SearchConfig, unequal_steps
 
 
 class EvaluateMethod(Config):
@@ -60,13 +60,6 @@ class EvaluateMethod(Config):
 
     @model_validator(mode="after")
     def _steps_fill_the_response(self) -> Self:
-        if self.search is None or self.search.step != "tokens" or self.max_tokens % self.search.max_depth == 0:
-            return self
-        longest, depth = self.max_tokens, self.search.max_depth
-        nearest = nearest_divisor(longest, depth, longest)
-        raise impossible(
-            f"a response of {longest} tokens cannot be cut into {depth} steps of equal length; nearest that work: "
-            f"a depth of {nearest}, or {max(round(longest / depth), 1) * depth} tokens",
-            {"search.max_depth": nearest},
-            {"max_tokens": max(round(longest / depth), 1) * depth},
-        )
+        if self.search is not None and self.search.step == "tokens" and self.max_tokens % self.search.max_depth:
+            raise unequal_steps(self.max_tokens, self.search.max_depth, "max_tokens")
+        return self

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
-from training.config.nearest import MOST_SEQUENCES, nearest_divisor
+from training.config.nearest import MOST_SEQUENCES
 from training.config.rl import RlMethod
-from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig
+from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
 
 
 class DynamicSamplingConfig(Config):
@@ -52,13 +52,7 @@ class DeepSearchMethod(RlMethod):
     def _steps_fill_the_response(self) -> Self:
         longest, depth = self.sampling.max_tokens, self.search.max_depth
         if self.search.step == "tokens" and longest % depth:
-            nearest = nearest_divisor(longest, depth, longest)
-            raise impossible(
-                f"a response of {longest} tokens cannot be cut into {depth} steps of equal length; nearest that work: "
-                f"a depth of {nearest}, or {max(round(longest / depth), 1) * depth} tokens",
-                {"search.max_depth": nearest},
-                {"sampling.max_tokens": max(round(longest / depth), 1) * depth},
-            )
+            raise unequal_steps(longest, depth, "sampling.max_tokens")
         return self
 
     @model_validator(mode="after")

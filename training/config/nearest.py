@@ -1,6 +1,6 @@
 """The nearest possible numbers to those a user asked for, to offer as ways out."""
 
-MOST_SEQUENCES, MOST_UPDATES = 65_536, 1024
+MOST_SEQUENCES, MOST_UPDATES, MOST_DEPTH, MOST_TOKENS = 65_536, 1024, 4096, 131_072
 """Bounds that the nearest possible sets keep to as well."""
 
 

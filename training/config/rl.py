@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
-from training.config.nearest import MOST_SEQUENCES, MOST_UPDATES, nearest_divisor, nearest_multiple
+from training.config.nearest import MOST_SEQUENCES, MOST_TOKENS, MOST_UPDATES, nearest_divisor, nearest_multiple
 
 
 class SamplingConfig(Config):
@@ -17,7 +17,7 @@ class SamplingConfig(Config):
     samples_per_prompt: int = Field(default=8, ge=2, le=1024)
     """Responses drawn for each problem (the group size G)."""
 
-    max_tokens: int = Field(default=96, ge=1, le=131_072)
+    max_tokens: int = Field(default=96, ge=1, le=MOST_TOKENS)
     """Longest response; what reaches it is cut and counted as truncated."""
 
     temperature: float = Field(default=1.0, gt=0, le=5)

@@ -106,7 +106,7 @@ class RunConfig(Config):
     method: Method = GrpoMethod()
 
     steps: int = Field(default=100, ge=1, le=10_000_000)
-    """Training steps. A GRPO step samples, scores and updates, a DeepSearch step searches first; an SFT step is one update."""
+    """Training steps. GRPO samples, scores and updates; DeepSearch searches first; SFT is one update a step."""
 
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Fixes data order, sampling and initialisation."""

@@ -6,8 +6,10 @@ Where paper and released code differ, the paper's intent is the default and the 
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from training.config.base import Config, impossible
+from training.config.nearest import MOST_DEPTH, MOST_TOKENS, nearest_divisor, nearest_multiple
 from training.config.rl import LossConfig
 
 
@@ -54,7 +56,7 @@ class SearchConfig(Config):
     step: Literal["tokens", "separator"] = "tokens"
     """What one node holds: an equal share of the longest response in tokens, or text up to a separator."""
 
-    max_depth: int = Field(default=8, ge=1, le=4096)
+    max_depth: int = Field(default=8, ge=1, le=MOST_DEPTH)
     """Deepest level of nodes. A step by tokens has max_tokens / max_depth of them (the paper: 16,384 / 64 = 256)."""
 
     separator: str = Field(default="\n", min_length=1, max_length=16)
@@ -113,6 +115,17 @@ class SearchConfig(Config):
                 {"width": self.min_width},
             )
         return self
+
+
+def unequal_steps(longest: int, depth: int, tokens_knob: str) -> PydanticCustomError:
+    """The error of a response that cannot be cut into so many steps of equal length."""
+    shallower, longer = nearest_divisor(longest, depth, MOST_DEPTH), nearest_multiple(longest, depth, MOST_TOKENS)
+    return impossible(
+        f"a response of {longest} tokens cannot be cut into {depth} steps of equal length; nearest that work: "
+        f"a depth of {shallower}, or {longer} tokens",
+        {"search.max_depth": shallower},
+        {tokens_knob: longer},
+    )
 
 
 class TreeCreditConfig(Config):

@@ -101,7 +101,7 @@ def test_solutions_of_what_is_still_hard_need_the_hard_subset() -> None:
     RunConfig.model_validate({"method": cache | {"cache": {"fill": "phase", "enabled": False}}})
 
 
-@pytest.mark.parametrize(("longest", "depth"), [(96, 7), (100, 64), (7, 4), (1, 8)])
+@pytest.mark.parametrize(("longest", "depth"), [(96, 7), (100, 64), (7, 4), (1, 8), (131_071, 4096), (6823, 3000)])
 def test_every_way_out_of_unequal_steps_works(longest: int, depth: int) -> None:
     method: dict[str, Any] = {
         "kind": "deepsearch", "sampling": {"max_tokens": longest}, "search": {"max_depth": depth},
