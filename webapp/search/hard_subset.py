@@ -1,7 +1,7 @@
 """The page of a run's hard subset: a phase, and its problems narrowed and paged by the address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, Func, IntegerField, Q
 
@@ -11,10 +11,13 @@ from webapp.inspection.models import Prompt
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
 from webapp.search.models import HardSubset, SearchTree
+from webapp.search.pass_rates import spread_of
 from webapp.search.phases import CHANGES, Phase, Problem, Rule
 
 PAGE_SIZE = 50
 LONGEST_ID = 120
+NEARBY = 4
+"""Phases shown on either side of the chosen one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,10 @@ class SubsetPage:
 
     run: Run
     rule: Rule | None
-    phases: list[HardSubset]
-    """Of all phases, newest first, without their lists but with ``looked_at``, ``hard`` and ``in_cache``."""
+    numbers: list[int]
+    """Of all phases."""
+    phases: list[HardSubset] = field(default_factory=list)
+    """Those around the one shown, newest first, with ``looked_at``, ``hard`` and ``in_cache`` but without lists."""
     phase: Phase | None = None
     show: str = ""
     query: str = ""
@@ -56,35 +61,37 @@ class SubsetPage:
         if self.rule is None or self.phase is None:
             return False
         row, rule = self.phase.row, self.rule
-        return sum(rule.is_hard(right, row.samples) for right in row.right) < min(rule.config.smallest, len(row.ids))
+        hard = sum(count for right, count in enumerate(spread_of(row)) if rule.is_hard(right, row.samples))
+        return hard < min(rule.config.smallest, len(row.ids))
 
     @property
     def neighbours(self) -> tuple[int | None, int | None]:
         """The phases before and after."""
         if self.phase is None:
             return None, None
-        numbers = sorted(row.phase for row in self.phases)
-        at = numbers.index(self.phase.row.phase)
-        return (numbers[at - 1] if at else None), (numbers[at + 1] if at + 1 < len(numbers) else None)
+        return _around(self.numbers, self.phase.row.phase)
 
 
 def read_subset(run: Run, asked: Mapping[str, str]) -> SubsetPage:
     """The page that an address asks for; without ``phase``, of the newest. Raises UserError for a damaged address."""
-    phases, rule = _phases(run), _rule(run)
-    if not phases:
-        return SubsetPage(run, rule, phases)
+    numbers = list(HardSubset.objects.filter(run=run).order_by("phase").values_list("phase", flat=True))
+    rule = _rule(run)
+    if not numbers:
+        return SubsetPage(run, rule, numbers)
     asked_phase = _number(asked, "phase")
-    chosen = phases[0].phase if asked_phase is None else asked_phase
-    rows = {row.phase: row for row in HardSubset.objects.filter(run=run, phase__in=(chosen, chosen - 1))}
-    if chosen not in rows:
-        raise UserError(f"This run has no phase {chosen}. Its phases are 0 to {phases[0].phase}.", status=404)
-    phase = Phase(rows[chosen], rows.get(chosen - 1))
+    chosen = numbers[-1] if asked_phase is None else asked_phase
+    if chosen not in numbers:
+        raise UserError(f"This run has no phase {chosen}. Its newest is {numbers[-1]}.", status=404)
+    earlier, _ = _around(numbers, chosen)
+    rows = {row.phase: row for row in HardSubset.objects.filter(run=run, phase__in=(chosen, earlier))}
+    phase = Phase(rows[chosen], None if earlier is None else rows[earlier])
     show = asked.get("show", "") if asked.get("show") in CHANGES else ""
     query, right = asked.get("q", "").strip()[:400].replace("\x00", ""), _number(asked, "right")
     found = _matching(run, phase, show, query, right)
     start = _number(asked, "after") or 0
     lines = _lines(run, found[start : start + PAGE_SIZE])
-    return SubsetPage(run, rule, phases, phase, show, query, right, len(found), start, lines)
+    phases = _phases(run, chosen)
+    return SubsetPage(run, rule, numbers, phases, phase, show, query, right, len(found), start, lines)
 
 
 def _matching(run: Run, phase: Phase, show: str, query: str, right: int | None) -> list[Problem]:
@@ -120,14 +127,21 @@ def _stored(name: str) -> str:
     return name[:LONGEST_ID]
 
 
-def _phases(run: Run) -> list[HardSubset]:
-    """Counted in the database: the lists of a phase may be long."""
+def _around(numbers: list[int], phase: int) -> tuple[int | None, int | None]:
+    """The phases before and after one."""
+    at = numbers.index(phase)
+    return (numbers[at - 1] if at else None), (numbers[at + 1] if at + 1 < len(numbers) else None)
+
+
+def _phases(run: Run, chosen: int) -> list[HardSubset]:
+    """Counted in the database, and only around the chosen one: the lists of a phase may be long."""
     length = "jsonb_array_length(%(expressions)s)"
-    trues = "jsonb_array_length(jsonb_path_query_array(%(expressions)s, '$[*] ? (@ == true)'))"
+    # Of truth values alone; several times as fast as to take the arrays apart.
+    trues = "(length(%(expressions)s::text) - length(replace(%(expressions)s::text, 'true', ''))) / 4"
     counted = (("looked_at", "ids", length), ("hard", "kept", trues), ("in_cache", "cached", trues))
     counts = {name: Func(column, template=how, output_field=IntegerField()) for name, column, how in counted}
     rows = HardSubset.objects.filter(run=run).defer("ids", "right", "kept", "cached").annotate(**counts)
-    return list(rows.order_by("-phase"))
+    return list(rows.filter(phase__range=(chosen - NEARBY, chosen + NEARBY)).order_by("-phase"))
 
 
 def _rule(run: Run) -> Rule | None:

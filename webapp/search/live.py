@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from webapp.inspection.prefixes import Frame
+from webapp.inspection.prefixes import Frame, frame_of
 from webapp.inspection.prompts import LISTED_CHARACTERS, prompt_frame
 from webapp.inspection.visible import visible
 from webapp.runs.models import Run
@@ -42,7 +42,7 @@ def as_json(glimpse: Glimpse) -> dict[str, Any]:
     """Everything the page's script draws."""
     run, trees = glimpse.run, glimpse.trees
     counts = trees[0].tree if trees else {}
-    frame = prompt_frame(run) if trees else Frame()
+    frame = _frame(run, trees)
     return {
         "cursor": glimpse.cursor,
         "terminal": run.state.is_terminal,
@@ -54,6 +54,14 @@ def as_json(glimpse: Glimpse) -> dict[str, Any]:
         "trees": [_tree(tree, frame) for tree in trees],
         "finished": _finished(run, glimpse.last_step),
     }
+
+
+def _frame(run: Run, trees: list[LiveTree]) -> Frame:
+    """What the run's template writes around its problems; in the first step, as the growing trees themselves tell."""
+    if not trees:
+        return Frame()
+    stored = prompt_frame(run)
+    return frame_of([row.tree["prompt"] for row in trees]) if stored == Frame() else stored
 
 
 def _tree(row: LiveTree, frame: Frame) -> dict[str, Any]:

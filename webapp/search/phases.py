@@ -1,7 +1,9 @@
 """The problems of a phase of the hard subset, beside the phase before it, and the rule that divides them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from training.config import HardSubsetConfig
 from webapp.search.models import HardSubset
@@ -11,42 +13,42 @@ CHANGES = {
     "easy": ("Not hard", "○"), "cached": ("Cached", "◉"),
 }  # fmt: skip
 """What the problems of a phase can be narrowed to: its title and its sign."""
+_CHANGE = {(True, False): "entered", (True, True): "stayed", (False, True): "left", (False, False): "easy"}
+"""By whether a problem is hard now, and was before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem at one phase."""
+class Problem(NamedTuple):
+    """A problem at one phase; there are ten thousands of them, so it is a tuple."""
 
     name: str
     right: int | None
     """Of the samples; None when it was not looked at."""
     samples: int
-    before: tuple[int, int] | None
-    """Right ones and samples at the phase before."""
-    kept: bool
-    was_kept: bool
+    right_before: int | None
+    """At the phase before; None when that did not look at it."""
+    samples_before: int
+    change: str
+    """Its key in ``CHANGES``."""
     cached: bool
 
     @property
-    def change(self) -> str:
-        """Its key in ``CHANGES``."""
-        if self.kept:
-            return "stayed" if self.was_kept else "entered"
-        return "left" if self.was_kept else "easy"
-
-    @property
-    def sign(self) -> str:
-        return CHANGES[self.change][1]
+    def kept(self) -> bool:
+        return self.change in ("entered", "stayed")
 
     @property
     def title(self) -> str:
         return CHANGES[self.change][0]
 
     @property
+    def sign(self) -> str:
+        return CHANGES[self.change][1]
+
+    @property
     def share(self) -> float | None:
         return None if self.right is None else self.right / self.samples
 
     def is_among(self, which: str) -> bool:
+        """Whether it is narrowed to by a key of ``CHANGES``."""
         if which == "cached":
             return self.cached
         return self.kept if which == "kept" else self.change == which
@@ -62,37 +64,30 @@ class Phase:
     @cached_property
     def problems(self) -> list[Problem]:
         """The hardest first. Problems that only the phase before looked at come last."""
-        was = {} if self.before is None else dict(zip(self.before.ids, self._of_before(), strict=True))
-        now = [
-            self._problem(name, right, was.get(name), kept, cached)
-            for name, right, kept, cached in zip(
-                self.row.ids, self.row.right, self.row.kept, self.row.cached, strict=True
-            )
+        row, earlier = self.row, self.before
+        was: dict[str, tuple[int, bool]] = {}
+        if earlier is not None:
+            was = dict(zip(earlier.ids, zip(earlier.right, earlier.kept, strict=True), strict=True))
+        samples_before = earlier.samples if earlier is not None else 0
+        unknown = (None, False)
+        now = []
+        for name, right, kept, cached in zip(row.ids, row.right, row.kept, row.cached, strict=True):
+            right_before, was_kept = was.pop(name, unknown)
+            change = _CHANGE[kept, was_kept]
+            now.append(Problem(name, right, row.samples, right_before, samples_before, change, cached))
+        now.sort(key=lambda problem: problem.right or 0)
+        return now + [
+            Problem(name, None, row.samples, right, samples_before, _CHANGE[False, kept], False)
+            for name, (right, kept) in was.items()
         ]
-        looked_at = set(self.row.ids)
-        gone = [self._problem(name, None, was[name], False, False) for name in was if name not in looked_at]
-        return sorted(now, key=lambda problem: problem.right or 0) + gone
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many problems each of ``CHANGES`` has."""
-        return {which: sum(problem.is_among(which) for problem in self.problems) for which in CHANGES}
-
-    def _of_before(self) -> list[tuple[int, bool]]:
-        assert self.before is not None
-        return list(zip(self.before.right, self.before.kept, strict=True))
-
-    def _problem(self, name: str, right: int | None, was: tuple[int, bool] | None, kept: bool, cached: bool) -> Problem:
-        samples = self.before.samples if self.before else 0
-        return Problem(
-            name=name,
-            right=right,
-            samples=self.row.samples,
-            before=(was[0], samples) if was else None,
-            kept=kept,
-            was_kept=bool(was and was[1]),
-            cached=cached,
-        )
+        changes = Counter(problem.change for problem in self.problems)
+        cached = sum(problem.cached for problem in self.problems)
+        sums = {"kept": changes["entered"] + changes["stayed"], "cached": cached}
+        return {which: sums.get(which, changes[which]) for which in CHANGES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,18 @@ def test_a_stored_step_takes_the_place_of_its_glimpses(researcher_client: Client
     assert body["finished"] == {"step": 1, "trees": 1, "solved": 1, "address": address}
 
 
+def test_the_template_is_left_out_in_the_first_step_already(researcher_client: Client, run: Run) -> None:
+    trees = [made_tree(nodes=20, seed=n, index=n) for n in (1, 2)]
+    shown = [
+        GrowingTree(index=n, problem_id=f"p{n}", prompt=f"<|user|>\n{n}+4?\n<|answer|>", nodes=20, tokens=9, recorded=0,
+                    solved=False, columns={name: made.columns[name] for name in SHOWN})
+        for n, made in enumerate(trees)
+    ]  # fmt: skip
+    store_glimpse(run, TreesGrowing(at=1.0, step=1, trees=shown, live=2, done=0))
+    body = researcher_client.get(f"/runs/{run.pk}/trees/live").json()
+    assert [tree["problem"] for tree in body["trees"]] == ["0+4?", "1+4?"]
+
+
 def test_hidden_characters_of_a_problem_are_made_visible(researcher_client: Client, run: Run) -> None:
     glimpse(run, 30, prompt="\u202e<b>3+4</b>" + "x" * 4000)
     problem = researcher_client.get(f"/runs/{run.pk}/trees/live").json()["trees"][0]["problem"]

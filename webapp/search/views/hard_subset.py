@@ -1,6 +1,5 @@
 """Which problems a run trains on, phase by phase."""
 
-from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -52,9 +51,6 @@ def _twin(page: SubsetPage) -> dict[str, Any]:
             "pass_rates_before": spread_of(phase.before) if phase.before else None,
         },
         "found": page.found,
-        "problems": [
-            asdict(line.problem) | {"change": line.problem.change, "text": line.text, "trees": line.trees}
-            for line in page.lines
-        ],
+        "problems": [line.problem._asdict() | {"text": line.text, "trees": line.trees} for line in page.lines],
         "next": page.following,
     }
