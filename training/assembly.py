@@ -127,7 +127,7 @@ def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> Dee
         method,
         trees,
         HardProblems(method.hard_subset, problems),
-        SolutionReuse(method.cache, parts.codec, scorer, file, longest),
+        SolutionReuse(method.cache, parts.codec, scorer, file, longest, parts.processes),
         journal,
         parts.policy.model,
         parts.codec,

@@ -122,7 +122,7 @@ def warnings(figures: Report) -> list[dict[str, str]]:
     elif figures["equal_reward_share"] > ZERO_VARIANCE_SHARE:
         level = "harder" if figures["accuracy"] > 0.5 else "easier"
         message = f"{figures['equal_reward_share']:.0%} of groups have equal rewards and would teach nothing."
-        found.append((message, f"Choose {level} problems, more samples per prompt, or dynamic sampling."))
+        found.append((message, f"Choose {level} problems, more samples per prompt, dynamic sampling, or a search."))
     if figures["no_answer_share"] > 0.5:
         message = f"{figures['no_answer_share']:.0%} of responses mark no answer the verifier could read."
         found.append((message, "Ask for \\boxed{} or <answer> in the prompt, or reward the format."))

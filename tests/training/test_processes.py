@@ -15,11 +15,18 @@ METHODS = {
         "loss": {"kl_coefficient": 0.01, "aggregation": "seq_mean_token_mean"},
         "updates_per_step": 2,
     },
+    "deepsearch": {
+        "kind": "deepsearch",
+        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 48},
+        "search": {"width": 3, "max_depth": 6},
+        "hard_subset": {"enabled": True, "samples": 2, "threshold": 1.0, "phase_steps": 2, "smallest": 8},
+        "cache": {"fill": "at_once", "most_used": 2},
+    },
     "sft": {"kind": "sft", "sequences_per_step": 6, "max_length": 256},
 }
 
 
-@pytest.mark.parametrize("method", ["grpo", "sft"])
+@pytest.mark.parametrize("method", ["grpo", "deepsearch", "sft"])
 def test_two_processes_sample_the_same_and_learn_the_same(tmp_path: Path, method: str) -> None:
     """Sampled texts are equal; figures agree to 1e-5, since sums are taken in another order."""
     folders = {}

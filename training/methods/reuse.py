@@ -9,6 +9,7 @@ import numpy as np
 
 from training.codec import Codec
 from training.config import SolutionCacheConfig
+from training.distributed import Processes
 from training.events import FoundSolution, RejectedSolution, SolutionsFound, UsedSolution
 from training.experience.scoring import Scorer
 from training.experience.types import Group, Rollout
@@ -22,11 +23,20 @@ from training.solutions.keys import problem_key
 class SolutionReuse:
     """The run's cache of verified solutions, between the file that other runs fill and the groups of a step."""
 
-    def __init__(self, config: SolutionCacheConfig, codec: Codec, scorer: Scorer, file: Path | None, room: int) -> None:
+    def __init__(
+        self,
+        config: SolutionCacheConfig,
+        codec: Codec,
+        scorer: Scorer,
+        file: Path | None,
+        room: int,
+        processes: Processes,
+    ) -> None:
         self._config = config
         self._codec = codec
         self._scorer = scorer
         self._file = file
+        self._processes = processes
         self._room = room
         """Tokens a response may have."""
         self._cache = SolutionCache(config)
@@ -49,7 +59,8 @@ class SolutionReuse:
         """Read what others have found, and what no longer counts."""
         if self._file is None or not self._config.enabled:
             return
-        lines, self._offset = read_new(self._file, self._offset)
+        # All processes go by what the first one read: the file may grow between two looks.
+        lines, self._offset = self._processes.gather(read_new(self._file, self._offset))[0]
         for line in lines:
             if isinstance(line, InvalidLine):
                 self._cache.invalidate(line.problem, line.key)

@@ -1,4 +1,4 @@
-"""Answers on which DeepSearch's released verifier was tried: where ours agrees with it, and where it is right to differ.
+"""Answers on which the released DeepSearch verifier was tried: where ours agrees, and where it is right to differ.
 
 The released one compares normalised strings in the last 300 characters of prompt and response; ours compares values,
 and reads the response only.
