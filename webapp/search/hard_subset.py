@@ -16,7 +16,7 @@ from webapp.search.phases import CHANGES, Phase, Problem, Rule
 
 PAGE_SIZE = 50
 LONGEST_ID = 120
-NEARBY = 4
+NEARBY = 2
 """Phases shown on either side of the chosen one."""
 
 
