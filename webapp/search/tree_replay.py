@@ -1,6 +1,7 @@
 """A search as it stood at any moment: q, N and status of its nodes, rebuilt from what each event of its replay changed.
 
-A node is born with q = 0 and one visit; the root and ends are born with none. The last event leaves what is stored.
+A node is born with q = 0, and every change counts one visit, so that the first one tells with how many it was born.
+Nodes that never change keep what is stored for them; the last event leaves what is stored for all.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Replay:
             return node.q, node.visits
         known = touched[touched < self._changes_until(event)]
         if not len(known):
-            return 0.0, first_visits(node.status, node.parent)
+            return 0.0, int(self.changes["change_visits"][touched[0]]) - 1
         return float(self.changes["change_q"][known[-1]]), int(self.changes["change_visits"][known[-1]])
 
     def event_of(self, kind: int, node: int) -> int | None:
@@ -55,11 +56,6 @@ class Replay:
 
     def _changes_until(self, event: int) -> int:
         return int(self.columns["changes"][: event + 1].sum())
-
-
-def first_visits(status: int, parent: int) -> int:
-    """N of a node when it is born."""
-    return 0 if status >= RIGHT or parent < 0 else 1
 
 
 def read_replay(body: SearchBody | None) -> Replay | None:

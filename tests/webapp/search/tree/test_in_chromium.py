@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree
+from tests.webapp.search.tree.real_trees import REAL_CONFIGS, store_real_tree
 from webapp.accounts.models import User
 from webapp.search.models import SearchNode
 
@@ -31,6 +32,8 @@ class Story:
     tree: int
     other: int
     figures: int
+    real: list[int]
+    """Trees that the search itself grew, in different ways."""
     nodes: int
     right_ends: list[int]
     """Numbers of all verified right ends."""
@@ -50,12 +53,14 @@ def story(transactional_db: None) -> Story:
     tree = store_made_tree(run, record)
     other = store_made_tree(run, made_tree(nodes=200, seed=3, step=2, problem_id="p1"))
     figures = store_made_tree(run, made_tree(step=3, stored=False))
+    real = [store_real_tree(make_run(f"real {n}"), **config).pk for n, config in enumerate(REAL_CONFIGS)]
     nodes = list(SearchNode.objects.filter(tree=tree).order_by("number"))
     recorded = next(each for each in record.trajectories if nodes[each.leaf].recorded == 1)
     assert tree.group is not None
     assert tree.first_solved is not None
     return Story(
-        tree.pk, other.pk, figures.pk, tree.nodes, [node.number for node in nodes if node.status == 2], recorded.leaf,
+        tree.pk, other.pk, figures.pk, real, tree.nodes,
+        [node.number for node in nodes if node.status == 2], recorded.leaf,
         tree.group.rollouts.get(index=recorded.rollout).pk, tree.first_solved, [(n.q, n.visits) for n in nodes],
     )  # fmt: skip
 
@@ -179,6 +184,17 @@ def test_every_event_can_be_replayed_and_the_last_is_what_is_stored(page: Page, 
     assert page.evaluate(read) == [[pytest.approx(q, abs=1e-4), visits] for q, visits in story.stored]
 
 
+def test_what_is_told_of_a_real_search_agrees_with_what_it_recorded(page: Page, story: Story) -> None:
+    for tree in story.real:
+        opened(page, f"/trees/{tree}/")
+        told = page.evaluate(
+            f"(() => {{ const v = {VIEWER}, said = [], told = document.querySelector('[data-told]');"
+            "for (let k = 0; k <= v.replay.last; k++) { v.go(k); said.push(told.textContent); } return said; })()"
+        )
+        assert any(re.match(r"(jump|select)", each) for each in told) or len(told) < 12
+        assert [each for each in told if "recorded was" in each] == []
+
+
 def test_the_replay_is_played_stepped_and_sent_to_the_first_solved_end(page: Page, story: Story) -> None:
     opened(page, f"/trees/{story.tree}/")
     page.keyboard.press("s")
@@ -246,9 +262,9 @@ def test_nodes_are_picked_by_the_mouse_and_the_view_is_dragged_and_zoomed(page: 
     for view, node in (("tree", 5), ("icicle", story.recorded)):
         page.evaluate(f"{VIEWER}.setView('{view}')")
         x, y = page.evaluate(
-            f"(() => {{ const s = {VIEWER}.stage; s.update(); const p = s.scene.layout.find({node});"
-            "s.centre(p.depth, s.scene.layout.levels[p.depth].at[p.item]); s.draw();"
-            "return s.camera.point(p.depth + (s.camera.upright ? 0.5 : 0), s.scene.layout.levels[p.depth].at[p.item]); })()"
+            f"(() => {{ const s = {VIEWER}.stage; s.update();"
+            f"const p = s.scene.layout.find({node}), at = s.scene.layout.levels[p.depth].at[p.item];"
+            "s.centre(p.depth, at); s.draw(); return s.camera.point(p.depth + (s.camera.upright ? 0.5 : 0), at); })()"
         )
         page.mouse.click(box["x"] + x, box["y"] + y)
         assert selected(page) == node, view
@@ -315,6 +331,8 @@ def test_two_trees_are_replayed_together(page: Page, story: Story) -> None:
     page.goto(f"/trees/compare/?a={story.tree}&b={story.other}")
     shared = page.locator("[data-shared]").first
     expect(shared).to_have_text(re.compile(r"\d+ nodes? shared \(ringed\), \d+ only here"))
+    assert "Shared; 1 child only there." in page.evaluate(f"{VIEWER}.tell(0)")
+    assert page.evaluate(f"{VIEWER}.tell({story.nodes - 1})").endswith("Only here.")
     scrubs = page.locator("[data-scrub]")
     scrubs.first.fill("0")
     expect(scrubs.nth(1)).to_have_value("0")

@@ -1,13 +1,16 @@
 """A search as it stood: every event rebuilt, and the last one as stored."""
 
+from typing import Any
+
 import pytest
 
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree
+from tests.webapp.search.tree.real_trees import REAL_CONFIGS, real_search, store_real_tree
 from training.events import REPLAY_KINDS
 from webapp.search.models import SearchBody, SearchNode, SearchTree
 from webapp.search.tree_node import read_node
-from webapp.search.tree_replay import BACKUP, EXPAND, VERIFY, Replay, read_replay
+from webapp.search.tree_replay import BACKUP, EXPAND, JUMP, SELECT, VERIFY, Replay, read_replay
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +69,37 @@ def test_a_damaged_replay_is_as_good_as_none() -> None:
     body.kind_array = None
     assert read_replay(body) is None
     assert read_replay(None) is None
+
+
+@pytest.mark.parametrize("config", REAL_CONFIGS)
+def test_the_replay_of_a_real_search_leads_through_all_its_states(config: dict[str, Any]) -> None:
+    search, states = real_search(**config)
+    arrays = {f"{name}_array": array.tobytes() for name, array in search.replay.arrays().items()}
+    replay = read_replay(SearchBody(**arrays))
+    assert replay is not None
+    tree = search.tree
+    nodes = [
+        SearchNode(number=n, parent=int(tree.parent[n]), q=float(tree.q[n]), visits=int(tree.visits[n]))
+        for n in range(len(tree))
+    ]
+    assert len(states) > 1
+    for event, q, visits in states:
+        found = [replay.values(node, event) for node in nodes[: len(q)]]
+        assert [each for each, _ in found] == pytest.approx(q.tolist(), abs=1e-6)
+        assert [each for _, each in found] == visits.tolist()
+
+
+@pytest.mark.parametrize("config", REAL_CONFIGS)
+def test_the_panel_finds_the_scores_that_a_real_search_chose_by(config: dict[str, Any]) -> None:
+    tree = store_real_tree(make_run(), **config)
+    columns = replay_of(tree).columns
+    for event, kind in enumerate(columns["kind"].tolist()):
+        node, value = int(columns["node"][event]), float(columns["value"][event])
+        if kind == JUMP:
+            frontier = read_node(tree, node, event).frontier
+            assert frontier is not None
+            assert frontier.score == pytest.approx(value, abs=1e-5)
+        elif kind == SELECT and not columns["changes"][event]:
+            uct = read_node(tree, node, event).uct
+            assert uct is not None
+            assert uct.score == pytest.approx(value, abs=1e-5)

@@ -139,6 +139,7 @@ function disc(scene, shapes, node, x, y, hasKids) {
   else put(shapes.rings, ring(theme.wrong, kind ? 3 : 1.6, status === 4 ? "3 2" : ""), x, y, r);
   if (scene.matched?.[node]) put(shapes.rings, ring(theme.shared, 1.8), x, y, r + 3);
   if (scene.found?.has(node)) put(shapes.rings, ring(theme.hit, 4), x, y, r + 4);
+  if (node === scene.current) put(shapes.rings, ring(theme.accent, 2, "3 3"), x, y, r + 7);
   if (node === scene.selected) put(shapes.rings, ring(theme.focus, 2.4), x, y, r + 5);
   const sign = glyph(status);
   if (sign && r >= 5) shapes.glyphs.push({ text: sign, x, y, size: Math.min(r * 1.6, 13), on: fill });
@@ -150,8 +151,11 @@ function label(scene, shapes, node, x, y, hasKids, bold) {
   const room = (hasKids ? camera.along.scale - 34 : camera.width - x - 4) / CHARACTER;
   if (room < 3 || x > camera.width) return;
   const text = node === 0 ? "problem" : texts.get(node);
-  if (text === undefined) shapes.wanted.push(node);
-  else if (text) shapes.labels.push({ text: oneLine(text, Math.min(Math.floor(room), 48)), x, y, colour: bold ? theme.ink : theme.soft, bold, onEdges: hasKids });
+  if (text === undefined) return void shapes.wanted.push(node);
+  const there = scene.ghosts?.get(node); // children that only the other of two trees has
+  const ghost = there ? ` +${there} there` : "";
+  const most = Math.max(Math.min(Math.floor(room) - ghost.length, 48), 3);
+  if (text) shapes.labels.push({ text: oneLine(text, most) + ghost, x, y, colour: bold ? theme.ink : theme.soft, bold, onEdges: hasKids });
 }
 
 /** "+37 more (Q −0.2…0.1)" in place of children that are not shown. */

@@ -36,12 +36,22 @@ async function mark() {
   for (const [viewer, nodes] of [[left, shared.a], [right, shared.b]]) {
     viewer.stage.scene.matched = new Uint8Array(viewer.tree.count);
     for (const node of nodes) viewer.stage.scene.matched[node] = 1;
+  }
+  left.stage.scene.ghosts = ghosts(shared.a, shared.b, right);
+  right.stage.scene.ghosts = ghosts(shared.b, shared.a, left);
+  for (const [viewer, nodes] of [[left, shared.a], [right, shared.b]]) {
     const only = viewer.tree.count - nodes.length;
     viewer.closest("[data-side]").querySelector("[data-shared]").textContent =
       `${count(nodes.length, "node")} shared (ringed), ${only.toLocaleString("en")} only here`;
     viewer.stage.refresh("look");
   }
   pairUp(shared);
+}
+
+/** How many children of each shared node only the other side has. */
+function ghosts(here, there, { tree, stage }) {
+  const missing = (node) => tree.children(node).filter((kid) => !stage.scene.matched[kid]).length;
+  return new Map(here.map((node, i) => [node, missing(there[i])]).filter(([, count]) => count));
 }
 
 /** Choosing a shared node chooses its twin on the other side. */

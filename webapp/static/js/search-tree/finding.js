@@ -39,7 +39,14 @@ export function openRollout(viewer) {
 export function tell(viewer, id) {
   if (id < 0) return `More children of node ${-1 - id}. Click to show them.`;
   const { replay, texts } = viewer;
-  const text = id === 0 ? "problem" : texts.get(id) ? `“${oneLine(texts.get(id), 70)}”` : "";
+  const text = id === 0 ? "The problem." : texts.get(id) ? `“${oneLine(texts.get(id), 70)}”` : "";
   const status = replay.status(id);
-  return `${STATUS_SIGNS[status]} node ${id}, ${STATUS_WORDS[status]}, Q ${number(replay.quality(id))}, N ${replay.visits[id]}. ${text}`;
+  return `${STATUS_SIGNS[status]} node ${id}, ${STATUS_WORDS[status]}, Q ${number(replay.quality(id))}, N ${replay.visits[id]}. ${text}${sharing(viewer, id)}`;
+}
+
+/** Beside another tree: whether that has the node, too, and what it has below. */
+function sharing({ stage: { scene } }, node) {
+  if (!scene.matched) return "";
+  const there = scene.ghosts.get(node);
+  return scene.matched[node] ? ` Shared${there ? `; ${count(there, "child", "children")} only there` : ""}.` : " Only here.";
 }

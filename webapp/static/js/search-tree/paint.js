@@ -87,7 +87,7 @@ function drawLabels(context, labels, theme) {
   for (const { text, x, y, colour, bold, onEdges } of labels) {
     context.font = bold ? `600 ${FONT}` : FONT;
     context.fillStyle = theme.ground;
-    if (onEdges) context.fillRect(x - 3, y - 7, context.measureText(text).width + 6, 14);
+    if (onEdges) context.fillRect(x - 1, y - 7, context.measureText(text).width + 4, 14);
     else context.strokeText(text, x, y);
     context.fillStyle = colour;
     context.fillText(text, x, y);

@@ -48,8 +48,11 @@ export class Replay {
       this.expandedAt[parent] = Math.min(this.expandedAt[parent], tree.born[node]);
       if (tree.recorded[node] && this.recordedAt[node] === NEVER) this.recordedAt[node] = this.judgedAt[node];
     }
-    this.touched = new Uint8Array(tree.count);
-    for (const node of columns.change_node) this.touched[node] = 1;
+    // Every change counts one visit, so that a node's first one tells with how many it was born; -1: it never changes.
+    this.firstVisits = new Int32Array(tree.count).fill(-1);
+    columns.change_node.forEach((node, change) => {
+      if (this.firstVisits[node] < 0) this.firstVisits[node] = columns.change_visits[change] - 1;
+    });
   }
 
   /** Moves to an event. Forwards only what changed is applied; backwards all is rebuilt. */
@@ -65,9 +68,9 @@ export class Replay {
     if (!this.length) return;
     const { tree } = this;
     for (let node = 0; node < tree.count; node++) {
-      if (!this.touched[node]) continue;
+      if (this.firstVisits[node] < 0) continue;
       this.q[node] = 0;
-      this.visits[node] = tree.status[node] >= RIGHT || node === 0 ? 0 : 1;
+      this.visits[node] = this.firstVisits[node];
     }
     this.#apply(0, this.changesUntil[event]);
   }
@@ -99,6 +102,11 @@ export class Replay {
   /** As what a node is recorded by now; 0 for not. */
   recorded(node) {
     return this.recordedAt[node] <= this.at || !this.length ? this.tree.recorded[node] : 0;
+  }
+
+  /** The node that the present event happened to; -1 at the end, when the search is over. */
+  get eventNode() {
+    return this.at < this.last ? this.columns.node[this.at] : -1;
   }
 
   /** The node with the largest Q but the root; of equal ones the deepest on the path. -1 before the first backup. */

@@ -14,7 +14,7 @@ import { Strips } from "./strips.js";
 import { Table } from "./table.js";
 import { Texts } from "./texts.js";
 import { showTrail } from "./trail.js";
-import { connectToolbar, showLegend, showState } from "./toolbar.js";
+import { connectToolbar, showState } from "./toolbar.js";
 import { count } from "./words.js";
 
 class SearchTree extends HTMLElement {
@@ -234,10 +234,6 @@ class SearchTree extends HTMLElement {
     this.stage.refresh();
     showTrail(this.querySelector("[data-trail]"), this);
     if (this.view === "table") this.table.arrived(nodes);
-  }
-
-  showLegend(entries, scale) {
-    showLegend(this, entries, scale);
   }
 
   announce(text) {

@@ -9,6 +9,7 @@ import { Minimap } from "./minimap.js";
 import { paint } from "./paint.js";
 import { pick } from "./picking.js";
 import { collectIcicle } from "./stripes.js";
+import { showLegend } from "./toolbar.js";
 
 const DRAGGED = 4; // pixels from which on a press is no click
 const WHEEL = 0.0016;
@@ -99,14 +100,16 @@ export class Stage {
     scene.theme = readTheme();
     scene.colour = colouring(viewer.colour, viewer.tree, viewer.replay, scene.theme);
     scene.selected = viewer.selected;
+    scene.current = viewer.replay.eventNode;
     this.marks.update(viewer.tree, viewer.replay, viewer.selected);
-    viewer.showLegend(scene.colour.legend, scene.colour.scale);
+    showLegend(viewer, scene.colour.legend, scene.colour.scale);
   }
 
   home() {
     const { viewer, scene } = this;
     if (!scene.layout) return;
-    const wanted = viewer.selected > 0 ? viewer.selected : viewer.replay.best;
+    const { best, eventNode } = viewer.replay;
+    const wanted = viewer.selected > 0 ? viewer.selected : eventNode >= 0 ? eventNode : best;
     const place = scene.layout.find(Math.max(wanted, 0)) ?? scene.layout.find(0);
     this.camera.see(scene.layout, this.camera.width, this.camera.height);
     this.camera.start(scene.layout.levels[place.depth].at[place.item]);
@@ -127,6 +130,12 @@ export class Stage {
     const [x, y] = this.camera.point(level, at);
     this.camera.pan(this.camera.width / 2 - x, this.camera.height / 2 - y);
     this.refresh();
+  }
+
+  /** Keeps the node of the present event in view while a replay is stepped through. */
+  follow() {
+    const node = this.viewer.replay.eventNode;
+    if (node >= 0 && this.viewer.view !== "table") this.show(node);
   }
 
   /** Moves as little as it takes to see a node. */

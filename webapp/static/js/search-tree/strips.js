@@ -48,6 +48,7 @@ export class Strips {
     }[what];
     if (to === undefined || to < 0) return viewer.announce(what === "solved" ? "No right end was found." : "There is nothing before this.");
     viewer.go(to);
+    viewer.stage.follow();
     if (what === "solved" || what === "best") viewer.select(replay.columns.node[to], { move: true });
   }
 
@@ -61,6 +62,7 @@ export class Strips {
     const step = () => {
       due = Math.max(Math.round((40 * rate()) / TICK), 1); // faster than the screen: several events at once
       viewer.go(viewer.replay.at + due);
+      if (rate() <= 4) viewer.stage.follow();
       if (viewer.replay.at >= viewer.replay.last) this.stop();
       else this.#timer = setTimeout(step, wait());
     };

@@ -57,9 +57,10 @@ function jumpTerms(tree, replay, node, recorded) {
 function uctTerms(tree, replay, node, recorded) {
   if (node === 0) return "";
   const weight = tree.search.exploration ?? 0;
-  const visits = replay.visits[node];
+  // Walking down from the root counts a visit of every child that is compared, after it was compared.
+  const visits = replay.visits[node] - (replay.columns.changes[replay.at] ? 1 : 0);
   const above = replay.visits[tree.parent[node]];
-  const quality = replay.quality(node);
+  const quality = visits ? replay.q[node] / visits : 0;
   const bonus = visits && above ? Math.sqrt(Math.log(above) / visits) : 0;
   const text = visits && above ? `${number(weight)}·√(ln ${above} / ${visits})` : "no bonus";
   return `: ${sum([number(quality), text], quality + weight * bonus, recorded)}`;
@@ -79,7 +80,7 @@ export function tellEvent(tree, replay) {
     3: () => `verify node ${node}: ${value > 0 ? "right" : "not right"} (${signed(value)})`,
     4: () => `backup ${signed(value)} along ${count(along, "node")}, from node ${node} up to the root`,
     5: () => `node ${node}, an end left over, is recorded (${signed(value)})`,
-    6: () => `whole responses are sampled from the root`,
+    6: () => `${count(value, "whole response")} from the root, as nothing is left to expand`,
   }[columns.kind[at]];
   return told ? told() : `event at node ${node}`;
 }
