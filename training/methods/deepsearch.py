@@ -188,7 +188,7 @@ class DeepSearchTraining(PolicyGradientTraining):
         ]  # fmt: skip
         solutions = self._reuse.account(step, groups)
         figures = search_figures(groups, self._trees.clock) | credit_figures(groups) | self._reuse.figures(len(groups))
-        figures["hard/problems"] = float(len(self._hard.current))
+        figures |= self._hard.figures()
         return Outcome(figures, events=[*self._events, *trees, *([solutions] if solutions else [])])
 
 

@@ -37,6 +37,10 @@ class HardProblems:
         self.phase += 1
         return kept
 
+    def figures(self) -> dict[str, float]:
+        """How many problems are trained on, and their share of all."""
+        return {"hard/problems": float(len(self.current)), "hard/share": len(self.current) / max(len(self._all), 1)}
+
     def event(
         self, step: int, looked_at: Sequence[Problem], right: Sequence[int], kept: Sequence[bool],
         cached: Sequence[bool], tokens: int,
