@@ -76,6 +76,8 @@ class RolloutRecord(BaseModel):
     length: int = Field(ge=0)
     """Tokens of the response."""
     greedy: bool = False
+    cached: bool = False
+    """A verified solution of an earlier policy, in place of a response of this one."""
 
 
 class RolloutGroup(Event):
@@ -90,7 +92,7 @@ class RolloutGroup(Event):
     rollouts: list[RolloutRecord]
     weights_version: int = 0
     trained: bool = True
-    """False where dynamic sampling dropped the group."""
+    """False where dynamic sampling, or the rule for trees of equal ends, dropped the group."""
 
 
 class CheckpointSaved(Event):

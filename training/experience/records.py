@@ -51,6 +51,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         tokens={name: _encode(values, TOKEN_ARRAYS[name]) for name, values in arrays.items() if values is not None},
         length=len(rollout),
         greedy=rollout.greedy,
+        cached=rollout.cached,
     )
 
 

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 CHUNK = 500
 COLUMNS = {
     "id": "id", "step": "step", "split": "split", "group": "group_id", "problem_id": "group__prompt__problem_id",
-    "sample": "index", "greedy": "greedy", "reward": "reward", "advantage": "advantage", "correct": "correct",
-    "extracted": "extracted", "reference": "group__prompt__answer", "parts": "parts", "finish_reason": "finish_reason",
-    "length": "length", "prompt": "group__prompt__text", "response": "body__text",
+    "sample": "index", "greedy": "greedy", "cached": "cached", "reward": "reward", "advantage": "advantage",
+    "correct": "correct", "extracted": "extracted", "reference": "group__prompt__answer", "parts": "parts",
+    "finish_reason": "finish_reason", "length": "length", "prompt": "group__prompt__text", "response": "body__text",
 }  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes cells that begin so for formulas."""

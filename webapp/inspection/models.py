@@ -86,9 +86,12 @@ class RolloutGroup(models.Model):
     size = models.PositiveIntegerField()
     reward_mean = models.FloatField()
     reward_std = models.FloatField()
-    """Population standard deviation; 0 means the group taught nothing."""
+    """Population standard deviation; of 0, a group that was sampled teaches nothing."""
     correct_count = models.PositiveIntegerField()
     length_mean = models.FloatField()
+
+    reused = False
+    """Whether it has cached solutions; for the pages that ask, which set it."""
 
     class Meta:
         constraints = [
@@ -124,6 +127,8 @@ class Rollout(models.Model):
     finish_reason = models.CharField(max_length=8)
     length = models.PositiveIntegerField()
     greedy = models.BooleanField(default=False)
+    cached = models.BooleanField(default=False)
+    """A verified solution of an earlier policy, in place of a response of this one."""
 
     class Meta:
         indexes = [

@@ -15,7 +15,8 @@ from webapp.inspection.step_page import StepPage
 
 Json = dict[str, Any]
 ROLLOUT_FIELDS = (
-    "id", "step", "split", "index", "reward", "advantage", "correct", "finish_reason", "length", "greedy"
+    "id", "step", "split", "index", "reward", "advantage", "correct", "finish_reason", "length", "greedy",
+    "cached",
 )  # fmt: skip
 GROUP_FIELDS = (
     "id", "step", "split", "index", "trained", "weights_version", "size", "reward_mean", "reward_std", "correct_count",

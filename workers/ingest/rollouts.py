@@ -23,7 +23,7 @@ GROUP_COLUMNS = {
 ROLLOUT_COLUMNS = {
     "id": "int8", "run_id": "int8", "group_id": "int8", "step": "int4", "split": "varchar", "index": "int4",
     "reward": "float8", "advantage": "float8", "correct": "bool", "extracted": "text", "parts": "jsonb",
-    "finish_reason": "varchar", "length": "int4", "greedy": "bool",
+    "finish_reason": "varchar", "length": "int4", "greedy": "bool", "cached": "bool",
 }  # fmt: skip
 TEXT_COLUMNS = {"rollout_id": "int8", "text": "text"}
 TOKEN_COLUMNS = {"rollout_id": "int8"} | {f"{name}_array": "bytea" for name in TOKEN_ARRAYS}
@@ -95,7 +95,7 @@ def _rollout_row(
     parts = {clean(name): value for name, value in rollout.parts.items()}
     return (
         pk, run.pk, group_id, group.step, group.split, index, rollout.reward, rollout.advantage, rollout.correct,
-        extracted, Jsonb(parts), rollout.finish_reason, rollout.length, rollout.greedy,
+        extracted, Jsonb(parts), rollout.finish_reason, rollout.length, rollout.greedy, rollout.cached,
     )  # fmt: skip
 
 
