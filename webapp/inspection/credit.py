@@ -1,4 +1,4 @@
-"""How a response came by its reward and its advantage, spelled out with the numbers."""
+"""How a response came by its reward and its advantage among its siblings, spelled out with the numbers."""
 
 import math
 from collections import Counter
@@ -34,7 +34,10 @@ def _weight(stored: Any) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Where an advantage comes from: A = (r - mean) / std over the siblings of the group."""
+    """Where an advantage comes from: A = (r - mean) / std over the siblings of the group.
+
+    r is the reward; beside cached solutions it is what the response is worth: ±1 and the overlong penalty.
+    """
 
     rewards: list[tuple[float, int]]
     """Each reward of the group and how many responses earned it, highest first."""
@@ -45,6 +48,7 @@ class Credit:
     scale: str
     """``sample``, ``population`` or ``none``."""
     stored: float | None
+    of_worth: bool = False
 
     @property
     def computed(self) -> float:
@@ -65,15 +69,28 @@ class Credit:
 
 
 def credit_of(
-    reward: float, stored: float | None, siblings: Sequence[float], config: Mapping[str, Any]
+    reward: float,
+    stored: float | None,
+    siblings: Sequence[float],
+    config: Mapping[str, Any],
+    *,
+    of_worth: bool = False,
 ) -> Credit | None:
     """The advantage of a response among the rewards of its group, itself included; None for an empty group."""
     if not siblings:
         return None
-    scale = config.get("method", {}).get("loss", {}).get("advantage_scale", "sample")
+    scale = advantage_scale(config)
     count, mean = len(siblings), math.fsum(siblings) / len(siblings)
     squares = math.fsum((each - mean) ** 2 for each in siblings)
     freedom = max(count - 1, 1) if scale == "sample" else count
     spread = 1.0 if scale == "none" else math.sqrt(squares / freedom)
     rewards = sorted(Counter(siblings).items(), reverse=True)
-    return Credit(rewards, reward, mean, spread, scale, stored)
+    return Credit(rewards, reward, mean, spread, scale, stored, of_worth)
+
+
+def advantage_scale(config: Mapping[str, Any]) -> str:
+    """What differences to the mean are divided by: ``sample``, ``population`` or ``none``."""
+    method = config.get("method", {})
+    return str(
+        method.get("loss", {}).get("advantage_scale", "none" if method.get("kind") == "deepsearch" else "sample")
+    )

@@ -7,6 +7,7 @@ from django.db.models.functions import Left, Length
 
 from webapp.inspection.credit import RewardPart, reward_parts
 from webapp.inspection.models import Rollout, RolloutGroup
+from webapp.inspection.notes import is_searched, mark_reused
 from webapp.inspection.prefixes import FOLDED_AT_LEAST, Parting, common_prefix, part
 from webapp.inspection.prompts import prompt_frame
 
@@ -64,6 +65,8 @@ def read_group(group: RolloutGroup, sort: str) -> GroupPage:
     shared = common_prefix(list(texts.values()))
     folded = shared if len(shared) >= FOLDED_AT_LEAST else ""
     config = group.run.config
+    if is_searched(config):
+        mark_reused([group])
     return GroupPage(
         group=group,
         prompt=prompt_frame(group.run).split(group.prompt.text),

@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 from webapp.inspection.token_arrays import Numbers, TokenArrays
 
+DEFAULTS: dict[str, dict[str, Any]] = {"grpo": {}, "deepsearch": {"clip_high": 0.28, "dual_clip": 10.0}}
+"""Methods with such a loss, and where their values are not the common ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
@@ -39,9 +42,9 @@ class LossSettings:
     def of(cls, config: Mapping[str, Any]) -> "LossSettings | None":
         """None for methods without such a loss."""
         method = config.get("method", {})
-        if method.get("kind") != "grpo":
+        if method.get("kind") not in DEFAULTS:
             return None
-        loss = method.get("loss", {})
+        loss = DEFAULTS[method["kind"]] | method.get("loss", {})
         return cls(
             surrogate=loss.get("surrogate", "clip"),
             ratio=loss.get("ratio", "token"),

@@ -6,13 +6,17 @@ from itertools import pairwise
 
 from django.shortcuts import get_object_or_404
 
-from webapp.inspection.credit import Credit, RewardPart, credit_of, reward_parts
+from training.solutions.garbage import is_garbage
+from webapp.inspection.credit import Credit, RewardPart, advantage_scale, credit_of, reward_parts
 from webapp.inspection.models import Rollout, RolloutGroup, RolloutText, RolloutTokens, Split
+from webapp.inspection.notes import is_searched, uniform_sentence, why_untrained
 from webapp.inspection.prompts import prompt_frame
 from webapp.inspection.push import LossSettings, Push, UpdateSize, push_of, token_weight
 from webapp.inspection.scales import scaled_columns
 from webapp.inspection.strip import Strip, render_strip
 from webapp.inspection.token_arrays import TokenArrays, decode
+from webapp.inspection.tree_credit import TreeCredit, end_of, tree_credit
+from webapp.inspection.tree_path import TreePath, path_of
 from webapp.inspection.words import reflective_spans
 
 LISTED_SIBLINGS = 32
@@ -38,11 +42,46 @@ class RolloutPage:
 
     @cached_property
     def credit(self) -> Credit | None:
-        """Held-out responses get no advantage."""
-        if self.rollout.split != Split.TRAIN:
+        """Held-out responses get no advantage, those of a tree one for each step."""
+        if self.rollout.split != Split.TRAIN or self.path is not None:
             return None
-        rewards = [sibling.reward for sibling in self.siblings if not sibling.greedy]
-        return credit_of(self.rollout.reward, self.rollout.advantage, rewards, self.rollout.run.config)
+        config, siblings = self.rollout.run.config, [sibling for sibling in self.siblings if not sibling.greedy]
+        if not is_searched(config):
+            return credit_of(self.rollout.reward, self.rollout.advantage, [each.reward for each in siblings], config)
+        worths = {each.pk: end_of(each, {}).worth for each in siblings}
+        return credit_of(worths[self.rollout.pk], self.rollout.advantage, list(worths.values()), config, of_worth=True)
+
+    @cached_property
+    def path(self) -> TreePath | None:
+        """Its way through the tree of its group; None where it was recorded in none."""
+        return path_of(self.rollout) if is_searched(self.rollout.run.config) else None
+
+    @cached_property
+    def tree_credit(self) -> TreeCredit | None:
+        """How each of its steps was credited."""
+        if self.path is None or self.rollout.split != Split.TRAIN:
+            return None
+        stored = None if self.arrays is None or self.is_garbage else self.arrays.get("advantage")
+        return tree_credit(self.rollout, self.path, self.siblings, advantage_scale(self.rollout.run.config), stored)
+
+    @property
+    def uniform(self) -> str:
+        """What was made of a tree whose ends are all alike, in words; empty for others."""
+        credit = self.tree_credit
+        return uniform_sentence(credit.rule, right=credit.right > 0) if credit and credit.uniform else ""
+
+    @cached_property
+    def is_garbage(self) -> bool:
+        """Whether it was left out as endless repetition or garbled text."""
+        cache = self.rollout.run.config.get("method", {}).get("cache", {})
+        asked = is_searched(self.rollout.run.config) and cache.get("drop_garbage", True)
+        return bool(asked and self.rollout.correct is not True and not self.rollout.advantage and is_garbage(self.text))
+
+    @property
+    def corrects_cached(self) -> bool:
+        """Whether the run weighs cached solutions by importance."""
+        cache = self.rollout.run.config.get("method", {}).get("cache", {})
+        return bool(cache.get("correction", "none") != "none")
 
     @cached_property
     def prompt(self) -> tuple[str, str, str]:
@@ -58,7 +97,9 @@ class RolloutPage:
         if self.rollout.split != Split.TRAIN:
             return "Held-out responses are never trained on."
         if not self.rollout.group.trained:
-            return "Dynamic sampling dropped this group: all its responses earned the same, so none was trained on."
+            return why_untrained(self.rollout.group, self.rollout.run.config)
+        if self.is_garbage:
+            return "Left out: a wrong response of endless repetition or garbled text."
         if self.settings is None:
             return "This run's method has no policy-gradient loss."
         return ""
@@ -107,8 +148,12 @@ def read_rollout(pk: int) -> RolloutPage:
     """The page of a response, or 404."""
     rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens")
     rollout = get_object_or_404(rows, pk=pk)
-    narrow = Rollout.objects.filter(group=rollout.group_id).defer("parts", "extracted").order_by("index")
-    return RolloutPage(rollout, text_of(rollout), arrays_of(rollout), list(narrow))
+    narrow = Rollout.objects.filter(group=rollout.group_id).order_by("index")
+    if not is_searched(rollout.run.config):
+        narrow = narrow.defer("parts", "extracted")
+    siblings = list(narrow)
+    rollout.group.reused = any(sibling.cached for sibling in siblings)
+    return RolloutPage(rollout, text_of(rollout), arrays_of(rollout), siblings)
 
 
 def text_of(rollout: Rollout) -> str:

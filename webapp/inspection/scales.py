@@ -5,7 +5,7 @@ scale's letter and the bucket, such as ``l3``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,14 +89,21 @@ PUSH = Scale(
 SCALES = (LOGPROB, ENTROPY, ADVANTAGE, RATIO, DRIFT, PUSH)
 
 
+STEP_ADVANTAGE = replace(
+    ADVANTAGE, meaning="How much better the step was than expected: all tokens of a step of the tree share it."
+)
+
+
 def scaled_columns(arrays: TokenArrays, push: Numbers | None) -> dict[Scale, Numbers]:
     """What each scale colours by, for those whose figures are stored, [T] each."""
+    advantage = arrays.get("advantage")
+    by_step = advantage is not None and bool(np.any(advantage != advantage[:1]))
     logprob, reference, ratio = arrays.get("logprob"), arrays.get("ref_logprob"), arrays.get("ratio")
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {
             LOGPROB: None if logprob is None else -logprob,
             ENTROPY: arrays.get("entropy"),
-            ADVANTAGE: arrays.get("advantage"),
+            STEP_ADVANTAGE if by_step else ADVANTAGE: advantage,
             RATIO: None if ratio is None else np.log(ratio),
             DRIFT: None if logprob is None or reference is None else logprob - reference,
             PUSH: None if push is None else push / max(float(np.nanmax(np.abs(push), initial=0.0)), 1e-300),

@@ -9,6 +9,7 @@ from django.db.models.functions import Left
 from webapp.core.paging import Page, keyset_page
 from webapp.inspection.histogram import Bar, histogram, median_of
 from webapp.inspection.models import EQUAL_SPREAD, Rollout, RolloutGroup, Split
+from webapp.inspection.notes import is_searched, mark_reused, uniform_rule
 from webapp.inspection.prefixes import Frame
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
@@ -45,7 +46,9 @@ class Summary:
     equal: int
     """Groups whose responses all earned the same."""
     dropped: int
-    """Groups that dynamic sampling put aside."""
+    """Groups that were not trained on: dynamic sampling, or the rule for trees of equal ends, put them aside."""
+    refilled: bool
+    """Whether other groups were sampled in place of those."""
     rollouts: int
     reward_mean: float | None
     right: int
@@ -60,7 +63,12 @@ class Summary:
     @property
     def missing(self) -> int:
         """Groups not written (yet)."""
-        return max((self.expected_groups or 0) - (self.groups - self.dropped), 0)
+        return max((self.expected_groups or 0) - self.counted, 0)
+
+    @property
+    def counted(self) -> int:
+        """Groups that fill the step."""
+        return self.groups - self.dropped if self.refilled else self.groups
 
     def share(self, count: int, of: int) -> float | None:
         return count / of if of else None
@@ -92,15 +100,21 @@ class StepPage:
     """Best, median and worst, each with ``problem`` and the beginning of its text as ``excerpt``."""
 
     @property
+    def rule(self) -> str:
+        """What is done with trees whose ends are all alike; empty for groups that are no trees."""
+        searched = is_searched(self.run.config) and self.split == Split.TRAIN
+        return uniform_rule(self.run.config) if searched else ""
+
+    @property
     def partial(self) -> str:
         """What is missing of the step, in words; empty when nothing is."""
         summary = self.summary
         if not summary.missing:
             return ""
-        written = f"{summary.groups - summary.dropped} of {summary.expected_groups} groups"
+        written = f"{summary.counted} of {summary.expected_groups} groups"
         if not self.run.state.is_terminal and self.run.step <= self.steps.shown:
             return f"{written} are written so far."
-        if summary.dropped:
+        if summary.dropped and summary.refilled:
             return f"{written} could be trained on: dynamic sampling found no more with a signal in its rounds."
         return f"{written} were written."
 
@@ -127,12 +141,15 @@ def read_step(run: Run, split: Split, steps: Steps, sort: str, cursor: str) -> S
     frame = prompt_frame(run)
     by, descending = sort.removeprefix("-"), sort.startswith("-")
     listed = groups.annotate(problem=problem_text(frame, "prompt__text"), problem_id=F("prompt__problem_id"))
+    page: Page[RolloutGroup] = keyset_page(listed, by=by, descending=descending, cursor=cursor, size=PAGE_SIZE)
+    if is_searched(run.config):
+        mark_reused(page.rows)
     return StepPage(
         run=run,
         split=split,
         steps=steps,
         summary=summary,
-        groups=keyset_page(listed, by=by, descending=descending, cursor=cursor, size=PAGE_SIZE),
+        groups=page,
         sort=sort,
         samples=_samples(rollouts, frame, summary.median_reward),
     )
@@ -158,6 +175,7 @@ def _summarise(run: Run, split: Split, groups: QuerySet[RolloutGroup], rollouts:
     return Summary(
         **of_groups,
         **of_rollouts,
+        refilled=not is_searched(run.config),
         expected_groups=_expected_groups(run, split),
         bars=histogram(counts),
         median_reward=median_of(counts),

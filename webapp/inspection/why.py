@@ -7,6 +7,7 @@ import numpy as np
 
 from webapp.inspection.push import LossSettings, Push
 from webapp.inspection.rollout_page import RolloutPage
+from webapp.inspection.tree_credit import StepCredit
 from webapp.inspection.visible import visible
 
 
@@ -26,6 +27,8 @@ class Why:
     is_masked: bool
     settings: LossSettings | None
     push: Push | None
+    step: StepCredit | None
+    """What the token's step was credited with, for responses of a tree."""
     untrained: str
     """Why there is no push, in words; empty where there is one."""
 
@@ -107,6 +110,7 @@ def explain(page: RolloutPage, token: int) -> Why | None:
         is_masked=at("mask") == 0,
         settings=page.settings,
         push=page.push,
+        step=page.tree_credit.step_of(token) if page.tree_credit else None,
         untrained=page.untrained or _missing(page),
     )
 

@@ -10,7 +10,7 @@ import torch
 from tests.factories import make_group, make_run
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.config import LossConfig, RunConfig
-from training.methods.rl import GrpoTraining
+from training.methods.rl import PolicyGradientTraining
 from webapp.inspection.models import Rollout
 from webapp.inspection.push import LossSettings, UpdateSize, push_of, token_weight
 from webapp.inspection.rollout_page import read_rollout
@@ -112,8 +112,8 @@ def test_it_finds_the_update_that_the_trainer_put_a_response_into(updates: int) 
         for index in range(8)
     ]
     like_trainers = [SimpleNamespace(trained=group.trained, pk=group.pk) for group in groups]
-    trainer = SimpleNamespace(_config=SimpleNamespace(updates_per_step=updates))
-    batches = GrpoTraining._batches(trainer, like_trainers)  # type: ignore[arg-type]
+    trainer = SimpleNamespace(_rl=SimpleNamespace(updates_per_step=updates))
+    batches = PolicyGradientTraining._batches(trainer, like_trainers)  # type: ignore[arg-type]
     for batch in batches:
         members = Rollout.objects.filter(group__in=[group.pk for group in batch])
         expected = UpdateSize(members.count(), sum(member.length for member in members))

@@ -8,7 +8,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from webapp.core.templatetags.espalier import figure, query
+from webapp.inspection import notes
 from webapp.inspection import visible as visible_text
+from webapp.inspection.models import RolloutGroup
+from webapp.runs.models import Run
 
 register = template.Library()
 
@@ -27,6 +30,12 @@ def signed(value: Any, digits: int = 3) -> str:
     number = float(value)
     sign = "+" if number > 0 else "−" if number < 0 else ""
     return sign + figure(abs(number), digits)
+
+
+@register.filter
+def size(value: Any, digits: int = 3) -> str:
+    """A number without its sign."""
+    return figure(abs(float(value or 0)), digits)
 
 
 @register.filter
@@ -52,6 +61,12 @@ def bar(value: float | None, most: float = 1.0) -> SafeString:
 def of(mapping: dict[Any, Any], key: Any) -> Any:
     """What ``mapping`` holds for ``key``; None for nothing."""
     return mapping.get(key)
+
+
+@register.simple_tag
+def group_notes(group: RolloutGroup, run: Run) -> list[notes.Note]:
+    """The badges of a group."""
+    return notes.group_notes(group, run.config)
 
 
 @register.simple_tag(takes_context=True)
