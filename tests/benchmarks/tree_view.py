@@ -128,18 +128,8 @@ def serving() -> Iterator[str]:
     manage = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0", "-i", "django_htmx/ext*"]
     subprocess.run(manage, env=environment, check=True)
     bind = f"127.0.0.1:{port}"
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "webapp.wsgi",
-        "--bind",
-        bind,
-        "--threads",
-        "4",
-        "--log-level",
-        "error",
-    ]
+    command = [sys.executable, "-m", "gunicorn", "webapp.wsgi", "--bind", bind, "--worker-class", "gthread",
+               "--workers", "2", "--threads", "4", "--log-level", "error"]  # fmt: skip
     server = subprocess.Popen(command, env=environment)
     try:
         yield f"http://{bind}"
