@@ -19,7 +19,7 @@ MOST_SEEDS = 32
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
 KINDS = {group: getattr(RunConfig(), group).kind for group in ("model", "problems", "method")}
 """What a config means that names knobs of a group without its kind."""
-DEFAULT_METRICS = ("heldout/pass_at_1", "heldout/pass_at_8", "reward/mean", "response/length_mean")
+DEFAULT_METRICS = ("heldout/pass_at_1", "heldout/pass_at_k", "reward/mean", "response/length_mean")
 """The first is what results and goals are about; those that no run has are left out."""
 
 
