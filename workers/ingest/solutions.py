@@ -1,7 +1,7 @@
 """Verified solutions that a run found, and cached ones that it used, become rows."""
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -33,10 +33,21 @@ def _store_found(run: Run, event: SolutionsFound) -> None:
     at = datetime.fromtimestamp(event.at, UTC)
     name = problem_set_name(RunConfig.model_validate(run.config).problems)
     trees = dict(SearchTree.objects.filter(run=run, step=event.step, split="train").values_list("index", "pk"))
-    VerifiedSolution.objects.bulk_create(
-        [_row(run, event.step, at, name, found, trees.get(found.index)) for found in event.found],
-        ignore_conflicts=True,
-    )
+    rows = [_row(run, event.step, at, name, found, trees.get(found.index)) for found in event.found]
+    VerifiedSolution.objects.bulk_create(rows, ignore_conflicts=True)
+    _link_again(run, {(row.problem, row.key): row for row in rows if row.tree_id is not None})
+
+
+def _link_again(run: Run, told: Mapping[tuple[str, str], VerifiedSolution]) -> None:
+    """A resumed run finds again what it had found in trees that its interruption voided."""
+    if not told:
+        return
+    lost = VerifiedSolution.objects.filter(found_by=run, tree=None, problem__in={problem for problem, _ in told})
+    found = [row for row in lost.only("problem", "key") if (row.problem, row.key) in told]
+    for row in found:
+        again = told[row.problem, row.key]
+        row.tree_id, row.node, row.found_step = again.tree_id, again.node, again.found_step
+    VerifiedSolution.objects.bulk_update(found, ["tree", "node", "found_step"])
 
 
 def _row(run: Run, step: int, at: datetime, name: str, found: FoundSolution, tree: int | None) -> VerifiedSolution:

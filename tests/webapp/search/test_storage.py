@@ -4,9 +4,13 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.factories import make_run
+from tests.made_solutions import EPOCH, found, make_solution, searching_run
 from tests.made_trees import made_tree, store_made_tree, store_made_trees
-from webapp.search.models import SearchBody, SearchNode, SearchNodeText, SearchTree
+from training.events import SolutionsFound
+from webapp.inspection.removal import remove_rollouts
+from webapp.search.models import SearchBody, SearchNode, SearchNodeText, SearchTree, VerifiedSolution
 from webapp.search.removal import remove_trees
+from workers.ingest.solutions import store_solutions
 from workers.ingest.trees import keep_within_budget
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +38,23 @@ def test_a_rewind_takes_later_trees_back() -> None:
     assert list(SearchTree.objects.values_list("step", flat=True)) == [1]
     assert set(SearchNode.objects.values_list("tree__step", flat=True)) == {1}
     assert SearchBody.objects.count() == 1
+
+
+def test_a_solution_found_again_after_a_rewind_leads_to_its_tree_again() -> None:
+    run, finder = searching_run(), searching_run("earlier")
+    store_made_trees(run, [made_tree(step=2)])
+    mine, theirs = make_solution(run), make_solution(finder, number=1)
+    told = SolutionsFound(step=2, found=[found(mine, node=7), found(theirs, node=8)], at=EPOCH.timestamp())
+    VerifiedSolution.objects.filter(pk=mine.pk).delete()
+    store_solutions(run, told)
+    remove_trees(run, after=1)
+    remove_rollouts(run, after=1)
+    assert VerifiedSolution.objects.get(found_by=run).tree is None
+    store_made_trees(run, [made_tree(step=2)])
+    store_solutions(run, told)
+    mine = VerifiedSolution.objects.get(found_by=run)
+    assert (mine.tree, mine.node) == (SearchTree.objects.get(), 7)
+    assert VerifiedSolution.objects.get(found_by=finder).tree is None
 
 
 def test_unsolved_trees_lose_their_nodes_first_and_pinned_ones_never(settings: Settings) -> None:
