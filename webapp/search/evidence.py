@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
 
+from training.solutions.keys import solution_key
+from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
-from webapp.search.models import HardSubset, SearchBody, SearchTree
+from webapp.search.models import HardSubset, SearchBody, SearchTree, VerifiedSolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,18 @@ def trees_of_step(run: Run, step: int, split: str) -> StepTrees:
 def tree_of_group(group: int) -> int | None:
     """The tree whose recorded trajectories this group holds."""
     return SearchTree.objects.filter(group=group).values_list("pk", flat=True).first()
+
+
+def solution_of_rollout(rollout: Rollout, text: str) -> int | None:
+    """The verified solution that a response was kept as, or that stood in for it."""
+    if rollout.correct is not True:
+        return None
+    named = VerifiedSolution.objects.filter(key=solution_key(text))
+    if rollout.cached:
+        mine = named.filter(uses__run=rollout.run_id, uses__step=rollout.step)
+    else:
+        mine = named.filter(tree__group=rollout.group_id)
+    return mine.values_list("pk", flat=True).first()
 
 
 def place_of_rollout(group: int, index: int) -> Place | None:

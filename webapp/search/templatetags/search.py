@@ -41,6 +41,13 @@ def rollout_tree(rollout: Rollout) -> dict[str, Any]:
     return {"address": reverse("search:tree", args=[place.tree]) + node}
 
 
+@register.inclusion_tag("search/solution_link.html")
+def rollout_solution(rollout: Rollout, text: str) -> dict[str, Any]:
+    """A link to the verified solution that a response of a search is, if it is one."""
+    solution = evidence.solution_of_rollout(rollout, text) if rollout.run.method == "deepsearch" else None
+    return {"address": reverse("search:solution", args=[solution]) if solution else ""}
+
+
 @register.inclusion_tag("search/live.html")
 def live_trees(run: Run) -> dict[str, Any]:
     """The trees that grow now, where a run searches and has not ended."""
