@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +29,12 @@ class Page(Generic[M]):
 
     rows: list[M]
     next_cursor: str
+
+
+def chosen_sort(asked: Mapping[str, str], sorts: Container[str], otherwise: str) -> str:
+    """``sort`` of an address: one of ``sorts``, which a ``-`` before turns round; ``otherwise`` when it is none."""
+    sort = asked.get("sort", otherwise)
+    return sort if sort.removeprefix("-") in sorts else otherwise
 
 
 def keyset_page(rows: QuerySet[M], *, by: str, descending: bool, cursor: str, size: int = 50) -> Page[M]:

@@ -1,6 +1,5 @@
 """Views that change something: start evaluations, judge an answer, take a judgement back."""
 
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,15 +8,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from webapp.accounts.models import Role, User
-from webapp.accounts.permissions import role_required
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.evals import services
 from webapp.evals.forms import EvaluationForm, OverrideForm
 from webapp.evals.views import get_evaluation
 from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
-from webapp.runs.views.common import back
+from webapp.runs.views.common import back, number
 
 
 @role_required(Role.RESEARCHER)
@@ -41,7 +40,7 @@ def override(request: HttpRequest, evaluation_id: int, rollout_id: int) -> HttpR
     if not form.is_valid():
         raise UserError("A verdict is right or wrong, and a reason has at most 2,000 characters.")
     correct = form.cleaned_data["verdict"] == "right"
-    services.override(_answer(evaluation_id, rollout_id), correct, form.cleaned_data["reason"], _user(request))
+    services.override(_answer(evaluation_id, rollout_id), correct, form.cleaned_data["reason"], user_of(request))
     messages.success(request, f"The answer counts as {'right' if correct else 'wrong'}. Both figures are shown.")
     return back(request, "evals:detail", evaluation_id)
 
@@ -49,13 +48,13 @@ def override(request: HttpRequest, evaluation_id: int, rollout_id: int) -> HttpR
 @require_POST
 @role_required(Role.RESEARCHER)
 def withdraw(request: HttpRequest, evaluation_id: int, rollout_id: int) -> HttpResponse:
-    services.withdraw(_answer(evaluation_id, rollout_id), _user(request))
+    services.withdraw(_answer(evaluation_id, rollout_id), user_of(request))
     messages.success(request, "The override is withdrawn; the verifier's verdict counts again.")
     return back(request, "evals:detail", evaluation_id)
 
 
 def _start(request: HttpRequest, form: EvaluationForm) -> HttpResponse:
-    made = services.start_evaluations(form.configs, user=_user(request), start_id=form.cleaned_data["start_id"])
+    made = services.start_evaluations(form.configs, user=user_of(request), start_id=form.cleaned_data["start_id"])
     if len(made) == 1:
         return redirect("evals:detail", made[0].pk)
     messages.success(request, f"{len(made)} evaluations are queued.")
@@ -83,18 +82,10 @@ def _first_values(request: HttpRequest, run: Run | None) -> dict[str, object]:
 
 
 def _source(request: HttpRequest) -> Run | None:
-    number = request.GET.get("run", "")
-    if not number:
-        return None
-    if not number.isdecimal() or len(number) > 17:
-        raise UserError("In the address, run must be the number of a run.")
-    return get_object_or_404(Run, pk=int(number))
+    named = number(request, "run", 0)
+    return get_object_or_404(Run, pk=named) if named else None
 
 
 def _answer(evaluation_id: int, rollout_id: int) -> Rollout:
     evaluation = get_evaluation(evaluation_id)
     return get_object_or_404(Rollout.objects.select_related("run", "group__prompt"), pk=rollout_id, run=evaluation.run)
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

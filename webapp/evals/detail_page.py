@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Avg, F
 
 from training.algorithms.tallies import Tally
-from webapp.core.paging import Page, keyset_page
+from webapp.core.paging import Page, chosen_sort, keyset_page
 from webapp.evals.figures import both_ways
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.near_misses import near_miss
@@ -100,8 +100,7 @@ def _searched_tokens(evaluation: Evaluation) -> float | None:
 
 def problem_page(run: Run, asked: Mapping[str, str]) -> tuple[Page[Any], str]:
     """A page of the problems, those least often right first unless asked otherwise."""
-    sort = asked.get("sort", LOWEST_FIRST)
-    sort = sort if sort.removeprefix("-") in SORTS else LOWEST_FIRST
+    sort = chosen_sort(asked, SORTS, LOWEST_FIRST)
     rows = RolloutGroup.objects.filter(run=run, split=Split.HELDOUT).annotate(
         problem=problem_text(prompt_frame(run), "prompt__text"), problem_id=F("prompt__problem_id")
     )

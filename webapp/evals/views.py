@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from webapp.evals.problem_history import read_history
 from webapp.evals.tallying import judged_answers
 from webapp.inspection.models import RolloutGroup, Split
 from webapp.inspection.prompts import prompt_frame
+from webapp.inspection.twins import answer, wants_json
 
 MOST_EXPORTED = 5000
 
@@ -34,10 +35,8 @@ def evaluation_list(request: HttpRequest) -> HttpResponseBase:
         return _file(lines, "evaluations.csv")
     page = Paginator(ids, PAGE_SIZE).get_page(request.GET.get("page"))
     rows = rows_of(list(page))
-    if request.GET.get("format") == "json":
-        return JsonResponse(
-            {"evaluations": [export.list_values(row) for row in rows], "pages": page.paginator.num_pages}
-        )
+    if wants_json(request):
+        return answer({"evaluations": [export.list_values(row) for row in rows], "pages": page.paginator.num_pages})
     context: dict[str, Any] = {
         "nav": "evals",
         "filter": chosen,
@@ -56,8 +55,8 @@ def evaluation_detail(request: HttpRequest, evaluation_id: int) -> HttpResponse:
     """One evaluation; for htmx, only further problems."""
     evaluation = get_evaluation(evaluation_id)
     page = read_detail(evaluation, request.GET)
-    if request.GET.get("format") == "json":
-        return JsonResponse(twins.detail(page))
+    if wants_json(request):
+        return answer(twins.detail(page))
     context: dict[str, Any] = {"page": page, "evaluation": evaluation, "run": evaluation.run, "nav": "evals"}
     if is_fragment(request) and request.GET.get("after"):
         return render(request, "evals/problem_rows.html", context)
@@ -85,8 +84,8 @@ def answers(request: HttpRequest, evaluation_id: int, group_id: int) -> HttpResp
     rows = list(group.rollouts.order_by("greedy", "index"))
     judged = {each.rollout.pk: each.override for each in judged_answers(evaluation.run)}
     asked = AskedProblem.objects.filter(run=evaluation.run, problem_id=group.prompt.problem_id).first()
-    if request.GET.get("format") == "json":
-        return JsonResponse(twins.answers(group, rows, judged, asked))
+    if wants_json(request):
+        return answer(twins.answers(group, rows, judged, asked))
     _, problem, _ = prompt_frame(evaluation.run).split(group.prompt.text)
     context = {"evaluation": evaluation, "run": evaluation.run, "group": group, "problem": problem, "asked": asked}
     pairs = [(row, judged.get(row.pk)) for row in rows]
@@ -98,8 +97,8 @@ def problem_history(request: HttpRequest, key: str) -> HttpResponse:
     history = read_history(key)
     if history is None:
         raise Http404("no evaluation has asked this problem")
-    if request.GET.get("format") == "json":
-        return JsonResponse(twins.history(history))
+    if wants_json(request):
+        return answer(twins.history(history))
     chart = draw_history("pass rate", [each.share for each in history.asked])
     return render(request, "evals/problem.html", {"history": history, "chart": chart, "nav": "evals"})
 
@@ -112,8 +111,8 @@ def compare_evaluations(request: HttpRequest) -> HttpResponse:
     if len(asked) > 1:
         return redirect(f"{reverse('evals:compare')}?ids={','.join(str(each.pk) for each in found)}")
     comparison = compare(found)
-    if request.GET.get("format") == "json":
-        return JsonResponse(twins.comparison(comparison))
+    if wants_json(request):
+        return answer(twins.comparison(comparison))
     curves = [(str(side.evaluation), side.figures["curve"]) for side in comparison.sides if side.figures]
     context = {"comparison": comparison, "curve": draw_curves(curves), "nav": "evals"}
     return render(request, "evals/compare.html", context)

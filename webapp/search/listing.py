@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, F, Q, QuerySet
 
-from webapp.core.paging import Page, keyset_page
+from webapp.core.paging import Page, chosen_sort, keyset_page
 from webapp.runs.models import Run
 from webapp.search.filters import TreeFilter, filtered
 from webapp.search.models import SearchTree
@@ -75,8 +75,7 @@ class Listing:
 
 
 def sort_of(asked: Mapping[str, str]) -> str:
-    sort = asked.get("sort", DEFAULT_SORT)
-    return sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
+    return chosen_sort(asked, SORTS, DEFAULT_SORT)
 
 
 def ordered_by(rows: QuerySet[SearchTree], sort: str) -> QuerySet[SearchTree]:

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from training.rewards import VERIFIER_VERSION
 from webapp.core.errors import UserError
-from webapp.core.paging import Row
+from webapp.core.paging import Row, chosen_sort
 from webapp.inspection.search import Snippet, headline, snippet
 from webapp.search.models import VerifiedSolution
 from webapp.search.solutions_filters import SolutionFilter, filtered
@@ -72,14 +72,9 @@ class Listing:
         return any(self.filter.data.get(name) for name in SolutionFilter.base_filters)
 
 
-def sort_of(asked: Mapping[str, str]) -> str:
-    sort = asked.get("sort", DEFAULT_SORT)
-    return sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
-
-
 def read_listing(asked: Mapping[str, str]) -> Listing:
     """The page that an address asks for."""
-    chosen, sort = filtered(asked), sort_of(asked)
+    chosen, sort = filtered(asked), chosen_sort(asked, SORTS, DEFAULT_SORT)
     if not chosen.is_valid():
         return Listing(chosen, sort)
     keys, cursor = _cut(chosen.qs, sort, asked.get("after", ""))

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from training.rewards import VERIFIER_VERSION
 from webapp.core.errors import UserError
-from webapp.core.paging import Page, keyset_page
+from webapp.core.paging import Page, chosen_sort, keyset_page
 from webapp.inspection.differences import Difference, difference, words_of
 from webapp.search.checks import SolutionCheck
 from webapp.search.models import SolutionUse, VerifiedSolution
@@ -103,8 +103,7 @@ def read_problem(key: str, asked: Mapping[str, str]) -> ProblemPage:
     )  # fmt: skip
     if not figures["solutions"]:
         raise Http404("no solution of this problem")
-    sort = asked.get("sort", DEFAULT_SORT)
-    sort = sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
+    sort = chosen_sort(asked, SORTS, DEFAULT_SORT)
     cards: QuerySet[VerifiedSolution] = _without_arrays(rows).annotate(
         shown=Left("text", CARD_CHARACTERS), characters=Length("text")
     )

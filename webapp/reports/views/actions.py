@@ -1,14 +1,12 @@
 """What can be done to reports: make one of runs, launch what is missing, delete."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from webapp.accounts.models import Role, User
-from webapp.accounts.permissions import role_required
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.reports import services
 from webapp.reports.selection import MOST_RUNS, Choice, guessed
@@ -33,7 +31,7 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             report = services.make_report(
                 request.POST.get("title", ""), request.POST.get("question", "")[:2000], kept,
-                request.POST.get("baseline", ""), cast(User, request.user),
+                request.POST.get("baseline", ""), user_of(request),
             )  # fmt: skip
         except UserError as error:
             problem = error.message
@@ -47,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def launch(request: HttpRequest, slug: str) -> HttpResponse:
     """Start every run the report lacks, and resume those that ended early."""
-    launched = services.launch_missing(get_report(slug), cast(User, request.user))
+    launched = services.launch_missing(get_report(slug), user_of(request))
     started, resumed = len(launched.started), len(launched.resumed)
     if not started and not resumed:
         messages.success(request, "Nothing is missing.")
@@ -65,6 +63,6 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
     known = get_report(slug)
     if known.report is None or known.shipped:
         raise UserError("This report comes with Espalier and stays.")
-    services.delete_report(known.report, cast(User, request.user))
+    services.delete_report(known.report, user_of(request))
     messages.success(request, f"The report {known.definition.title} is deleted; its runs are not.")
     return redirect("reports:list")

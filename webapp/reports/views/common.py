@@ -1,10 +1,8 @@
 """What the views of reports share."""
 
-from typing import cast
-
 from django.http import Http404, HttpRequest
 
-from webapp.accounts.models import User
+from webapp.accounts.permissions import user_of
 from webapp.reports.catalogue import Known, find
 from webapp.reports.definition import Definition
 from webapp.runs.axes import Axis
@@ -27,5 +25,5 @@ def chosen_axis(request: HttpRequest, definition: Definition) -> Axis:
 
 
 def may_delete(request: HttpRequest, known: Known) -> bool:
-    user = cast(User, request.user)
+    user = user_of(request)
     return not known.shipped and known.report is not None and (known.report.owner_id == user.pk or user.is_admin)

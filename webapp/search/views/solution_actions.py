@@ -1,15 +1,13 @@
 """What researchers do to verified solutions: invalidate, reinstate, judge again, make a problem set."""
 
-from typing import cast
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from webapp.accounts.models import Role, User
-from webapp.accounts.permissions import role_required
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.runs.views.common import back
 from webapp.search import solutions
@@ -31,7 +29,7 @@ class SetForm(forms.Form):
 @role_required(Role.RESEARCHER)
 def invalidate(request: HttpRequest, solution_id: int) -> HttpResponse:
     solution = get_object_or_404(VerifiedSolution.objects.only("pk"), pk=solution_id)
-    solutions.invalidate(solution, request.POST.get("reason", ""), _user(request))
+    solutions.invalidate(solution, request.POST.get("reason", ""), user_of(request))
     messages.success(
         request, "Invalidated. Runs under way drop it within seconds; the next search of this problem runs in full "
         "again where no other solution of it is valid.",
@@ -52,14 +50,14 @@ def reinstate(request: HttpRequest, solution_id: int) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def check_solution(request: HttpRequest, solution_id: int) -> HttpResponse:
     solution = get_object_or_404(VerifiedSolution.objects.only("pk"), pk=solution_id)
-    solutions.ask_for_check(_user(request), solution=solution)
+    solutions.ask_for_check(user_of(request), solution=solution)
     return redirect("search:solution", solution_id)
 
 
 @require_POST
 @role_required(Role.RESEARCHER)
 def check_problem(request: HttpRequest, problem: str) -> HttpResponse:
-    solutions.ask_for_check(_user(request), problem=problem)
+    solutions.ask_for_check(user_of(request), problem=problem)
     return redirect("search:problem_solutions", problem)
 
 
@@ -67,7 +65,7 @@ def check_problem(request: HttpRequest, problem: str) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def check_older(request: HttpRequest) -> HttpResponse:
     """Judge all solutions of older versions of the verifier again."""
-    solutions.ask_for_check(_user(request))
+    solutions.ask_for_check(user_of(request))
     return redirect("search:solutions")
 
 
@@ -82,10 +80,6 @@ def make_set(request: HttpRequest) -> HttpResponse:
     rows = taken(chosen_rows(request.GET), asked["take"])
     narrowed = ", ".join(f"{name} {value}" for name, value in request.GET.items() if value)
     description = f"Verified solutions as worked solutions{f' ({narrowed})' if narrowed else ''}."
-    made = make_problem_set(rows, asked["name"], asked["heldout"] / 100, _user(request), description)
+    made = make_problem_set(rows, asked["name"], asked["heldout"] / 100, user_of(request), description)
     messages.success(request, "The set is made. Configure a run on it, and choose supervised fine-tuning.")
     return redirect("datasets:detail", made.slug)
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_GET
 
+from webapp.inspection.twins import answer, wants_json
 from webapp.search import tree_matching, tree_payload
 from webapp.search.tree_node import read_node
 from webapp.search.tree_page import find_pair, find_tree, others_of, read_page
@@ -18,8 +19,8 @@ YEAR = 365 * 24 * 3600
 @require_GET
 def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
     page = read_page(find_tree(tree_id))
-    if request.GET.get("format") == "json":
-        return JsonResponse(page_twin(page))
+    if wants_json(request):
+        return answer(page_twin(page))
     context = {"page": page, "tree": page.tree, "run": page.tree.run, "nav": "trees"}
     return render(request, "search/tree.html", context)
 
