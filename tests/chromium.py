@@ -1,11 +1,22 @@
-"""The browser of the tests: one for a whole session, since Playwright can be started only once in a thread."""
+"""The browser of the tests: one for a whole session, since Playwright can be started only once in a thread.
+
+And what tests of pages do with it: open one as a user, ask whether it is accessible, write rows beside it.
+"""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDE: ViewportSize = {"width": 1300, "height": 900}
+NARROW: ViewportSize = {"width": 400, "height": 800}
+WIDEST = "document.documentElement.scrollWidth"
 
 
 def chromium_path() -> str | None:
@@ -19,3 +30,49 @@ def open_browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield browser
         browser.close()
+
+
+@contextmanager
+def page_of(client: Client, browser: Browser, address: str) -> Iterator[Page]:
+    """A page of whoever the client is logged in as; a fault of its scripts or its content policy fails the test."""
+    faults: list[str] = []
+    context = browser.new_context(base_url=address, viewport=WIDE)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
+    page = context.new_page()
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert not faults, "\n".join(faults)
+
+
+def accessible(page: Page) -> None:
+    """Fail on any serious or critical finding of axe."""
+    found = Axe().run(page).response["violations"]
+    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
+    told = [
+        f"{each['id']}: {each['help']}: {[(node['target'], node['failureSummary']) for node in each['nodes']][:4]}"
+        for each in grave
+    ]
+    assert not told, f"{page.url}\n" + "\n".join(told)
+
+
+def fits_narrow(page: Page, address: str) -> None:
+    """The page at an address needs no sideways scroll on a narrow screen, and is accessible."""
+    page.goto(address)
+    page.wait_for_load_state()
+    assert page.evaluate(WIDEST) <= NARROW["width"], address
+    accessible(page)
+
+
+def in_thread(work: Callable[[], object]) -> None:
+    """Write rows from a thread of its own: with the browser, a test's thread has no database to share."""
+
+    def carry() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(carry).result()

@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from unittest.mock import patch
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import NARROW, accessible, fits_narrow, page_of
 from tests.webapp.evals.made import make_evaluation
 from tests.webapp.runs.pages.made import add_checkpoint, make_run
-from webapp.accounts.models import User
 from webapp.evals.models import AskedProblem
 from webapp.runs.status import RunStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-NARROW: ViewportSize = {"width": 400, "height": 800}
-WIDEST = "document.documentElement.scrollWidth"
 
 
 @dataclass(frozen=True)
@@ -48,25 +44,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    with patch("workers.queue._send"):
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with patch("workers.queue._send"), page_of(researcher_client, browser, live_server.url) as page:
         yield page
-    context.close()
-    assert not faults, faults
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}" for each in grave]
-    assert not told, f"{page.url}\n" + "\n".join(told)
 
 
 def test_a_checkpoint_is_evaluated_from_its_runs_page(page: Page, story: Story) -> None:
@@ -129,9 +109,7 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
         f"/evals/compare/?ids={story.first},{story.second}", f"/runs/{story.source}/checkpoints/",
     )  # fmt: skip
     for address in addresses:
-        page.goto(address)
-        assert page.evaluate(WIDEST) <= NARROW["width"], address
-        accessible(page)
+        fits_narrow(page, address)
 
 
 def test_a_running_evaluation_is_followed(page: Page, story: Story) -> None:

@@ -7,35 +7,24 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.webapp.inspection.test_in_chromium import accessible
+from tests.chromium import NARROW, WIDEST, accessible, page_of
 from tests.webapp.reports.made import made_report, two_arms
-from webapp.accounts.models import User
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-NARROW: ViewportSize = {"width": 400, "height": 800}
 SHOTS = os.environ.get("REPORT_SHOTS")
 """A folder for screenshots, to look at."""
 DATA = "document.querySelector('#chart-heldout-pass_at_1 [data-plot]').data"
 
 
 @pytest.fixture
-def page(browser: Browser, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
+def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def shoot(page: Page, name: str) -> None:
@@ -88,7 +77,7 @@ def test_from_ticked_runs_to_curves_table_and_file(page: Page, tmp_path: Path) -
     page.emulate_media(color_scheme="dark")
     shoot(page, "export-dark")
     page.set_viewport_size(NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.evaluate(WIDEST) <= 400
     shoot(page, "export-narrow")
 
 
@@ -152,5 +141,5 @@ def test_pages_are_readable_in_every_light_and_width(page: Page, scheme: str) ->
         shoot(page, f"{name}-{scheme}")
         page.set_viewport_size(NARROW)
         page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.evaluate(WIDEST) <= 400
         shoot(page, f"{name}-{scheme}-narrow")

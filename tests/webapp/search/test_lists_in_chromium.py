@@ -7,22 +7,19 @@ from dataclasses import dataclass
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree, store_made_trees
-from tests.webapp.inspection.test_in_chromium import WIDEST, accessible
 from tests.webapp.search.test_hard_subset_page import look
 from tests.webapp.search.test_live_trees import glimpse
-from webapp.accounts.models import User
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 from webapp.search.models import SearchTree
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-NARROW: ViewportSize = {"width": 400, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -52,18 +49,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def test_the_list_is_walked_ticked_pinned_and_opened_by_keyboard(page: Page, story: Story) -> None:
@@ -108,38 +96,35 @@ def test_a_step_of_a_chart_leads_to_its_trees_and_a_response_into_its_tree(page:
 
 def test_trees_grow_on_the_page_of_their_run(page: Page, story: Story) -> None:
     run = Run(pk=story.run)
-    _in_thread(glimpse, run, 30, 60, step=3, at=time.time())
+    in_thread(lambda: glimpse(run, 30, 60, step=3, at=time.time()))
     page.goto(f"/runs/{story.run}/")
     strip = page.locator("#live-trees")
     expect(strip.locator("live-tree canvas")).to_have_count(2)
     expect(strip).to_contain_text("step 3: 3 live, 29 done")
     expect(strip).to_contain_text(re.compile(r"nodes · [\d,]+ tokens · 3/8 recorded"))
-    expect(strip.locator("article").first).to_contain_text("✓ solved")
+    expect(strip.locator("article").first).to_contain_text("✓ Solved")
     expect(strip.get_by_role("link", name=re.compile("Trees of step 2"))).to_be_visible()
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
     assert strip.locator("canvas").first.evaluate(drawn)
     before = strip.locator("canvas").nth(1).get_attribute("aria-label")
     accessible(page)
-    _in_thread(glimpse, run, 30, 160, 20, step=3, at=time.time() + 1)
+    in_thread(lambda: glimpse(run, 30, 160, 20, step=3, at=time.time() + 1))
     expect(strip.locator("live-tree")).to_have_count(3)
     assert strip.locator("canvas").nth(1).get_attribute("aria-label") != before
-    _in_thread(store_made_tree, run, made_tree(nodes=30, step=3))
+    in_thread(lambda: store_made_tree(run, made_tree(nodes=30, step=3)))
     expect(strip.locator("live-tree")).to_have_count(0)
     expect(strip.get_by_role("link", name="Trees of step 3: 1 of 1 solved")).to_be_visible()
 
 
 def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
-    _in_thread(glimpse, Run(pk=story.run), 30, 60, step=3, at=time.time())
+    in_thread(lambda: glimpse(Run(pk=story.run), 30, 60, step=3, at=time.time()))
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     for address in (
         f"/runs/{story.run}/trees/?depth_min=1&problem=made-1", "/trees/?sort=-tokens", f"/runs/{story.run}/",
         f"/runs/{story.run}/hard-subset/?q=made", f"/runs/{story.run}/hard-subset/?phase=0&show=left",
     ):  # fmt: skip
-        page.goto(address)
-        page.wait_for_load_state()
-        assert page.evaluate(WIDEST) <= NARROW["width"], address
-        accessible(page)
+        fits_narrow(page, address)
 
 
 def test_phases_are_turned_by_arrow_keys_and_bars_open_their_problems(page: Page, story: Story) -> None:
@@ -156,17 +141,3 @@ def test_phases_are_turned_by_arrow_keys_and_bars_open_their_problems(page: Page
     expect(page.locator("table").last.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="1 tree", exact=True).click()
     expect(page.locator("table.trees tbody tr")).to_have_count(1)
-
-
-def _in_thread(work, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
-    """Write rows from a thread of its own: with the browser, this one has no database to share."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from django.db import connection
-
-    def write() -> None:
-        work(*arguments, **options)
-        connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(write).result()

@@ -1,20 +1,17 @@
 """Verified solutions in a real browser: from the list to one, struck out and reinstated, by keyboard and narrow."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
 from tests.made_solutions import EPOCH, make_solution, many_solutions, searching_run, use
 from tests.made_trees import made_tree, store_made_tree
-from webapp.accounts.models import User
 from webapp.runs.models import MetricPoint, MetricSeries
 from webapp.search.models import VerifiedSolution
 from webapp.search.solutions_listing import PAGE_SIZE
@@ -22,9 +19,6 @@ from workers import queue
 from workers.solutions import verify_again
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-WIDEST = "document.documentElement.scrollWidth"
-NARROW: ViewportSize = {"width": 400, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -58,39 +52,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}" for each in grave]
-    assert not told, f"{page.url}\n" + "\n".join(told)
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    """With the browser, this thread has no database to share."""
-
-    def carry() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=carry)
-    thread.start()
-    thread.join()
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def test_a_solution_is_found_struck_out_and_reinstated(page: Page, story: Story) -> None:
@@ -175,6 +139,4 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
         f"/solutions/compare/?a={story.first}&b={story.second}", f"/runs/{story.run}/",
     )  # fmt: skip
     for address in addresses:
-        page.goto(address)
-        assert page.evaluate(WIDEST) <= NARROW["width"], address
-        accessible(page)
+        fits_narrow(page, address)

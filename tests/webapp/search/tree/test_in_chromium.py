@@ -6,21 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import NARROW, WIDEST, accessible, page_of
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree
 from tests.webapp.search.tree.real_trees import REAL_CONFIGS, store_real_tree
-from webapp.accounts.models import User
 from webapp.search.models import SearchNode
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-WIDEST = "document.documentElement.scrollWidth"
-NARROW: ViewportSize = {"width": 400, "height": 800}
 VIEWER = "document.querySelector('search-tree')"
 TEXT = "Hence 2+2=4\u202e <b>so</b>"
 
@@ -66,28 +63,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [
-        f"{each['id']}: {each['help']}: {[(node['target'], node['failureSummary']) for node in each['nodes']][:4]}"
-        for each in grave
-    ]
-    assert not told, f"{page.url}\n" + "\n".join(told)
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def opened(page: Page, address: str) -> None:
