@@ -7,6 +7,7 @@ from typing import Any
 
 from webapp.inspection import models as inspection
 from webapp.runs.models import Alert, Checkpoint, MetricPoint, MetricRollup, Run
+from webapp.search import models as search
 
 TIMED = ("time/", "speed/", "system/")
 """Metrics that differ between two runs of the same seed."""
@@ -25,7 +26,7 @@ def of_run(run: Run) -> dict[str, list[Any]]:
     )  # fmt: skip
     rollouts = inspection.Rollout.objects.filter(run=run).values_list(
         "step", "split", "group__index", "index", "reward", "advantage", "correct", "extracted", "finish_reason",
-        "length", "greedy", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
+        "length", "greedy", "cached", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
     )  # fmt: skip
     run.refresh_from_db()
     return {
@@ -47,6 +48,34 @@ def of_run(run: Run) -> dict[str, list[Any]]:
             sorted(item for item in run.latest.items() if not item[0].startswith(TIMED)),
         ],
     }
+
+
+def of_searches(run: Run) -> dict[str, list[Any]]:
+    """The rows of a run's searches, sorted, without what is no whole number or text: sums of floats go with the
+    company that sequences are computed in, which is another after an interruption."""
+    trees = search.SearchTree.objects.filter(run=run).values_list(
+        "step", "split", "index", "prompt__problem_id", "group__index", "nodes", "ends", "right_ends", "expansions",
+        "depth", "tokens", "prefix_tokens", "solved", "uniform", "exhausted", "first_solved", "why_kept", "stored",
+        "body__trajectories",
+    )  # fmt: skip
+    nodes = search.SearchNode.objects.filter(tree__run=run).values_list(
+        "tree__step", "tree__index", "number", "parent", "depth", "tokens", "status", "visits", "trajectories",
+        "recorded", "born",
+    )  # fmt: skip
+    texts = search.SearchNodeText.objects.filter(tree__run=run).values_list(
+        "tree__step", "tree__index", "number", "text", "token_ids"
+    )
+    solutions = search.VerifiedSolution.objects.filter(found_by=run).values_list(
+        "problem", "key", "problem_id", "text", "length", "found_step", "tree__index", "node", "times_used"
+    )
+    uses = search.SolutionUse.objects.filter(run=run).values_list("step", "solution__problem", "solution__key")
+    rollouts = inspection.Rollout.objects.filter(run=run, split="train").values_list(
+        "step", "group__index", "index", "correct", "finish_reason", "length", "cached", "body__text"
+    )
+    tables = {
+        "trees": trees, "nodes": nodes, "texts": texts, "solutions": solutions, "uses": uses, "rollouts": rollouts
+    }  # fmt: skip
+    return {name: sorted((tuple(map(_plain, row)) for row in rows), key=str) for name, rows in tables.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -147,11 +147,11 @@ class RealStack:
         until(lambda: self.run(number)["status"] in TERMINAL, seconds, lambda: self.describe(number))
         return self.run(number)
 
-    def rows(self, number: int) -> dict[str, Any]:
-        """All rows of a run; see tests.workers.rows."""
+    def rows(self, number: int, of: str = "run") -> dict[str, Any]:
+        """All rows of a run, or of its searches; see tests.workers.rows."""
         code = (
             "import json; from tests.workers import rows; from webapp.runs.models import Run; "
-            f"print(json.dumps(rows.of_run(Run.objects.get(pk={number})), default=bytes.hex))"
+            f"print(json.dumps(rows.of_{of}(Run.objects.get(pk={number})), default=bytes.hex))"
         )
         return dict(json.loads(self.manage("shell", "--no-imports", "-c", code)))
 
