@@ -140,7 +140,7 @@ class TreeCreditConfig(Config):
     q_max: float = Field(default=1.0, gt=0)
     """Largest size of a clipped q; ends keep their value."""
 
-    uniform_trees: Literal["keep", "drop", "confident_wrong"] = "confident_wrong"
+    uniform_trees: Literal["keep", "drop", "confident_wrong"] = "drop"
     """Trees whose ends are all alike. keep: as released. drop: learn from none. confident_wrong: of trees without a
     solution, push the paths down; learn from no other."""
 

@@ -32,7 +32,7 @@ def test_comments_give_help_options_range_and_default() -> None:
 
 def test_help_of_several_lines_is_one_comment() -> None:
     lines = write_yaml(RunConfig(method=DeepSearchMethod()), comments=True).splitlines()
-    comment = lines[lines.index("    uniform_trees: confident_wrong") - 1]
+    comment = lines[lines.index("    uniform_trees: drop") - 1]
     assert comment.startswith("    # Trees whose ends are all alike.")
     assert "learn from no other. One of keep, drop, confident_wrong." in comment
 
