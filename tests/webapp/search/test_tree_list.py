@@ -179,7 +179,7 @@ def test_damaged_addresses_are_answered_in_words(researcher_client: Client, run:
         ("grpo", RunStatus.SUCCEEDED, "", "This run samples directly"),
         ("deepsearch", RunStatus.RUNNING, "", "The first searches are under way"),
         ("deepsearch", RunStatus.FAILED, "", "ended before a step of searches was done"),
-        ("deepsearch", RunStatus.RUNNING, "?solved=yes", "No tree matches these filters"),
+        ("deepsearch", RunStatus.RUNNING, "?solved=yes", "No tree fits these filters"),
     ],
 )
 def test_an_empty_list_says_why_and_what_to_do(

@@ -25,7 +25,7 @@ function showTree(holder, tree, wanted) {
     place = made;
   }
   const state = place.querySelector("[data-state]");
-  state.textContent = tree.solved ? "✓ solved" : "◌ searching";
+  state.textContent = tree.solved ? "✓ Solved" : "◌ Searching";
   state.classList.toggle("good", tree.solved);
   const figures = `${number(tree.nodes)} nodes · ${number(tree.tokens)} tokens · ${tree.recorded}/${wanted ?? "?"} recorded`;
   place.querySelector("[data-figures]").textContent = figures;

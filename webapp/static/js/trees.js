@@ -1,29 +1,6 @@
-// The list of trees: walked by keyboard, ticked, pinned.
-
-import { singleKeysWork } from "./rollouts.js";
+// The list of trees: what is ticked.
 
 const list = document.getElementById("trees");
-
-function rows() {
-  return [...list.querySelectorAll("tbody tr:not(.more)")];
-}
-
-function walk(event) {
-  if (!singleKeysWork(event) || document.querySelector("dialog[open]")) return;
-  const all = rows();
-  const at = all.indexOf(document.activeElement?.closest("tr"));
-  if (event.key === "j" || event.key === "k") {
-    const to = event.key === "j" ? Math.min(at + 1, all.length - 1) : Math.max(at - 1, 0);
-    all[to]?.querySelector("[data-opens]").focus();
-  } else if (at >= 0 && event.key === "x") {
-    all[at].querySelector("[name=trees]")?.click();
-  } else if (at >= 0 && event.key === "p") {
-    all[at].querySelector(".pin")?.click();
-  } else {
-    return;
-  }
-  event.preventDefault();
-}
 
 function showTicked() {
   const ticks = [...list.querySelectorAll("[name=trees]")];
@@ -36,7 +13,6 @@ function showTicked() {
 }
 
 if (list) {
-  document.addEventListener("keydown", walk);
   list.addEventListener("change", (event) => {
     if ("tickAll" in event.target.dataset) {
       for (const tick of list.querySelectorAll("[name=trees]")) tick.checked = event.target.checked;

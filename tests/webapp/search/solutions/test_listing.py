@@ -82,7 +82,7 @@ def test_it_narrows_by_set_run_and_state(researcher_client: Client, run: Run) ->
     assert set(problems(researcher_client, state="valid")) == {"made-1", "made-2"}
     assert problems(researcher_client, state="invalid") == ["made-3"]
     assert problems(researcher_client, state="older") == ["made-2"]
-    assert "No solution matches" in fetch(researcher_client, "/solutions/?run=999999")
+    assert "No solution fits these filters" in fetch(researcher_client, "/solutions/?run=999999")
     assert "other" in fetch(researcher_client, f"/solutions/?run={other.pk}")
 
 

@@ -42,10 +42,10 @@ def test_a_problem_shows_its_solutions_who_found_them_and_where_they_were_used(
     assert f'href="/trees/{tree.pk}/?node=7"' in page
     assert f'href="/runs/{run.pk}/steps/1/"' in page
     assert page.index(f"Solution {short.pk}") < page.index(f"Solution {long.pk}"), "shortest first"
-    for mark in ("★ shortest", "★ found first", "★ most reused"):
+    for mark in ("★</span> shortest", "★</span> found first", "★</span> most reused"):
         assert page.count(mark) == 1
     assert "adds, then multiplies" in page
-    assert "✕ invalid</span>" in page[page.index(f"Solution {wrong.pk}") :]
+    assert "✕</span> Invalid</span>" in page[page.index(f"Solution {wrong.pk}") :]
     assert f'href="/runs/{user.pk}/steps/4/"' in page
     assert f'href="/runs/{user.pk}/steps/9/"' in page
     told = json.loads(fetch(researcher_client, f"/solutions/problem/{short.problem}/?format=json"))
