@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.config import TreeCreditConfig
 from webapp.inspection.models import Rollout, RolloutGroup, Split
 
 
@@ -32,7 +33,7 @@ def is_searched(config: Mapping[str, Any]) -> bool:
 
 def uniform_rule(config: Mapping[str, Any]) -> str:
     """What the run does with trees whose ends are all alike."""
-    return str(config.get("method", {}).get("credit", {}).get("uniform_trees", "confident_wrong"))
+    return str(config.get("method", {}).get("credit", {}).get("uniform_trees", TreeCreditConfig().uniform_trees))
 
 
 def mark_reused(groups: Iterable[RolloutGroup]) -> None:

@@ -156,9 +156,12 @@ def read_step(run: Run, split: Split, steps: Steps, sort: str, cursor: str) -> S
 
 
 def _summarise(run: Run, split: Split, groups: QuerySet[RolloutGroup], rollouts: QuerySet[Rollout]) -> Summary:
+    alike = Q(reward_std__lte=EQUAL_SPREAD)
+    if is_searched(run.config):  # of trees the ends count, whatever else they are paid for
+        alike = Q(correct_count=0) | Q(correct_count=F("size"))
     of_groups = groups.aggregate(
         groups=Count("pk"),
-        equal=Count("pk", filter=Q(reward_std__lte=EQUAL_SPREAD)),
+        equal=Count("pk", filter=alike),
         dropped=Count("pk", filter=Q(trained=False)),
     )
     of_rollouts = rollouts.aggregate(

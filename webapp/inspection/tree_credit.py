@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from training.config import TreeCreditConfig
 from webapp.inspection.models import EQUAL_SPREAD, Rollout
 from webapp.inspection.token_arrays import Numbers
 from webapp.inspection.tree_path import PathStep, TreePath
@@ -123,17 +124,17 @@ def tree_credit(
         return None
     rewards = [end.reward for end in ends.values()]
     worths = [end.worth for end in ends.values()]
-    config, mean = path.credit, math.fsum(worths) / len(worths)
-    rule = str(config.get("uniform_trees", "confident_wrong"))
+    config = TreeCreditConfig().model_dump() | dict(path.credit)
+    mean, rule = math.fsum(worths) / len(worths), str(config["uniform_trees"])
     uniform = len(ends) > 1 and max(rewards) - min(rewards) <= EQUAL_SPREAD
     lesson = uniform and rule == "confident_wrong" and rewards[0] <= 0
     credit = TreeCredit(
         path=path,
-        kind=str(config.get("kind", "node_q")),
-        temperature=float(config.get("q_temperature", 1.0)),
-        q_max=float(config.get("q_max", 1.0)),
-        root_share=float(config.get("root_share", 0.0)),
-        shares_prefix=config.get("shared_prefix") == "once",
+        kind=str(config["kind"]),
+        temperature=float(config["q_temperature"]),
+        q_max=float(config["q_max"]),
+        root_share=float(config["root_share"]),
+        shares_prefix=config["shared_prefix"] == "once",
         end=ends[rollout.index],
         ends=len(ends),
         right=sum(reward > 0 for reward in rewards),

@@ -110,6 +110,11 @@ def rollout(page: RolloutPage) -> Json:
         else page.strip.values | {"end": page.arrays.ends.tolist(), "text": page.arrays.pieces(page.text)},
         push=None if page.push is None else page.push.total.tolist(),
         weight=None if page.push is None else asdict(page.push.weight),
+        steps=None if page.tree_credit is None else [
+            {"node": each.path.node, "first": each.first, "end": each.end, "q": each.path.q, "score": each.score,
+             "advantage": each.advantage}
+            for each in page.tree_credit.steps
+        ],
         untrained=page.untrained or None,
         siblings=[_rollout(sibling) for sibling in page.siblings],
     )  # fmt: skip

@@ -72,6 +72,8 @@ def test_the_panel_of_a_token_names_its_step_and_the_way_to_it(researcher_client
     tree, node = SearchTree.objects.get(group=page.rollout.group_id).pk, why.step.path.node
     assert f'<a href="/trees/{tree}/?node={node}">node {node}</a>' in said
     assert "shared by the tokens of this step" in said
+    twin = researcher_client.get(f"/rollouts/{page.rollout.pk}/?format=json").json()["steps"]
+    assert [each["node"] for each in twin] == [step.path.node for step in credit.steps]
     assert "shared by all tokens" not in said
     shown = researcher_client.get(f"/rollouts/{page.rollout.pk}/").content.decode()
     assert f"{len(credit.steps)} steps of the tree" in shown
