@@ -39,6 +39,10 @@ class _Grower:
         default_factory=lambda: {name: [] for name in (*REPLAY_COLUMNS, *CHANGE_COLUMNS)}
     )
     texts: list[str] = field(default_factory=list)
+    open: list[int] = field(default_factory=list)
+    backed_up: set[int] = field(default_factory=set)
+    """Nodes with a value."""
+    best: float = NAN
     sampled: int = 0
 
     def add(self, parent: int, status: int, text: str) -> int:
@@ -53,16 +57,15 @@ class _Grower:
         }  # fmt: skip
         for name, value in values.items():
             self.columns[name].append(value)
+        if status == OPEN:
+            self.open.append(len(self.texts))
         self.texts.append(text if parent >= 0 else "")
         self.sampled += values["tokens"]
         return len(self.texts) - 1
 
     def say(self, kind: int, node: int, value: float, changed: list[int]) -> None:
-        status, quality = self.columns["status"], zip(self.columns["q"], self.columns["visits"], strict=True)
-        frontier = sum(s == OPEN for s in status)
-        best = max((q / n for q, n in list(quality)[1:] if n and q), default=NAN)
-        event = {"kind": kind, "node": node, "value": value, "tokens": self.sampled, "frontier": frontier,
-                 "best_q": best, "changes": len(changed)}  # fmt: skip
+        event = {"kind": kind, "node": node, "value": value, "tokens": self.sampled, "frontier": len(self.open),
+                 "best_q": self.best, "changes": len(changed)}  # fmt: skip
         for name, entry in event.items():
             self.replay[name].append(entry)
         for each in changed:
@@ -87,10 +90,10 @@ def made_tree(
     recorded: list[int] = []
     first_solved = None
     while len(grower.texts) < nodes or len(recorded) < trajectories:
-        waiting = [n for n, status in enumerate(grower.columns["status"]) if status == OPEN]
-        node = grower.rng.choice(waiting[-4 * width :])
+        node = grower.rng.choice(grower.open[-4 * width :])
         grower.say(JUMP, node, grower.rng.uniform(-0.4, 0.4), [])
         grower.columns["status"][node] = EXPANDED
+        grower.open.remove(node)
         children = [_child(grower, node, solved, k) for k in range(width)]
         grower.say(EXPAND, node, len(children), [])
         ends = [child for child in children if grower.columns["status"][child] in (RIGHT, WRONG)]
@@ -125,7 +128,10 @@ def _record(grower: _Grower, end: int) -> None:
         grower.columns["q"][node] = q + gamma * reward if q * reward >= 0 else gamma * reward if right else q
         grower.columns["visits"][node] += 1
         grower.columns["trajectories"][node] += 1
+        grower.backed_up.add(node)
     grower.columns["recorded"][end] = 1 if right else 2
+    values = [(grower.columns["q"][node], grower.columns["visits"][node]) for node in grower.backed_up if node]
+    grower.best = max((q / visits for q, visits in values if q), default=NAN)
     grower.say(BACKUP, end, reward, path)
 
 
