@@ -40,7 +40,7 @@ from training.recorder import Recorder
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Engine, SamplingParams
-from training.search.journal import SearchJournal
+from training.search.journal import JOURNAL_FOLDER, SearchJournal
 from training.seeds import derive_seed
 from training.solutions.file import SOLUTIONS_FILE
 from training.sources import Problems
@@ -117,7 +117,7 @@ def _grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
 def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> DeepSearchTraining:
     engine, longest = search_engine(parts, method.sampling.max_rows, method.search), method.sampling.max_tokens
     scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack)
-    journal = SearchJournal(parts.folder / "search" if parts.folder else None, parts.processes.rank)
+    journal = SearchJournal(parts.folder / JOURNAL_FOLDER if parts.folder else None, parts.processes.rank)
     trees = TreeExperience(
         engine, parts.codec, scorer, parts.recorder, parts.processes, method.sampling, method.search, journal
     )

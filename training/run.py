@@ -1,5 +1,6 @@
 """One run, from its folder to a trained model: puts the parts together and starts the trainer."""
 
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
 from training.recorder import Recorder
+from training.search.journal import JOURNAL_FOLDER
 from training.sources import load_folder, load_model, load_problems
 from training.stopping import StopSignal
 from training.trainer import Trainer
@@ -37,6 +39,7 @@ def run(
             checkpoints.sweep()
             if not resume:
                 checkpoints.clear()
+                shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         processes.wait()
         history = read_history(folder / EVENTS_FILE)
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)

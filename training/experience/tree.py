@@ -20,7 +20,7 @@ from training.rewards.verifier import Verdict
 from training.sampling.types import Engine
 from training.search.endings import Judged
 from training.search.growing import GrowingTree
-from training.search.journal import SearchJournal, restore
+from training.search.journal import SearchJournal, restore, tree_key
 from training.search.loop import Clock, Draw, grow
 from training.search.steps import StepRule
 from training.seeds import derive_seed
@@ -29,7 +29,7 @@ GLIMPSE_EVERY_S = 1.0
 """Time between two glimpses of growing trees; each is a line in the event file."""
 GLIMPSE_TREES = 6
 GLIMPSE_NODES = 1500
-"""Most trees shown while they grow, and most nodes of all of them."""
+"""Most trees shown while they grow, and most nodes of all of them; the first is shown whatever its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class SearchRound:
     """Fingerprint of the policy's weights: finished trees of the journal count for these only."""
     places: Sequence[int] = field(default_factory=list)
     """Numbers of the problems among all of the step; by default 0, 1, …"""
+    wanted: int = 0
+    """Ends to record in each tree; 0 for `samples_per_prompt`."""
 
 
 class TreeExperience:
@@ -80,14 +82,18 @@ class TreeExperience:
         return self._processes.unshare(groups)
 
     def _gather(self, problems: Sequence[Problem], places: Sequence[int], asked: SearchRound) -> list[Group]:
-        trees = [self._seedling(derive_seed(asked.seed, "tree", place)) for place in places]
-        kept = self._journal.read(asked.step, asked.weights)
+        wanted = asked.wanted or self._sampling.samples_per_prompt
+        trees = [self._seedling(derive_seed(asked.seed, "tree", place), wanted) for place in places]
+        keys = [
+            tree_key(asked.weights, asked.seed, self._search, self._sampling, wanted, problem) for problem in problems
+        ]
+        kept = self._journal.read(asked.step, dict(zip(places, keys, strict=True)))
         for tree, place in zip(trees, places, strict=True):
             if place in kept:
                 restore(tree, kept[place])
         prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]
         with self._recorder.phase("searching", total=len(trees)):
-            self.clock = self._grow(trees, problems, prompts, places, asked)
+            self.clock = self._grow(trees, problems, prompts, places, keys, asked)
         return [
             Group(problem, prompt, self._rollouts(tree), self._engine.weights_version, search=tree)
             for problem, prompt, tree in zip(problems, prompts, trees, strict=True)
@@ -99,6 +105,7 @@ class TreeExperience:
         problems: Sequence[Problem],
         prompts: Sequence[list[int]],
         places: Sequence[int],
+        keys: Sequence[str],
         asked: SearchRound,
     ) -> Clock:
         kept = {number for number, tree in enumerate(trees) if tree.is_done}
@@ -116,14 +123,13 @@ class TreeExperience:
             for number, tree in enumerate(trees):
                 if tree.is_done and number not in kept:
                     kept.add(number)
-                    self._journal.keep(asked.step, places[number], asked.weights, tree)
+                    self._journal.keep(asked.step, places[number], keys[number], tree)
             self._recorder.progress(len(trees) - live)
             self._glimpse(trees, problems, places, live, asked.step)
 
         return grow(trees, places, prompts, self._engine, judge, draw, self._codec.stop_ids, after_round)
 
-    def _seedling(self, seed: int) -> GrowingTree:
-        wanted = self._sampling.samples_per_prompt
+    def _seedling(self, seed: int, wanted: int) -> GrowingTree:
         return GrowingTree(self._search, self._rule, wanted, self._codec.stop_ids, seed)
 
     def _rollouts(self, tree: GrowingTree) -> list[Rollout]:
@@ -156,7 +162,7 @@ class TreeExperience:
         nodes = 0
         for tree, problem, place in zip(trees, problems, places, strict=True):
             nodes += len(tree.tree)
-            if len(shown) == GLIMPSE_TREES or nodes > GLIMPSE_NODES:
+            if shown and (len(shown) == GLIMPSE_TREES or nodes > GLIMPSE_NODES):
                 break
             shown.append(growing_tree(tree, problem, place, self._codec))
         self._recorder.emit(TreesGrowing(step=step, trees=shown, live=live, done=len(trees) - live))

@@ -1,15 +1,17 @@
 """Finished trees of the steps since the last checkpoint, on disk: a killed run resumes without searching them again.
 
-A tree counts only for the weights that grew it, which a fingerprint of their sums tells.
+A tree counts only for what grew it: the weights, which a fingerprint of their sums tells, the seed, the configs and the
+problem. The journal saves time and nothing depends on it: what cannot be written or read is searched again.
 """
 
 import base64
+import hashlib
 import io
 import json
 import logging
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,41 @@ import numpy as np
 import torch
 from torch import nn
 
+from training.config import SamplingConfig, SearchConfig
+from training.problems.types import Problem
+from training.rewards.verifier import VERIFIER_VERSION
 from training.search.endings import Judged
 from training.search.growing import GrowingTree, Recorded
 from training.search.replay import Replay
 from training.search.tree import Tree
+from training.whole_lines import cut_unfinished_line
 
 logger = logging.getLogger("training")
+
+JOURNAL_FOLDER = "search"
+"""Its name in the run's folder."""
 
 FIGURES = ("tokens", "expansions", "prefix_tokens", "prefix_recomputed", "seconds", "exhausted")
 
 
 def fingerprint(model: nn.Module) -> str:
-    """The same for the same weights; in all likelihood another after any update."""
+    """The same for the same weights; in all likelihood another after any update. Sums in float64, without a copy."""
     with torch.no_grad():
-        sums = torch.stack([parameter.double().sum() for parameter in model.parameters()])
-        squares = torch.stack([parameter.double().square().sum() for parameter in model.parameters()])
-    return f"{zlib.crc32(torch.cat([sums, squares]).cpu().numpy().tobytes()):08x}"
+        figures = [
+            figure
+            for parameter in model.parameters()
+            for figure in (parameter.sum(dtype=torch.float64), torch.linalg.vector_norm(parameter, dtype=torch.float64))
+        ]
+    return f"{zlib.crc32(torch.stack(figures).cpu().numpy().tobytes()):08x}"
+
+
+def tree_key(
+    weights: str, seed: int, search: SearchConfig, sampling: SamplingConfig, wanted: int, problem: Problem
+) -> str:
+    """The same for trees that would grow alike: `weights` is a fingerprint, `wanted` the ends to record."""
+    configs = (search.model_dump_json(), sampling.model_dump_json())
+    parts = (*configs, wanted, problem.id, problem.prompt, problem.answer, VERIFIER_VERSION)
+    return f"{weights}-{seed}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"
 
 
 class SearchJournal:
@@ -41,24 +62,26 @@ class SearchJournal:
     def __init__(self, folder: Path | None, rank: int = 0) -> None:
         self._folder = folder
         self._rank = rank
+        self._appended: set[Path] = set()
+        self._failed = False
 
     def keep(self, step: int, index: int, key: str, tree: GrowingTree) -> None:
-        """Write a finished tree; once this returns, it outlives the process."""
-        if self._folder is None:
+        """Write a finished tree; once this returns, it outlives the process. On a disk that fails, once: a warning."""
+        if self._folder is None or self._failed:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"index": index, "key": key, "tree": _packed(tree)}).encode() + b"\n"
-        with (self._folder / f"step_{step:06d}.{self._rank}.jsonl").open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            self._append(self._folder / f"step_{step:06d}.{self._rank}.jsonl", line)
+        except OSError as error:
+            self._failed = True
+            logger.warning("finished trees are kept no more, so that a restart searches them again: %s", error)
 
-    def read(self, step: int, key: str) -> dict[int, dict[str, Any]]:
-        """States of the trees of a step that these weights grew, by index; for `restore`."""
+    def read(self, step: int, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+        """States of the trees of a step that have these keys, by index; for `restore`."""
         found: dict[int, dict[str, Any]] = {}
         for path in sorted(self._folder.glob(f"step_{step:06d}.*.jsonl")) if self._folder else ():
-            for line in path.read_bytes().splitlines(keepends=True):
-                if line.endswith(b"\n") and (record := json.loads(line))["key"] == key:
+            for record in _records(path):
+                if keys.get(record["index"]) == record["key"]:
                     found[record["index"]] = record["tree"]
         if found:
             logger.info("step %d: %d trees had been finished before the interruption", step, len(found))
@@ -69,6 +92,16 @@ class SearchJournal:
         for path in self._files():
             if int(path.name.split("_")[1].split(".")[0]) <= steps:
                 path.unlink(missing_ok=True)
+
+    def _append(self, path: Path, line: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            if path not in self._appended:
+                cut_unfinished_line(path, file)
+                self._appended.add(path)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _files(self) -> Iterable[Path]:
         return list(self._folder.glob("step_*.jsonl")) if self._folder else []
@@ -84,6 +117,23 @@ def restore(tree: GrowingTree, state: dict[str, Any]) -> None:
     for name in FIGURES:
         setattr(tree, name, state[name])
     tree.finish()
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    """What the whole lines of a file say; a last one without its end is being written, or was torn."""
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        logger.warning("finished trees cannot be read: %s", error)
+        return
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            continue
+        try:
+            record = json.loads(line)
+            yield {name: record[name] for name in ("index", "key", "tree")}
+        except (ValueError, LookupError, TypeError) as error:
+            logger.warning("%s: line %d cannot be read: %s", path, number, error)
 
 
 def _packed(tree: GrowingTree) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from training.whole_lines import cut_unfinished_line
+
 logger = logging.getLogger(__name__)
 
 SOLUTIONS_FILE = "solutions.jsonl"
@@ -57,9 +59,7 @@ _LINE: TypeAdapter[SolutionLine | InvalidLine] = TypeAdapter(Line)
 def append_lines(path: Path, lines: Iterable[SolutionLine | InvalidLine]) -> None:
     """Add whole lines and have them on disk before this returns. What a killed writer left unfinished is cut off."""
     with path.open("ab+") as file:
-        end = _end_of_last_line(path)
-        if end < file.seek(0, os.SEEK_END):
-            file.truncate(end)
+        cut_unfinished_line(path, file)
         file.writelines(line.model_dump_json().encode() + b"\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())
@@ -88,17 +88,3 @@ def read_new(path: Path, offset: int = 0) -> tuple[list[SolutionLine | InvalidLi
             except ValidationError as error:
                 logger.warning("%s: a line before byte %s cannot be read: %s", path, offset, error.errors()[0]["msg"])
     return lines, offset
-
-
-def _end_of_last_line(path: Path, block: int = 65_536) -> int:
-    """Number of bytes up to and with the last line break."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(end - block, 0)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            end = start
-    return 0

@@ -1,7 +1,6 @@
-"""What a tree becomes does not depend on the trees beside it; a finished tree survives its journal bit for bit."""
+"""What a tree becomes does not depend on the trees beside it."""
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from tests.training.methods.parts import build
 from training.experience.tree import SearchRound
 from training.experience.types import Group
 from training.methods.deepsearch import DeepSearchTraining
-from training.search.journal import SearchJournal, fingerprint
 
 SEARCH: dict[str, Any] = {
     "kind": "deepsearch",
@@ -77,34 +75,3 @@ def test_hardly_any_prefix_is_computed_twice() -> None:
         groups = training.experience.gather(SearchRound(parts.problems.train[8:24], 4, 1, "w"))
         prefix = sum(group.search.prefix_tokens for group in groups if group.search)
         assert training.experience.clock.recomputed / prefix < 0.1
-
-
-def test_a_journal_gives_back_the_same_tree_and_only_for_the_same_weights(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        parts, training = searched(stack)
-        journal = training._trees._journal = SearchJournal(tmp_path)
-        key = fingerprint(parts.policy.model)
-        first = training.experience.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
-        before = training._engine.counters.tokens_sampled
-        again = training.experience.gather(SearchRound(parts.problems.train[:3], 5, 1, key))
-        assert training._engine.counters.tokens_sampled == before
-        for one, other in zip(first, again, strict=True):
-            assert same(one, other)
-            assert [r.text for r in one.rollouts] == [r.text for r in other.rollouts]
-        assert set(journal.read(1, key)) == {0, 1, 2}
-        assert journal.read(1, "other weights") == {}
-        assert journal.read(2, key) == {}
-        with (tmp_path / "step_000001.0.jsonl").open("ab") as file:
-            file.write(b'{"index": 9, "key"')
-        assert set(journal.read(1, key)) == {0, 1, 2}, "an unfinished line does not count"
-        journal.forget(1)
-        assert journal.read(1, key) == {}
-
-
-def test_a_fingerprint_changes_with_the_weights() -> None:
-    with ExitStack() as stack:
-        parts, _ = searched(stack)
-        before = fingerprint(parts.policy.model)
-        assert fingerprint(parts.policy.model) == before
-        next(iter(parts.policy.model.parameters())).data[0, 0] += 1e-3
-        assert fingerprint(parts.policy.model) != before
