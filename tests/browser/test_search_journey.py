@@ -72,15 +72,15 @@ def kept_end(page: Page) -> Locator:
     raise AssertionError(f"no right end of {page.url} was kept as a solution")
 
 
-def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: Page) -> None:
-    page = visitor
+def import_config(page: Page) -> None:
     page.goto("/runs/new/")
     page.get_by_role("button", name="Import…").click()
     page.locator("#import-text").fill(CONFIG.model_dump_json())
     page.get_by_role("button", name="Fill the form").click()
-    run = start_and_finish(page)
-    accessible(page)
 
+
+def from_chart_to_trees(page: Page, run: int) -> None:
+    """From a point of a chart, in the drawer, back to the step that searched."""
     chart = page.locator("#chart-reward")
     expect(chart.locator("[data-summary]")).to_contain_text("at step")
     chart.locator(".nsewdrag").click()
@@ -92,10 +92,11 @@ def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: 
         expect(heading).not_to_have_text(shown)
     drawer.get_by_role("link", name="Trees of this step").click()
     expect(page).to_have_url(re.compile(rf"/runs/{run}/trees/\?step=1"))
-    searched = trees_of_first_step(page, run)
-    assert len(searched) == PROBLEMS
     accessible(page)
 
+
+def from_tree_to_rollout(page: Page) -> None:
+    """Replay a solved tree to its first right end; then to a response that was kept as a solution."""
     page.locator("tbody tr", has_text="✓").locator("[data-opens]").first.click()
     expect(page.locator("search-tree")).not_to_have_attribute("aria-busy", "true")
     page.get_by_role("button", name="First solved").click()
@@ -104,17 +105,17 @@ def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: 
     accessible(page)
     panel = kept_end(page)
     accessible(page)
-
     panel.get_by_role("link", name=re.compile("✓ response")).first.click()
-    expect(page.locator("token-strip")).to_be_visible()
     expect(page.locator(".step-credits")).to_be_visible()
     page.locator("token-strip .tokens i").first.click()
     expect(page.locator("[data-why-panel]")).to_contain_text(re.compile(r"node \d+ of the tree"))
     accessible(page)
 
+
+def invalidate_solution(page: Page) -> str:
+    """From its response; returns the problem that it solves."""
     page.get_by_role("link", name="Its solution").click()
     expect(page).to_have_url(re.compile(r"/solutions/\d+/"))
-    problem = page.get_by_label("Problem", exact=True).inner_text().strip()
     used = page.get_by_role("region", name="Where used")
     expect(used.get_by_role("link", name="2", exact=True)).to_be_visible()
     accessible(page)
@@ -123,6 +124,19 @@ def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: 
     page.locator("dialog[open]").get_by_role("button", name="Invalidate").click()
     expect(page.get_by_text("Right by chance <b>only</b>.")).to_be_visible()
     accessible(page)
+    return page.get_by_label("Problem", exact=True).inner_text().strip()
+
+
+def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: Page) -> None:
+    page = visitor
+    import_config(page)
+    run = start_and_finish(page)
+    accessible(page)
+    from_chart_to_trees(page, run)
+    searched = trees_of_first_step(page, run)
+    assert len(searched) == PROBLEMS
+    from_tree_to_rollout(page)
+    problem = invalidate_solution(page)
 
     page.goto(f"/runs/{run}/")
     page.get_by_role("link", name="Clone").click()
