@@ -142,13 +142,7 @@ def _as_record(
     columns, status = grower.columns, grower.columns["status"]
     rewards = [1.0 if status[end] == RIGHT else -1.0 for end in recorded]
     mean = sum(rewards) / len(rewards)
-    used = {node for end in recorded for node in grower.path(end)[:-1]}
-    for node in used:
-        columns["score"][node] = columns["q"][node] if node in recorded else float(np.tanh(columns["q"][node]))
-        columns["advantage"][node] = columns["score"][node] - mean
-    total = sum(abs(columns["advantage"][n]) * columns["tokens"][n] for n in used) or 1.0
-    for node in used:
-        columns["loss_share"][node] = abs(columns["advantage"][node]) * columns["tokens"][node] / total
+    _share_credit(grower, recorded, mean)
     ids = [ord(letter) for text in grower.texts for letter in text]
     whole: dict[str, Any] = {}
     if stored:
@@ -171,6 +165,17 @@ def _as_record(
         credit=TreeCreditConfig().model_dump(mode="json"),
         trajectories=[Trajectory(leaf=end, rollout=place) for place, end in enumerate(recorded)], **whole,
     )  # fmt: skip
+
+
+def _share_credit(grower: _Grower, recorded: list[int], mean: float) -> None:
+    columns = grower.columns
+    used = {node for end in recorded for node in grower.path(end)[:-1]}
+    for node in used:
+        columns["score"][node] = columns["q"][node] if node in recorded else float(np.tanh(columns["q"][node]))
+        columns["advantage"][node] = columns["score"][node] - mean
+    total = sum(abs(columns["advantage"][n]) * columns["tokens"][n] for n in used) or 1.0
+    for node in used:
+        columns["loss_share"][node] = abs(columns["advantage"][node]) * columns["tokens"][node] / total
 
 
 def _packed(values: list[Any], dtype: str) -> str:

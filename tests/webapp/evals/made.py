@@ -39,24 +39,26 @@ def make_evaluation(
         model=model,
     )
     Run.objects.filter(pk=run.pk).update(total_steps=1)
-    asked = []
-    for index, right in enumerate(rights):
-        number = index + first
-        text, name = f"What is {number}+{57 - number}?", f"p{number}"
-        prompt = make_prompt(run, name, text, "57")
-        rewards = [1.0] * right + [0.0] * (samples - right)
-        group = make_group(
-            run, step=1, split="heldout", index=index, rewards=rewards, prompt=prompt, texts=_texts(right, samples)
-        )
-        if near is not None and right < samples:
-            group.rollouts.filter(index=samples - 1).update(extracted=near)
-        asked.append((name, problem_key(text, "57"), "easy" if number % 2 else "hard", "heldout"))
+    asked = [_answer(run, index, index + first, right, samples, near) for index, right in enumerate(rights)]
     run.refresh_from_db()
     store_asked(run, asked, trained_on=0, unusable=0)
     if status.is_terminal:
         settle(run)
     Evaluation.objects.filter(run=run).update(**fields)
     return Evaluation.objects.select_related("run").get(pk=evaluation_of(run).pk)
+
+
+def _answer(run: Run, index: int, number: int, right: int, samples: int, near: str | None) -> tuple[str, str, str, str]:
+    """Answers to a problem, and what an evaluation tells of the problem: name, key, level, split."""
+    text, name = f"What is {number}+{57 - number}?", f"p{number}"
+    prompt = make_prompt(run, name, text, "57")
+    rewards = [1.0] * right + [0.0] * (samples - right)
+    group = make_group(
+        run, step=1, split="heldout", index=index, rewards=rewards, prompt=prompt, texts=_texts(right, samples)
+    )
+    if near is not None and right < samples:
+        group.rollouts.filter(index=samples - 1).update(extracted=near)
+    return name, problem_key(text, "57"), "easy" if number % 2 else "hard", "heldout"
 
 
 def _texts(right: int, samples: int) -> list[str]:

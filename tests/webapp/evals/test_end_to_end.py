@@ -13,6 +13,7 @@ from webapp.evals.presets import search_of
 from webapp.evals.services import start_evaluations
 from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
+from webapp.runs.services import create_run
 from webapp.search.models import SearchTree
 from workers.ingest import ingest, rebuild
 from workers.preparation import prepare_folder
@@ -58,30 +59,21 @@ def test_the_built_in_model_is_evaluated_killed_resumed_and_shown(researcher: Us
     assert Evaluation.objects.get(pk=made.pk).figures == before
 
 
-def test_an_evaluation_started_from_a_shell_gets_its_row_when_it_is_ingested(researcher: User) -> None:
-    from webapp.runs.services import create_run
-
-    method = EvaluateMethod(samples=1, max_tokens=32, problems=2, greedy=False)
+def test_a_search_at_test_time_started_from_a_shell_gets_its_row_and_leaves_trees(
+    researcher: User, researcher_client: Client
+) -> None:
+    method = EvaluateMethod(samples=2, max_tokens=32, problems=3, greedy=False, search=search_of("lazy", 32))
     run = create_run(CONFIG.model_copy(update={"method": method}), user=researcher)
     prepare_folder(run)
     finish(start(run.folder))
     bring_in(run)
     made = Evaluation.objects.get(run=run)
-    assert (made.label, made.asked) == ("built-in model", 2)
+    assert (made.label, made.asked) == ("built-in model", 3)
     assert made.graded["greedy"] is None
-    run.delete()
-    assert not Evaluation.objects.exists()
-
-
-def test_a_search_at_test_time_leaves_trees_that_are_opened(researcher: User, researcher_client: Client) -> None:
-    method = EvaluateMethod(samples=2, max_tokens=32, problems=3, prompts_per_batch=3, search=search_of("lazy", 32))
-    with patch("workers.queue._send"):
-        [made] = start_evaluations([CONFIG.model_copy(update={"method": method})], user=researcher)
-    prepare_folder(made.run)
-    finish(start(made.run.folder))
-    bring_in(made.run)
-    trees = SearchTree.objects.filter(run=made.run, split="heldout")
+    trees = SearchTree.objects.filter(run=run, split="heldout")
     assert trees.count() == 3
     assert all(tree.group is not None and tree.stored for tree in trees)
     assert "tokens a tree on average" in researcher_client.get(f"/evals/{made.pk}/").content.decode()
-    assert researcher_client.get(f"/runs/{made.run_id}/trees/").status_code == 200
+    assert researcher_client.get(f"/runs/{run.pk}/trees/").status_code == 200
+    run.delete()
+    assert not Evaluation.objects.exists()

@@ -36,8 +36,8 @@ def story(transactional_db: None) -> Story:
     source = make_run(name="GRPO on arithmetic")
     for step in (10, 20):
         add_checkpoint(source, step, score=0.4)
-    first = make_evaluation([i % 5 for i in range(24)], checkpoint=(source, 10))
-    second = make_evaluation([min(i % 5 + 1, 4) for i in range(24)], checkpoint=(source, 20))
+    first = make_evaluation([i % 5 for i in range(10)], checkpoint=(source, 10))
+    second = make_evaluation([min(i % 5 + 1, 4) for i in range(10)], checkpoint=(source, 20))
     running = make_evaluation((), status=RunStatus.RUNNING)
     key = AskedProblem.objects.get(run=first.run, problem_id="p1").key
     return Story(source.pk, first.pk, second.pk, running.pk, key, first.run.groups.get(index=1).pk)
@@ -113,7 +113,8 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
 
 
 def test_a_running_evaluation_is_followed(page: Page, story: Story) -> None:
+    page.clock.install()
     page.goto(f"/evals/{story.running}/")
-    with page.expect_response(lambda response: f"/evals/{story.running}/" in response.url, timeout=8000):
-        pass
+    with page.expect_response(lambda response: f"/evals/{story.running}/" in response.url):
+        page.clock.fast_forward(3000)
     expect(page.get_by_text("No answer has come yet")).to_be_visible()

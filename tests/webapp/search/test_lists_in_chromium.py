@@ -68,7 +68,6 @@ def test_the_list_is_walked_ticked_pinned_and_opened_by_keyboard(page: Page, sto
     page.keyboard.press("j")
     page.keyboard.press("p")
     expect(rows.nth(2).locator(".pin")).to_have_attribute("aria-pressed", "true")
-    accessible(page)
     page.get_by_role("button", name="Pin", exact=True).click()
     expect(page.get_by_text("1 tree is pinned.")).to_be_visible()
     expect(page.locator(".pin[aria-pressed=true]")).to_have_count(2)
@@ -77,6 +76,7 @@ def test_the_list_is_walked_ticked_pinned_and_opened_by_keyboard(page: Page, sto
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/trees/\?q=made-7$"))
     expect(rows).to_have_count(1)
+    accessible(page)
     page.go_back()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
@@ -121,15 +121,14 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     for address in (
-        f"/runs/{story.run}/trees/?depth_min=1&problem=made-1", "/trees/?sort=-tokens", f"/runs/{story.run}/",
-        f"/runs/{story.run}/hard-subset/?q=made", f"/runs/{story.run}/hard-subset/?phase=0&show=left",
+        f"/runs/{story.run}/trees/?depth_min=1&problem=made-1", "/trees/?sort=-tokens&q=made-1", f"/runs/{story.run}/",
+        f"/runs/{story.run}/hard-subset/?q=made-1", f"/runs/{story.run}/hard-subset/?phase=0&show=left",
     ):  # fmt: skip
         fits_narrow(page, address)
 
 
 def test_phases_are_turned_by_arrow_keys_and_bars_open_their_problems(page: Page, story: Story) -> None:
     page.goto(f"/runs/{story.run}/hard-subset/")
-    accessible(page)
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("heading", name="Problems of phase 0")).to_be_visible()
     page.keyboard.press("ArrowRight")
@@ -137,6 +136,7 @@ def test_phases_are_turned_by_arrow_keys_and_bars_open_their_problems(page: Page
     page.locator(".pass-rates a").nth(3).click()
     expect(page).to_have_url(re.compile("right=3"))
     expect(page.locator("table").last.locator("tbody tr")).to_have_count(17)
+    accessible(page)
     page.get_by_role("link", name=re.compile("Cached")).click()
     expect(page.locator("table").last.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="1 tree", exact=True).click()

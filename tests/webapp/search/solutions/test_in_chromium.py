@@ -134,7 +134,7 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark")
     addresses = (
-        "/solutions/", "/solutions/?q=wait", "/solutions/?run=999", f"/solutions/problem/{story.problem}/",
+        "/solutions/?q=wait", "/solutions/?run=999", f"/solutions/problem/{story.problem}/",
         f"/solutions/{story.first}/", f"/solutions/{story.wrong}/",
         f"/solutions/compare/?a={story.first}&b={story.second}", f"/runs/{story.run}/",
     )  # fmt: skip

@@ -1,80 +1,15 @@
-"""The viewer in a real browser: keyboard, search, colours, replay, panel, rollout and back, table, axe, narrow."""
+"""The viewer in a real browser: keyboard, search, colours, panel, rollout and back, mouse, table, axe, narrow."""
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, WIDEST, accessible, page_of
-from tests.factories import make_run
-from tests.made_trees import made_tree, store_made_tree
-from tests.webapp.search.tree.real_trees import REAL_CONFIGS, store_real_tree
-from webapp.search.models import SearchNode
+from tests.chromium import NARROW, WIDEST, accessible
+from tests.webapp.search.tree.viewer import VIEWER, Story, opened, selected
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-VIEWER = "document.querySelector('search-tree')"
-TEXT = "Hence 2+2=4\u202e <b>so</b>"
-
-
-@dataclass(frozen=True)
-class Story:
-    """What the tests look at. Read before the browser starts: with it, this thread has no database to share."""
-
-    tree: int
-    other: int
-    figures: int
-    real: list[int]
-    """Trees that the search itself grew, in different ways."""
-    nodes: int
-    right_ends: list[int]
-    """Numbers of all verified right ends."""
-    recorded: int
-    rollout: int
-    """Of the node ``recorded``."""
-    first_solved: int
-    stored: list[tuple[float, int]]
-    """q and N of every node."""
-
-
-@pytest.fixture
-def story(transactional_db: None) -> Story:
-    run = make_run()
-    record = made_tree(nodes=400, seed=3, problem_id="p1")
-    record.texts[5] = TEXT
-    tree = store_made_tree(run, record)
-    other = store_made_tree(run, made_tree(nodes=200, seed=3, step=2, problem_id="p1"))
-    figures = store_made_tree(run, made_tree(step=3, stored=False))
-    real = [store_real_tree(make_run(f"real {n}"), **config).pk for n, config in enumerate(REAL_CONFIGS)]
-    nodes = list(SearchNode.objects.filter(tree=tree).order_by("number"))
-    recorded = next(each for each in record.trajectories if nodes[each.leaf].recorded == 1)
-    assert tree.group is not None
-    assert tree.first_solved is not None
-    return Story(
-        tree.pk, other.pk, figures.pk, real, tree.nodes,
-        [node.number for node in nodes if node.status == 2], recorded.leaf,
-        tree.group.rollouts.get(index=recorded.rollout).pk, tree.first_solved, [(n.q, n.visits) for n in nodes],
-    )  # fmt: skip
-
-
-@pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
-    with page_of(researcher_client, browser, live_server.url) as page:
-        yield page
-
-
-def opened(page: Page, address: str) -> None:
-    page.goto(address)
-    expect(page.locator("search-tree").first).not_to_have_attribute("aria-busy", "true")
-
-
-def selected(page: Page) -> int:
-    return int(page.evaluate(f"{VIEWER}.selected"))
 
 
 def test_a_tree_is_walked_by_keyboard_and_has_an_address(page: Page, story: Story) -> None:
@@ -146,58 +81,6 @@ def test_the_view_stands_in_the_address_and_back_undoes_it(page: Page, story: St
     assert selected(page) == story.recorded
 
 
-def test_every_event_can_be_replayed_and_the_last_is_what_is_stored(page: Page, story: Story) -> None:
-    opened(page, f"/trees/{story.tree}/")
-    read = f"(() => {{ const r = {VIEWER}.replay; return [...r.q].map((q, i) => [q, r.visits[i]]); }})()"
-    assert page.evaluate(read) == [[pytest.approx(q, abs=1e-4), visits] for q, visits in story.stored]
-    forwards = page.evaluate(
-        f"(() => {{ const r = {VIEWER}.replay; r.go(0); const seen = [];"
-        "for (let k = 0; k <= r.last; k++) { r.go(k); seen.push([...r.q].join()); } return seen; })()"
-    )
-    backwards = page.evaluate(
-        f"(() => {{ const r = {VIEWER}.replay; const seen = [];"
-        "for (let k = r.last; k >= 0; k--) { r.go(k); seen.unshift([...r.q].join()); } r.go(r.last); return seen; })()"
-    )
-    assert forwards == backwards
-    assert page.evaluate(read) == [[pytest.approx(q, abs=1e-4), visits] for q, visits in story.stored]
-
-
-def test_what_is_told_of_a_real_search_agrees_with_what_it_recorded(page: Page, story: Story) -> None:
-    for tree in story.real:
-        opened(page, f"/trees/{tree}/")
-        told = page.evaluate(
-            f"(() => {{ const v = {VIEWER}, said = [], told = document.querySelector('[data-told]');"
-            "for (let k = 0; k <= v.replay.last; k++) { v.go(k); said.push(told.textContent); } return said; })()"
-        )
-        assert any(re.match(r"(jump|select)", each) for each in told) or len(told) < 12
-        assert [each for each in told if "recorded was" in each] == []
-
-
-def test_the_replay_is_played_stepped_and_sent_to_the_first_solved_end(page: Page, story: Story) -> None:
-    opened(page, f"/trees/{story.tree}/")
-    page.keyboard.press("s")
-    told = page.locator("[data-told]")
-    expect(told).to_have_text(re.compile(r"verify node \d+: right \(\+1\)"))
-    expect(page.locator("[data-event]")).to_contain_text(f"{story.first_solved} /")
-    expect(page).to_have_url(re.compile(f"event={story.first_solved}"))
-    expect(page.locator("[data-panel]")).to_contain_text(f"at event {story.first_solved}")
-    page.keyboard.press(".")
-    expect(told).to_have_text(re.compile(r"(verify|backup|jump|expand)"))
-    page.keyboard.press(",")
-    page.keyboard.press(",")
-    expect(page.locator("[data-event]")).to_contain_text(f"{story.first_solved - 1} /")
-    page.locator("[data-speed]").select_option("256")
-    page.keyboard.press("k")
-    expect(page.get_by_role("button", name="▶ Play")).to_be_visible(timeout=20_000)
-    last = page.evaluate(f"{VIEWER}.replay.last")
-    expect(page.locator("[data-event]")).to_have_text(f"{last} / {last}")
-    page.keyboard.press("b")
-    expect(told).to_have_text(re.compile(r"backup .1 along \d+ nodes"))
-    page.locator("[data-scrub]").fill("0")
-    expect(told).to_have_text(re.compile(r"jump to node 0: 0.4·tanh\(0\)"))
-    accessible(page)
-
-
 def test_a_node_leads_to_its_rollout_and_back(page: Page, story: Story) -> None:
     opened(page, f"/trees/{story.tree}/")
     page.evaluate(f"{VIEWER}.select({story.recorded}, {{ move: true }})")
@@ -252,7 +135,7 @@ def test_nodes_are_picked_by_the_mouse_and_the_view_is_dragged_and_zoomed(page: 
     scale = page.evaluate(f"{VIEWER}.stage.camera.across.scale")
     page.mouse.move(box["x"] + 300, box["y"] + 200)
     page.mouse.wheel(0, -300)
-    page.wait_for_function(f"{VIEWER}.stage.camera.across.scale > {scale}")
+    page.wait_for_function(f"() => {VIEWER}.stage.camera.across.scale > {scale}")
     origin = page.evaluate(f"{VIEWER}.stage.camera.across.origin")
     page.mouse.down()
     page.mouse.move(box["x"] + 320, box["y"] + 260, steps=4)
@@ -305,35 +188,6 @@ def test_what_is_in_view_is_saved_as_files(page: Page, story: Story) -> None:
         page.keyboard.press("Escape")
 
 
-def test_two_trees_are_replayed_together(page: Page, story: Story) -> None:
-    page.goto(f"/trees/compare/?a={story.tree}&b={story.other}")
-    shared = page.locator("[data-shared]").first
-    expect(shared).to_have_text(re.compile(r"\d+ nodes? shared \(ringed\), \d+ only here"))
-    assert "Shared; 1 child only there." in page.evaluate(f"{VIEWER}.tell(0)")
-    assert page.evaluate(f"{VIEWER}.tell({story.nodes - 1})").endswith("Only here.")
-    scrubs = page.locator("[data-scrub]")
-    scrubs.first.fill("0")
-    expect(scrubs.nth(1)).to_have_value("0")
-    half = page.evaluate(f"Math.round({VIEWER}.replay.last / 2)")
-    scrubs.first.fill(str(half))
-    last = page.evaluate("document.querySelectorAll('search-tree')[1].replay.last")
-    assert abs(int(scrubs.nth(1).input_value()) - last / 2) <= 1
-    page.locator("[data-sync]").select_option("tokens")
-    scrubs.first.fill(str(half + 4))
-    tokens = page.evaluate(
-        "[...document.querySelectorAll('search-tree')].map((v) => v.replay.columns.tokens[v.replay.at])"
-    )
-    assert tokens[1] <= tokens[0]
-    accessible(page)
-
-
-def test_other_trees_are_offered_for_comparison(page: Page, story: Story) -> None:
-    opened(page, f"/trees/{story.tree}/")
-    page.get_by_text("Compare with ▾").click()
-    page.get_by_role("link", name=re.compile("step 2")).click()
-    page.wait_for_url(re.compile(rf"/trees/compare/\?a={story.tree}&b={story.other}"))
-
-
 def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
@@ -344,8 +198,7 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     for address in addresses:
         page.goto("about:blank")
         opened(page, address)
-        page.wait_for_timeout(400)
-        assert page.evaluate(WIDEST) <= NARROW["width"], address
+        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
         accessible(page)
     page.goto(f"/trees/{story.figures}/")
     assert page.evaluate(WIDEST) <= NARROW["width"]
