@@ -1,6 +1,7 @@
 """Knobs of a tree search and of the credit its trajectories get (DeepSearch, arXiv 2509.25454, sections 3 and 4).
 
-Where paper and released code differ, the paper's intent is the default and the other is an option.
+Where paper and released code differ, the paper's intent is the default and the other is an option. One default is
+neither's: trees whose ends are all alike are dropped, since their advantages reward wrong steps and punish right ones.
 """
 
 from typing import Literal, Self
@@ -42,10 +43,10 @@ class SearchConfig(Config):
     """Children that a node may have (W)."""
 
     min_width: int = Field(default=0, ge=0, le=256)
-    """With a decay: fewest children of a deep node; 0 gives all nodes the same width."""
+    """With a decay: fewest children of a deep node; at least one is always allowed. Without, it changes nothing."""
 
     width_decay: int = Field(default=0, ge=0, le=256)
-    """Children fewer in each of the width's bands of depth; only in the released code."""
+    """Children fewer in each of the width's bands of depth, 0 for the same at all; only in the released code."""
 
     lazy_start: int = Field(default=4, ge=1, le=256)
     """Lazy: continuations drawn from the root at first."""
@@ -63,7 +64,8 @@ class SearchConfig(Config):
     """Text that ends a step, within one token; a line break by default."""
 
     max_expansions: int = Field(default=256, ge=1, le=65_536)
-    """Expansions after which a tree is left as it is; the paper has no limit."""
+    """Expansions after which nothing more is expanded, and what is missing comes by the rule for exhausted trees; the
+    paper has no limit."""
 
     selection: Literal["frontier", "uct"] = "frontier"
     """After a solution was recorded, go on at the best node of the whole frontier, or walk down by UCT (vanilla)."""
@@ -83,7 +85,8 @@ class SearchConfig(Config):
     """Which wrong solution of an expansion is recorded when none is right."""
 
     record: Literal["one", "all"] = "one"
-    """Solutions recorded at an expansion: one (the best right one, else a wrong one), or all that ended."""
+    """Solutions recorded at an expansion: one (the best right one, else a wrong one), or all that ended; where those
+    are too many, right ones first, then the most confident."""
 
     backup: Literal["constrained", "vanilla", "sum"] = "constrained"
     """constrained (eq. 5): a node on a right path never turns negative. vanilla: max(q + γr, 0). sum: q + γr."""
@@ -94,11 +97,12 @@ class SearchConfig(Config):
     gamma_index: Literal["nodes", "steps"] = "nodes"
     """Weight at depth d on the way to depth D: (d+1)/(D+1), as released, or d/D, as eq. 5 reads for a root at 0."""
 
-    incomplete_reward: float = Field(default=-1.0, ge=-1, le=1)
+    incomplete_reward: float = Field(default=-1.0, ge=-1, le=0)
     """Value of a response that was cut off without an answer."""
 
     exhausted: Literal["flush", "direct", "stop"] = "flush"
-    """With nothing left to expand: record the solutions left over and then sample directly, only sample, or stop."""
+    """With nothing left to expand, or the limit of expansions reached: record the solutions left over and then sample
+    directly, only sample, or stop."""
 
     prefix_cache_mib: int = Field(default=512, ge=0, le=1_048_576)
     """Memory for keys and values of the trees' nodes, so that no prefix is computed twice."""
@@ -129,7 +133,11 @@ def unequal_steps(longest: int, depth: int, tokens_knob: str) -> PydanticCustomE
 
 
 class TreeCreditConfig(Config):
-    """How a tree's values become the advantages of its tokens."""
+    """How a tree's values become the advantages of its tokens.
+
+    An end is worth 1 where it is right and -1 where it is wrong, whatever ``reward.accuracy`` and ``reward.format``
+    say; the overlong penalty is added.
+    """
 
     kind: Literal["node_q", "outcome", "subtree_value"] = "node_q"
     """node_q (Tree-GRPO): each step by its q. outcome: all tokens by the end. subtree_value: by V - V of the parent."""

@@ -10,16 +10,22 @@ from training.methods.types import UpdateReport
 
 
 def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
-    """Rewards, lengths and signal of all sampled groups, those that were dropped included."""
-    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    """Rewards, lengths and signal of all sampled groups, those that were dropped included.
+
+    A search that stopped before any end has no responses: it counts nowhere; a step of such searches has no figures.
+    """
+    answered = [group for group in groups if group.rollouts]
+    if not answered:
+        return {}
+    rollouts = [rollout for group in answered for rollout in group.rollouts]
     rewards = np.array([rollout.reward for rollout in rollouts])
     lengths = np.array([len(rollout) for rollout in rollouts])
-    equal = [max(group.rewards) - min(group.rewards) <= EQUAL_SPREAD for group in groups]
+    equal = [max(group.rewards) - min(group.rewards) <= EQUAL_SPREAD for group in answered]
     figures = {
         "reward/mean": rewards.mean(),
         "reward/std": rewards.std(),
         "groups/zero_variance_share": np.mean(equal),
-        "groups/dropped": sum(not group.trained for group in groups),
+        "groups/dropped": sum(not group.trained for group in answered),
         "response/length_mean": lengths.mean(),
         "response/length_min": lengths.min(),
         "response/length_max": lengths.max(),

@@ -63,7 +63,8 @@ def tree_event(
         prefix_recomputed=round(grown.prefix_recomputed),
         best_q=float(quality[tree.visits[1:] > 0].max()) if (tree.visits[1:] > 0).any() else None,
         mean_reward=float(np.mean(rewards)) if rewards else 0.0, solved=grown.solved,
-        uniform=len(set(rewards)) <= 1, first_solved=grown.replay.first_right, exhausted=grown.exhausted,
+        uniform=len(rewards) > 1 and len(set(rewards)) == 1, first_solved=grown.replay.first_right,
+        exhausted=grown.exhausted,
         seconds=grown.seconds, search=search.model_dump(mode="json"),
         credit=credit.model_dump(mode="json") if credit else {},
         trajectories=[
@@ -124,7 +125,8 @@ def _columns(group: Group) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def _as_used(group: Group, tree: Tree) -> dict[str, npt.NDArray[np.generic]]:
-    """Scores, advantages and loss shares of the nodes on recorded paths; nan elsewhere."""
+    """Scores, advantages and loss shares of the nodes on recorded paths; nan elsewhere, and the latter two nan in a
+    tree that was not trained on."""
     through = np.zeros(len(tree), np.int32)
     score, advantage, share = (np.zeros(len(tree)) for _ in range(3))
     for place, rollout in enumerate(group.rollouts):
@@ -132,7 +134,7 @@ def _as_used(group: Group, tree: Tree) -> dict[str, npt.NDArray[np.generic]]:
             continue
         path = tree.path(rollout.end)[1:]
         firsts = np.cumsum([0, *tree.tokens[path][:-1]])
-        given = rollout.advantages[firsts].astype(np.float64) if group.trained else np.zeros(len(path))
+        given = rollout.advantages[firsts].astype(np.float64)
         through[path] += 1
         advantage[path] += given
         share[path] += np.abs(given) * tree.tokens[path]
@@ -144,4 +146,6 @@ def _as_used(group: Group, tree: Tree) -> dict[str, npt.NDArray[np.generic]]:
     columns = {"score": score / counts, "advantage": advantage / counts, "loss_share": share / total}
     for column in columns.values():
         column[nowhere] = np.nan
+    if not group.trained:
+        columns["advantage"][:] = columns["loss_share"][:] = np.nan
     return columns | {"trajectories": through}

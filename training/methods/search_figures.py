@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from training.algorithms.advantages import EQUAL_SPREAD
 from training.experience.types import Group
 from training.search.growing import GrowingTree
 from training.search.loop import Clock
@@ -15,24 +16,27 @@ def search_figures(groups: Sequence[Group], clock: Clock) -> dict[str, float]:
     trees = [group.search for group in groups if group.search is not None]
     if not trees:
         return {}
-    rewards = [[recorded.reward for recorded in tree.recorded] for tree in trees]
+    rewards = [[recorded.reward for recorded in tree.recorded] for tree in trees if tree.recorded]
+    several = [each for each in rewards if len(each) > 1]
     prefix = sum(tree.prefix_tokens for tree in trees)
     seconds = clock.sampling + clock.judging + clock.bookkeeping
     figures = {
         "search/solved_share": np.mean([tree.solved for tree in trees]),
-        "search/uniform_share": np.mean([len(set(each)) <= 1 for each in rewards]),
         "search/nodes": np.mean([len(tree.tree) for tree in trees]),
         "search/tokens_per_tree": np.mean([tree.tokens for tree in trees]),
         "search/expansions": np.mean([tree.expansions for tree in trees]),
         "search/depth": np.mean([tree.tree.depth.max() for tree in trees]),
         "search/best_q": np.mean([_best(tree) for tree in trees]),
-        "search/mean_reward": np.mean([np.mean(each) if each else 0.0 for each in rewards]),
-        "speed/recomputed_share": clock.recomputed / prefix if prefix else 0.0,
+        "speed/recomputed_share": sum(tree.prefix_recomputed for tree in trees) / prefix if prefix else 0.0,
         "search/distinct_prefix_share": np.mean([_distinct_share(tree) for tree in trees]),
         "time/per_tree_s": seconds / len(trees),
         "time/bookkeeping_share": clock.bookkeeping / seconds if seconds else 0.0,
         "search/exhausted_share": np.mean([tree.exhausted for tree in trees]),
     }
+    if rewards:
+        figures["search/mean_reward"] = np.mean([np.mean(each) for each in rewards])
+    if several:
+        figures["search/uniform_share"] = np.mean([max(each) - min(each) <= EQUAL_SPREAD for each in several])
     return {name: float(value) for name, value in figures.items()}
 
 

@@ -19,7 +19,12 @@ class Judged:
 
     @property
     def status(self) -> int:
-        """A cut response that shows no answer is incomplete; one that shows a right answer is right all the same."""
+        """A cut response that shows no answer is incomplete; one that shows a right answer is right all the same.
+
+        So is, for want of a better name, one of which the verifier could not tell: it is never recorded.
+        """
+        if self.correct is None:
+            return INCOMPLETE
         if self.correct:
             return RIGHT
         return INCOMPLETE if not self.ended and self.extracted is None else WRONG

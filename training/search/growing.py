@@ -100,7 +100,7 @@ class GrowingTree:
         else:
             count = width_at(depth, config)
         stops = (*self._stop_ids, *self._rule.stops(depth, whole))
-        return Request(node, count, self._rule.room(length, depth, whole), stops)
+        return Request(node, count, self._rule.room(length, whole), stops)
 
     def attach(self, request: Request, completions: Sequence[Completion]) -> list[int]:
         """Grow by what was sampled; returns the nodes at which a response ended, to be judged."""
@@ -128,15 +128,21 @@ class GrowingTree:
             self.judged[node] = verdict
             self.tree.close(node, verdict.status)
         for node in ended:
-            self._say(log.VERIFY, node, reward_of(int(self.tree.status[node]), self._config))
-        if ended:
-            self._record_of(ended)
+            worth = reward_of(int(self.tree.status[node]), self._config) if self._is_told(node) else 0.0
+            self._say(log.VERIFY, node, worth)
+        told = [node for node in ended if self._is_told(node)]
+        if told:
+            self._record_of(told)
         if len(self.recorded) >= self._wanted:
             self._done = True
         elif self._direct:
             self._done = True  # sampled directly once: what is still missing will not come
         else:
-            self._go_on(bool(ended))
+            self._go_on(bool(told))
+
+    def _is_told(self, end: int) -> bool:
+        """Whether the verifier could tell what an end is; others are neither recorded nor backed up."""
+        return self.judged[end].correct is not None
 
     def _ends(self, node: int) -> bool:
         tree, rule = self.tree, self._rule
@@ -147,8 +153,11 @@ class GrowingTree:
         )
 
     def _record_of(self, ended: Sequence[int]) -> None:
+        room = self._wanted - len(self.recorded)
         chosen = list(ended) if self._config.record == "all" or self._direct else [self._choose(ended)]
-        for end in chosen[: self._wanted - len(self.recorded)]:
+        if len(chosen) > room:
+            chosen = by_confidence(self.tree, chosen)[:room]
+        for end in chosen:
             self._record(end, log.BACKUP)
 
     def _choose(self, ended: Sequence[int]) -> int:
@@ -192,7 +201,7 @@ class GrowingTree:
         """Nothing left to expand: record what is left over, then sample whole responses for what is still missing."""
         rule = self._config.exhausted
         if rule == "flush":
-            left = [int(end) for end in self.tree.ends() if not self.tree.recorded[end]]
+            left = [int(end) for end in self.tree.ends() if not self.tree.recorded[end] and self._is_told(int(end))]
             for end in by_confidence(self.tree, left)[: self._wanted - len(self.recorded)]:
                 self._record(end, log.FLUSH)
         if rule == "stop" or len(self.recorded) >= self._wanted:

@@ -27,7 +27,7 @@ class StepRule:
     max_tokens: int
     max_depth: int
     step_tokens: int
-    separator_ids: tuple[int, ...]
+    separator_ids: frozenset[int]
 
     @classmethod
     def of(cls, config: SearchConfig, max_tokens: int, tokenizer: PreTrainedTokenizerBase) -> Self:
@@ -35,8 +35,10 @@ class StepRule:
         if config.step == "tokens":
             if max_tokens % config.max_depth:
                 raise InputError(f"{max_tokens} tokens cannot be cut into {config.max_depth} steps of equal length")
-            return cls(max_tokens, config.max_depth, max_tokens // config.max_depth, ())
-        found = tuple(token for token in range(len(tokenizer)) if config.separator in tokenizer.decode([token]))
+            return cls(max_tokens, config.max_depth, max_tokens // config.max_depth, frozenset())
+        ids = sorted(set(tokenizer.get_vocab().values()))
+        texts = tokenizer.batch_decode([[token] for token in ids])
+        found = frozenset(token for token, text in zip(ids, texts, strict=True) if config.separator in text)
         if not found:
             raise InputError(
                 f"no token of this tokenizer holds the separator {config.separator!r}; choose another, "
@@ -44,14 +46,14 @@ class StepRule:
             )
         return cls(max_tokens, config.max_depth, 0, found)
 
-    def room(self, length: int, depth: int, whole: bool) -> int:
-        """Tokens to sample after a node whose response has `length` tokens and `depth` steps so far."""
+    def room(self, length: int, whole: bool) -> int:
+        """Tokens to sample after a node whose response has `length` tokens so far: a step, or all that are left."""
         left = self.max_tokens - length
         return min(left, self.step_tokens) if self.step_tokens and not whole else left
 
     def stops(self, depth: int, whole: bool) -> tuple[int, ...]:
         """Ids besides the end tokens at which to stop sampling; the last step runs to the end."""
-        return () if whole or depth + 1 >= self.max_depth else self.separator_ids
+        return () if whole or depth + 1 >= self.max_depth else tuple(self.separator_ids)
 
     def cut(self, completion: Completion, depth: int) -> list[Step]:
         """The steps of what was sampled after a node at `depth`; at least one."""

@@ -28,9 +28,12 @@ class Child:
     """-log p of each of its tokens."""
     cut: bool = False
     """Ends without an end token and without an answer."""
+    told: bool = True
+    """Whether the verifier can tell."""
 
 
 OPEN = Child()
+UNTOLD = Child(False, told=False)
 
 
 def right(surprise: float = 0.5) -> Child:
@@ -47,7 +50,7 @@ def cut(surprise: float = 0.5) -> Child:
 
 def growing(wanted: int = 8, depth: int = 8, seed: int = 0, **config: Any) -> GrowingTree:
     settings = SearchConfig(**({"width": 3, "max_depth": depth} | config))
-    return GrowingTree(settings, StepRule(depth * STEP, depth, STEP, ()), wanted, (END,), seed)
+    return GrowingTree(settings, StepRule(depth * STEP, depth, STEP, frozenset()), wanted, (END,), seed)
 
 
 def completion(child: Child) -> Completion:
@@ -62,7 +65,7 @@ def expand(tree: GrowingTree, *children: Child) -> int:
     request = tree.request()
     ended = tree.attach(request, [completion(child) for child in children])
     judged = [
-        Judged(child.right, None if child.cut else "42", ended=not child.cut)
+        Judged(child.right if child.told else None, None if child.cut else "42", ended=not child.cut)
         for child in children
         if child.right is not None
     ]

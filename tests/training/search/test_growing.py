@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from tests.training.search.forced import END, OPEN, STEP, at, cut, expand, growing, q_of, right, visits_of, wrong
+from tests.training.search.forced import (
+    END,
+    OPEN,
+    STEP,
+    UNTOLD,
+    at,
+    cut,
+    expand,
+    growing,
+    q_of,
+    right,
+    visits_of,
+    wrong,
+)
 from training.algorithms.tree_credit import TreePath, tree_credit
 from training.config import TreeCreditConfig
 from training.sampling.types import Completion
@@ -74,6 +87,32 @@ def test_all_ends_can_be_recorded() -> None:
     tree = growing(record="all")
     expand(tree, wrong(0.5), right(0.2), OPEN)
     assert [(r.end, r.reward) for r in tree.recorded] == [(1, -1.0), (2, 1.0)]
+
+
+def test_of_more_ends_than_are_wanted_right_and_confident_ones_go_first() -> None:
+    tree = growing(record="all", wanted=2)
+    expand(tree, wrong(0.1), right(0.9), right(0.3))
+    assert [(r.end, r.reward) for r in tree.recorded] == [(at(tree, "3"), 1.0), (at(tree, "2"), 1.0)]
+
+
+def test_an_end_that_the_verifier_cannot_tell_is_neither_recorded_nor_backed_up() -> None:
+    tree = growing(width=2, wanted=3)
+    expand(tree, UNTOLD, UNTOLD)
+    assert tree.recorded == []
+    assert (q_of(tree, "", "1"), visits_of(tree, "", "1")) == ([0.0, 0.0], [0, 0])
+    assert [int(tree.tree.status[at(tree, tag)]) for tag in "12"] == [INCOMPLETE] * 2
+    assert tree.replay.columns["value"][1:3] == [0.0, 0.0]
+    assert (tree.exhausted, tree.solved) == (True, False)
+    assert tree.request().count == 3, "nor is it flushed"
+    expand(tree, right(), UNTOLD, wrong())
+    assert tree.is_done
+    assert [r.reward for r in tree.recorded] == [1.0, -1.0]
+
+
+def test_beside_one_that_cannot_be_told_another_end_is_recorded() -> None:
+    tree = growing()
+    expand(tree, UNTOLD, wrong(), OPEN)
+    assert [r.end for r in tree.recorded] == [at(tree, "2")]
 
 
 def test_the_worked_tree_goes_where_the_released_code_goes() -> None:

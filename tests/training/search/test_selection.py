@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.search.forced import OPEN, at, expand, growing, right, wrong
+from training.builtin.tokenizer import build_tokenizer
 from training.config import FrontierConfig, RunConfig, SearchConfig
 from training.config.plan import plan_of
 from training.errors import InputError
@@ -67,7 +68,7 @@ def test_equal_scores_can_be_settled_by_lot() -> None:
 
 
 def rule(max_tokens: int = 64, depth: int = 8) -> StepRule:
-    return StepRule(max_tokens, depth, max_tokens // depth, ())
+    return StepRule(max_tokens, depth, max_tokens // depth, frozenset())
 
 
 def sampled(length: int) -> Completion:
@@ -75,14 +76,14 @@ def sampled(length: int) -> Completion:
 
 
 def test_tokens_fall_into_steps_of_equal_length() -> None:
-    steps = StepRule(16384, 64, 256, ()).cut(sampled(600), depth=0)
+    steps = StepRule(16384, 64, 256, frozenset()).cut(sampled(600), depth=0)
     assert [len(step) for step in steps] == [256, 256, 88]
     place_of = [number for number, step in enumerate(steps) for _ in step.token_ids]
     assert (place_of[255], place_of[256]) == (0, 1)
 
 
 def test_the_last_step_takes_what_is_left() -> None:
-    separated = StepRule(64, 2, 0, (5,))
+    separated = StepRule(64, 2, 0, frozenset({5}))
     ids = Completion([1, 5, 2, 5, 3, 5], np.zeros(6, np.float32), np.zeros(6, np.float32), "stop", 0)
     assert [step.token_ids for step in separated.cut(ids, depth=0)] == [[1, 5], [2, 5, 3, 5]]
     assert separated.stops(0, whole=False) == (5,)
@@ -106,3 +107,13 @@ def test_the_papers_count_of_samples(steps: int, trajectories: int) -> None:
     plan = plan_of(RunConfig.model_validate({"method": method, "steps": steps}))
     assert plan.sequences * plan.steps == trajectories
     assert plan.sequences_per_update == 256
+
+
+def test_separators_are_all_tokens_that_hold_them_and_no_other() -> None:
+    tokenizer = build_tokenizer(["1+1=2\n"])
+    steps = StepRule.of(SearchConfig(step="separator", separator="="), 64, tokenizer)
+    holding = {token for text, token in tokenizer.get_vocab().items() if "=" in tokenizer.decode([token])}
+    assert steps.separator_ids == holding
+    assert holding
+    with pytest.raises(InputError, match="no token"):
+        StepRule.of(SearchConfig(step="separator", separator="\u2603"), 64, tokenizer)
