@@ -13,10 +13,10 @@ from torch import Tensor
 
 from training.sampling.draw import draw
 from training.sampling.forward import Forward
-from training.sampling.kv_cache import KVCache
 from training.sampling.prefill import Prefilled
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample
+from training.sampling.row_cache import RowCache, filling
 from training.sampling.rows import RowTensors
 from training.sampling.types import Completion, FinishReason, SamplingParams
 
@@ -40,16 +40,12 @@ class LiveRow:
         """Tokens drawn after `step`, those after a stop id included."""
         return step - self.entered + 1
 
-    def states(self, step: int) -> int:
-        """Tokens whose states are cached after `step`: all but the one drawn last."""
-        return len(self.sample.prompt) + step - self.entered
-
 
 class Batch:
     """Decodes in the rows of `cache` with weights of `version`; `params` are all that its samples will have."""
 
-    def __init__(self, cache: KVCache, params: Sequence[SamplingParams], version: int) -> None:
-        device = cache.bias.device
+    def __init__(self, cache: RowCache, params: Sequence[SamplingParams], version: int) -> None:
+        device = cache.device
         longest = max(each.max_tokens for each in params)
         stops = max(len(each.stop_ids) for each in params)
         self._cache = cache
@@ -72,13 +68,12 @@ class Batch:
         return self._cache.rows - len(self._live)
 
     def enter(self, samples: Sequence[Sample], prefilled: Prefilled, prompt_rows: Sequence[int]) -> None:
-        """Add rows, each on a copy of one of the prefilled prompts, and draw their first tokens."""
+        """Add rows, each after one of the prefilled prompts, and draw their first tokens."""
         first = len(self._live)
-        sources = torch.tensor(prompt_rows, device=prefilled.logits.device)
-        self._cache.adopt(first, prefilled.cache, sources)
+        self._cache.enter(prefilled.cache, prompt_rows)
         self._tensors.enter(first, samples)
         self._live += [LiveRow(sample, self._step) for sample in samples]
-        self._draw(slice(first, len(self._live)), prefilled.logits[sources])
+        self._draw(slice(first, len(self._live)), prefilled.logits[list(prompt_rows)])
         self._next_look = self._step
         self._next_full = min(row.full_at for row in self._live)
 
@@ -86,8 +81,7 @@ class Batch:
         """Draw one more token for every row."""
         places = slice(0, len(self._live))
         self._cache.open_column()
-        window = self._cache.window(len(self._live), new=1)
-        logits = forward(self._tensors.last[places], self._tensors.position[places], window)
+        logits = forward(self._tensors.last[places], self._tensors.position[places], self._cache.window())
         self._step += 1
         self._draw(places, logits)
 
@@ -139,28 +133,21 @@ class Batch:
         for line, place in enumerate(leaving):
             row = self._live[place]
             ids, reason = cut(tokens[line][: row.drawn(self._step)], row.sample.params, ended[place])
-            first_column = self._cache.end - row.states(self._step)
-            prefixes.keep((*row.sample.prompt, *ids[:-1]), self._cache, place, first_column)
+            prefixes.keep((*row.sample.prompt, *ids[:-1]), self._cache, place)
             figures = logprobs[line, : len(ids)].copy(), entropies[line, : len(ids)].copy()
             finished.append((row.sample, Completion(ids, *figures, reason, self._version)))
         return finished
 
     def _close_up(self, leaving: Sequence[int]) -> None:
         """Fill the places that became free with the last rows, and note what the next steps need to know."""
-        staying = len(self._live) - len(leaving)
-        gone = set(leaving)
-        targets = [place for place in leaving if place < staying]
-        sources = [place for place in range(staying, len(self._live)) if place not in gone]
-        if targets:
-            device = self._tensors.last.device
-            index = torch.tensor([sources, targets], device=device)
-            self._cache.move_rows(index[0], index[1])
-            self._tensors.move(index[0], index[1])
+        if leaving:
+            sources, targets = filling(leaving, len(self._live))
+            self._cache.leave(leaving)
+            if targets:
+                self._tensors.move(*torch.tensor([sources, targets], device=self._cache.device))
             for source, target in zip(sources, targets, strict=True):
                 self._live[target] = self._live[source]
-        del self._live[staying:]
-        if leaving:
-            self._cache.narrow(max((row.states(self._step) for row in self._live), default=0))
+            del self._live[len(self._live) - len(leaving) :]
             self._next_full = min((row.full_at for row in self._live), default=0)
         self._next_look = min(self._step + self._look_every, self._next_full)
 

@@ -14,6 +14,7 @@ from transformers.cache_utils import CacheLayerMixin
 
 from training.sampling.grouped_query import GroupedQueryForward
 from training.sampling.kv_cache import Window
+from training.sampling.shared_cache import SharedWindow
 
 CACHED_LAYER_TYPES = {"full_attention", "sliding_attention", "chunked_attention"}
 """Layers whose whole memory is keys and values; a mask tells which of them a token sees."""
@@ -22,7 +23,13 @@ CACHED_LAYER_TYPES = {"full_attention", "sliding_attention", "chunked_attention"
 class Forward(Protocol):
     """Runs the model over the new columns of a window and stores their keys and values in it."""
 
-    def __call__(self, ids: Tensor, positions: Tensor, window: Window) -> Tensor:
+    shares_prompts: bool
+    """Whether it takes a `SharedWindow`."""
+
+    uniform: bool
+    """Whether keys and values have one shape in all layers."""
+
+    def __call__(self, ids: Tensor, positions: Tensor, window: Window | SharedWindow) -> Tensor:
         """`ids` and `positions` int64 [rows, new]; returns the logits after the last column, [rows, vocabulary]."""
         ...
 
@@ -35,19 +42,23 @@ def forward_for(model: PreTrainedModel, longest: int) -> Forward:
 class TransformersForward:
     """The model's own forward, which finds a `Window` behind transformers' `Cache` interface."""
 
+    shares_prompts = False
+    uniform = False
+
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
         accepted = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
 
-    def __call__(self, ids: Tensor, positions: Tensor, window: Window) -> Tensor:
+    def __call__(self, ids: Tensor, positions: Tensor, window: Window | SharedWindow) -> Tensor:
         """See `Forward`."""
+        assert isinstance(window, Window)
         options = {**self._options, "position_ids": positions} if self._takes_positions else self._options
         output = self._model(
             input_ids=ids,
             attention_mask=window.attention_mask(),
-            past_key_values=Cache(layers=[WindowLayer(window, layer) for layer in range(len(window.cache.keys))]),
+            past_key_values=Cache(layers=[WindowLayer(window, layer) for layer in range(window.cache.layers)]),
             use_cache=True,
             **options,
         )

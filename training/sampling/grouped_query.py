@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM, Qwen3ForCausalLM
 
+from training.sampling.attention import attention_over
 from training.sampling.kv_cache import Window
+from training.sampling.shared_cache import SharedWindow
 
 FAMILY = (LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 FIXED_ROTARY_TYPES = {"default", "linear", "llama3", "yarn"}
@@ -67,9 +69,13 @@ class Rotation(NamedTuple):
 class GroupedQueryForward:
     """See `forward.Forward`. Made by `of` for one call of the engine: it refers to the parameters of that moment."""
 
+    uniform = True
+
     def __init__(self, model: PreTrainedModel, longest: int) -> None:
         body = model.model
         self._embedding: Tensor = body.embed_tokens.weight
+        # On GPUs the one kernel of `RowAttention` is likely faster than the many of `SharedAttention`.
+        self.shares_prompts = self._embedding.device.type == "cpu"
         self._layers = [_layer(block) for block in body.layers]
         self._norm = _norm(body.norm)
         self._head = _linear(model.lm_head)
@@ -86,17 +92,16 @@ class GroupedQueryForward:
         """The forward for `model` up to `longest` positions, or None when its structure is not the one known here."""
         return cls(model, longest) if has_known_structure(model) else None
 
-    def __call__(self, ids: Tensor, positions: Tensor, window: Window) -> Tensor:
+    def __call__(self, ids: Tensor, positions: Tensor, window: Window | SharedWindow) -> Tensor:
         """See `forward.Forward`."""
         hidden = F.embedding(ids, self._embedding)
         rotation = Rotation(
             F.embedding(positions, self._cos)[:, :, None], F.embedding(positions, self._sin)[:, :, None]
         )
-        bias = window.bias()
+        attend = attention_over(window)
         for index, layer in enumerate(self._layers):
             normed = F.rms_norm(hidden, *layer.attention_norm)
-            query, keys, values = self._project(layer, normed, rotation)
-            attended = attend(query, *window.update(index, keys, values), bias, layer.scale)
+            attended = attend(index, *self._project(layer, normed, rotation), layer.scale)
             hidden = hidden + F.linear(attended, *layer.output)
             normed = F.rms_norm(hidden, *layer.mlp_norm)
             gated = layer.activation(F.linear(normed, *layer.gate)).mul_(F.linear(normed, *layer.up))
@@ -112,20 +117,6 @@ class GroupedQueryForward:
         if layer.query_norm is not None and layer.key_norm is not None:
             query, keys = F.rms_norm(query, *layer.query_norm), F.rms_norm(keys, *layer.key_norm)
         return rotation(query).transpose(1, 2), rotation(keys).transpose(1, 2), values.transpose(1, 2)
-
-
-def attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float) -> Tensor:
-    """Attend from `query` [rows, heads, new, size] to [rows, key heads, columns, size]: [rows, new, heads * size]."""
-    rows, heads, new, size = query.shape
-    key_heads = keys.shape[1]
-    group = heads // key_heads
-    if new == 1:
-        # The heads of a group attend the same keys under the same mask: for attention, `group` queries of one head.
-        query = query.reshape(rows, key_heads, group, size)
-    elif group > 1:
-        keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
-    attended = F.scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)
-    return attended.view(rows, heads, new, size).transpose(1, 2).reshape(rows, new, heads * size)
 
 
 def has_known_structure(model: PreTrainedModel) -> bool:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from training.sampling.forward import Forward
-from training.sampling.kv_cache import KVCache, Part
+from training.sampling.kv_cache import KVCache
 from training.sampling.prefix_cache import PrefixCache
+from training.sampling.row_cache import Part
 from training.sampling.types import EngineCounters
 
 PREFILL_POSITIONS = 8192
@@ -81,9 +82,9 @@ def prefill(
     starts = torch.tensor([[width - len(prompt)] for prompt in prompts])
     positions = (torch.arange(width - new, width) - starts).clamp_(min=0)
     device = cache.bias.device
-    logits = forward(ids.to(device), positions.to(device), cache.window(len(prompts), new))
+    logits = forward(ids.to(device), positions.to(device), cache.window(new))
     computed = sum(min(len(prompt), new) for prompt in prompts)
-    unseen = sum(prefixes.keep(prompt, cache, row, width - len(prompt)) for row, prompt in enumerate(prompts))
+    unseen = sum(prefixes.keep(prompt, cache, row) for row, prompt in enumerate(prompts))
     counters.prefill_tokens_computed += computed
     counters.prefill_tokens_recomputed += computed - unseen
     return Prefilled(cache, logits)

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from training.sampling.kv_cache import KVCache, Part, States
+from training.sampling.row_cache import Part, RowCache, States
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +30,7 @@ class Segment:
         """The states of the first `count` tokens, not copied; none where none are held."""
         states = self.states or []
         if count < len(self.ids):
-            states = [(keys[:, :count], values[:, :count]) for keys, values in states]
+            states = [each[:, :, :count] for each in states]
         return Part(states, count)
 
 
@@ -54,8 +54,8 @@ class PrefixCache:
         self._touch([segment for segment, _ in walk])
         return [segment.first(count) for segment, count in walk]
 
-    def keep(self, ids: Sequence[int], cache: KVCache, row: int, first_column: int) -> int:
-        """Keep the states of `ids`, which lie in `row` of `cache` from `first_column` on.
+    def keep(self, ids: Sequence[int], cache: RowCache, row: int) -> int:
+        """Keep the states of `ids`, with which `row` of `cache` begins.
 
         Returns how many of the tokens are new: no sequence kept under these weights had them after this beginning. What
         the budget cannot hold even alone stays out.
@@ -69,7 +69,7 @@ class PrefixCache:
         if seen < len(ids):
             path.append(Segment(tokens[seen:]))
             path[-2].children[tokens[seen]] = path[-1]
-        self._hold(path[1:], cache, row, first_column)
+        self._hold(path[1:], cache, row)
         return len(ids) - seen
 
     def clear(self) -> None:
@@ -98,15 +98,15 @@ class PrefixCache:
         if segment.states is not None:
             # Copies, since a view of one half would hold the memory of both when the other half has gone.
             states = segment.states
-            upper.states = [(keys[:, :count].clone(), values[:, :count].clone()) for keys, values in states]
-            segment.states = [(keys[:, count:].clone(), values[:, count:].clone()) for keys, values in states]
+            upper.states = [each[:, :, :count].clone() for each in states]
+            segment.states = [each[:, :, count:].clone() for each in states]
             self._held[upper] = None
         return upper
 
-    def _hold(self, path: Sequence[Segment], cache: KVCache, row: int, column: int) -> None:
+    def _hold(self, path: Sequence[Segment], cache: RowCache, row: int) -> None:
         """Copy the states that the segments of `path` lack, as far as the budget can hold the whole path."""
         self._touch([segment for segment in path if segment.states is not None])
-        needed, token_bytes = 0, cache.token_bytes
+        place, needed, token_bytes = 0, 0, cache.token_bytes
         for segment in path:
             nbytes = len(segment.ids) * token_bytes
             needed += nbytes
@@ -115,16 +115,16 @@ class PrefixCache:
                     break
                 # The path itself was used last and fits, so this takes from others only.
                 self._make_room(nbytes)
-                segment.states = cache.copy_states(row, column, len(segment.ids))
+                segment.states = cache.copy_states(row, place, len(segment.ids))
                 self._held[segment] = None
                 self._nbytes += nbytes
-            column += len(segment.ids)
+            place += len(segment.ids)
         self._touch([segment for segment in path if segment.states is not None])
 
     def _make_room(self, nbytes: int) -> None:
         while self._nbytes + nbytes > self._budget:
             segment, _ = self._held.popitem(last=False)
-            self._nbytes -= sum(keys.nbytes + values.nbytes for keys, values in segment.states or ())
+            self._nbytes -= sum(each.nbytes for each in segment.states or ())
             segment.states = None
 
     def _touch(self, path: Sequence[Segment]) -> None:

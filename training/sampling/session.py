@@ -14,6 +14,8 @@ from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
 from training.sampling.prefill import Prefilled, Prompt, look_up, next_pass, prefill
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample
+from training.sampling.row_cache import RowCache
+from training.sampling.shared_cache import MOST_SIBLINGS, SharedCache
 from training.sampling.types import Completion, EngineCounters
 
 Finished = list[tuple[Sample, Completion]]
@@ -58,9 +60,7 @@ class Session:
         self._ready: deque[tuple[Sample, int]] = deque()
         longest = max(sample.longest for sample in samples)
         self._forward = forward_for(model, longest)
-        rows = capacity.rows_for(longest, len(samples), bytes_per_token(model))
-        cache = self._cache(rows, max(len(sample.prompt) for sample in samples) + SPARE_COLUMNS, longest)
-        self._batch = Batch(cache, [sample.params for sample in samples], version)
+        self._batch = Batch(self._row_cache(samples, capacity), [sample.params for sample in samples], version)
         counters.prefill_tokens_requested += sum(len(sample.prompt) for sample in samples)
 
     @property
@@ -117,8 +117,27 @@ class Session:
         for row, each in enumerate(lookups):
             self._ready.extend((sample, row) for sample in self._waiting.pop(each.prompt))
 
+    def _row_cache(self, samples: Sequence[Sample], capacity: Capacity) -> RowCache:
+        """Room for all samples, or as many as the capacity allows."""
+        prompt = max(len(sample.prompt) for sample in samples)
+        token_bytes = bytes_per_token(self._model)
+        if not self._forward.shares_prompts:
+            longest = max(sample.longest for sample in samples)
+            rows = capacity.rows_for(longest, len(samples), token_bytes)
+            return self._cache(rows, prompt + SPARE_COLUMNS, longest)
+        answer = max(sample.params.max_tokens for sample in samples)
+        # No more than if every row had a prompt of its own.
+        rows = capacity.rows_for(prompt + answer, len(samples), token_bytes)
+        sections = sum(-(-len(group) // MOST_SIBLINGS) for group in self._waiting.values())
+        return SharedCache(
+            self._cache(min(rows, sections), prompt, prompt),
+            self._cache(rows, min(answer, SPARE_COLUMNS), answer),
+        )
+
     def _cache(self, rows: int, columns: int, longest: int) -> KVCache:
-        return KVCache(rows, self._layers, columns, longest, self._model.device, self._model.dtype)
+        return KVCache(
+            rows, self._layers, columns, longest, self._model.device, self._model.dtype, uniform=self._forward.uniform
+        )
 
 
 def _by_prompt(samples: Sequence[Sample], prefixes: PrefixCache) -> dict[Prompt, list[Sample]]:

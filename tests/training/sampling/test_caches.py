@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
 from training.sampling.prefix_cache import PrefixCache
+from training.sampling.row_cache import States, filling
+from training.sampling.shared_cache import MOST_SIBLINGS, SharedCache
 
 LAYERS, HEADS, SIZE = 2, 3, 4
 LONGEST = 200
@@ -30,25 +32,24 @@ def filled(sequences: list[list[int]]) -> KVCache:
         keys = torch.stack(
             [torch.cat([state(token, layer) for token in [0] * (width - len(row)) + row], 1) for row in sequences]
         )
-        cache.window(len(sequences), width).update(layer, keys, -keys)
+        cache.window(width).update(layer, keys, -keys)
     return cache
 
 
 def rows_of(cache: KVCache, rows: int) -> list[list[int]]:
     """The tokens whose states each row holds, after checking every number of every layer."""
-    window = cache.window(rows, new=1)
+    window = cache.window()
+    assert window.rows == rows
     contents = []
     for row in range(rows):
         columns = window.attention_mask()[row].nonzero()[:, 0] + window.first
         assert columns.tolist() == list(range(window.end - len(columns), window.end))
-        keys, values = cache.keys[0], cache.values[0]
-        assert keys is not None
-        assert values is not None
-        tokens = [int(keys[row, 0, column, 0]) // 100 for column in columns.tolist()]
+        tokens = [int(cache.states(0)[0][row, 0, column, 0]) // 100 for column in columns.tolist()]
         for layer in range(LAYERS):
             expected = torch.cat([state(token, layer) for token in tokens], 1)
-            assert torch.equal(cache.keys[layer][row][:, columns], expected)  # type: ignore[index]
-            assert torch.equal(cache.values[layer][row][:, columns], -expected)  # type: ignore[index]
+            keys, values = cache.states(layer)
+            assert torch.equal(keys[row][:, columns], expected)
+            assert torch.equal(values[row][:, columns], -expected)
         contents.append(tokens)
     return contents
 
@@ -63,20 +64,19 @@ def test_rows_keep_their_states_while_others_come_and_go(seed: int) -> None:
         action = rng.random()
         if action < 0.06 and len(live) < 6:
             prompt = [rng.randrange(50) for _ in range(rng.choice([1, 5, 90]))]
-            cache.adopt(len(live), filled([[1, 2], prompt]), torch.tensor([1]))
+            cache.enter(filled([[1, 2], prompt]), [1])
             live.append(prompt)
         elif live and (action < 0.12 or max(map(len, live)) == LONGEST):
             leaving = max(range(len(live)), key=lambda row: len(live[row]))
-            cache.move_rows(torch.tensor([len(live) - 1]), torch.tensor([leaving]))
+            cache.leave([leaving])
             live[leaving] = live[-1]
             live.pop()
-            cache.narrow(max(map(len, live), default=0))
         elif live:
             tokens = [rng.randrange(50) for _ in live]
             cache.open_column()
             for layer in range(LAYERS):
                 keys = torch.stack([state(token, layer) for token in tokens])
-                cache.window(len(live), new=1).update(layer, keys, -keys)
+                cache.window().update(layer, keys, -keys)
             live = [[*row, token] for row, token in zip(live, tokens, strict=True)]
         layouts.add(cache.columns)
         if live:
@@ -86,19 +86,66 @@ def test_rows_keep_their_states_while_others_come_and_go(seed: int) -> None:
 
 def test_buffers_grow_to_what_the_longest_row_needs_and_no_further() -> None:
     cache = KVCache(1, LAYERS, 8, LONGEST, torch.device("cpu"), torch.float32)
-    cache.adopt(0, filled([[1] * 150]), torch.tensor([0]))
+    cache.enter(filled([[1] * 150]), [0])
     for _ in range(LONGEST - 150):
         cache.open_column()
     assert cache.width == LONGEST
     assert cache.columns == LONGEST + SPARE_COLUMNS
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_siblings_share_their_prompt_while_others_come_and_go(seed: int) -> None:
+    rng = random.Random(seed)
+    cpu = torch.device("cpu")
+    rows, longest = 24, 40
+    cache = SharedCache(
+        KVCache(rows, LAYERS, longest, longest, cpu, torch.float32),
+        KVCache(rows, LAYERS, 8, longest, cpu, torch.float32),
+    )
+    live: list[tuple[list[int], list[int]]] = []
+    for _ in range(150):
+        action = rng.random()
+        if action < 0.15:
+            prompts = [[rng.randrange(50) for _ in range(rng.choice([1, 5, longest]))] for _ in range(2)]
+            entering = [0] * rng.randrange(MOST_SIBLINGS + 3) + [1] * rng.randrange(4)
+            entering = entering[: rows - len(live)]
+            if entering:
+                cache.enter(filled(prompts), entering)
+                live += [(prompts[row], []) for row in entering]
+        elif live and (action < 0.3 or any(len(own) == longest for _, own in live)):
+            leaving = [place for place, (_, own) in enumerate(live) if len(own) == longest or rng.random() < 0.3]
+            cache.leave(leaving)
+            for source, target in zip(*filling(leaving, len(live)), strict=True):
+                live[target] = live[source]
+            del live[len(live) - len(leaving) :]
+        elif live:
+            tokens = [rng.randrange(50) for _ in live]
+            cache.open_column()
+            for layer in range(LAYERS):
+                keys = torch.stack([state(token, layer) for token in tokens])
+                cache.window().own.update(layer, keys, -keys)
+            live = [(prompt, [*own, token]) for (prompt, own), token in zip(live, tokens, strict=True)]
+        for row, (prompt, own) in enumerate(live):
+            whole = [*prompt, *own]
+            start = rng.randrange(len(whole))
+            if own or start < len(prompt):
+                assert_states(cache.copy_states(row, start, len(whole) - start), whole[start:])
+
+
 def test_a_window_of_several_new_columns_is_causal() -> None:
-    bias = filled([[1, 2, 3, 4], [5, 6]]).window(2, new=3).bias()
+    bias = filled([[1, 2, 3, 4], [5, 6]]).window(new=3).bias()
     assert (bias[:, 0] == 0).int().tolist() == [
         [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]],
         [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]],
     ]
+
+
+def assert_states(states: States, tokens: list[int]) -> None:
+    """That these are the states of the tokens, in every layer; a buffer here holds one layer's keys or values."""
+    for layer in range(LAYERS):
+        expected = torch.cat([state(token, layer) for token in tokens], 1)
+        assert torch.equal(states[2 * layer][0], expected)
+        assert torch.equal(states[2 * layer + 1][0], -expected)
 
 
 def found(prefixes: PrefixCache, sequence: list[int], states: list[int] | None = None) -> int:
@@ -106,10 +153,7 @@ def found(prefixes: PrefixCache, sequence: list[int], states: list[int] | None =
     start = 0
     for part in prefixes.find(sequence):
         tokens = (states or sequence)[start : start + part.count]
-        for layer, (keys, values) in enumerate(part.states):
-            expected = torch.cat([state(token, layer) for token in tokens], 1)
-            assert torch.equal(keys, expected)
-            assert torch.equal(values, -expected)
+        assert_states(part.states, tokens)
         start += part.count
     return start
 
@@ -117,7 +161,7 @@ def found(prefixes: PrefixCache, sequence: list[int], states: list[int] | None =
 def keep(prefixes: PrefixCache, sequence: list[int], states: list[int] | None = None) -> int:
     """Keep a sequence that lies beside a longer one; returns how many tokens were new."""
     cache = filled([[7] * (len(sequence) + 3), states or sequence])
-    return prefixes.keep(sequence, cache, 1, 3)
+    return prefixes.keep(sequence, cache, 1)
 
 
 def test_a_sequence_is_found_to_the_token_save_its_last() -> None:
@@ -148,7 +192,7 @@ def test_siblings_with_a_common_beginning_share_it() -> None:
         assert found(prefixes, [*path, 9]) == len(path)
         for part in prefixes.find([*path, 9]):
             # Nothing that was cut off stays in memory behind a view.
-            assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for pair in part.states for tensor in pair)
+            assert all(tensor.untyped_storage().nbytes() == tensor.nbytes for tensor in part.states)
 
 
 def test_the_budget_holds_and_the_ends_used_longest_ago_go_first() -> None:
