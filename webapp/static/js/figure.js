@@ -85,23 +85,32 @@ function band(curve, colours) {
   };
 }
 
-function layout(chart, curves, marks, view, colours, unit) {
+// What all charts look like, whatever they draw; `x` is the axis: steps need no title below it.
+export function look(x, colours) {
   const axis = {
     gridcolor: colours.line, linecolor: colours.line, tickcolor: colours.line, zeroline: false, automargin: true,
     tickfont: { size: 11 },
   };
-  const isSigned = curves.some((curve) => curve.values.some((value) => value < 0)); // a share that stays 0 has no room below
-  const places = marks.map((mark) => ({ ...mark, at: curves.length ? mark.at / (unit?.[1] ?? 1) : 0 }));
-  return {
+  const frame = {
     autosize: true,
-    margin: { l: 44, r: 10, t: 6, b: view.x === "step" ? 22 : 36 },
+    margin: { l: 44, r: 10, t: 6, b: x === "step" ? 22 : 36 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: colours.font, size: 12, color: colours.soft },
-    hovermode: "x unified",
     hoverlabel: { bgcolor: colours.surface, bordercolor: colours.line, font: { color: colours.ink, size: 12 } },
     showlegend: false,
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.soft, activecolor: colours.ink },
+  };
+  return { axis, frame };
+}
+
+function layout(chart, curves, marks, view, colours, unit) {
+  const { axis, frame } = look(view.x, colours);
+  const isSigned = curves.some((curve) => curve.values.some((value) => value < 0)); // a share that stays 0 has no room below
+  const places = marks.map((mark) => ({ ...mark, at: curves.length ? mark.at / (unit?.[1] ?? 1) : 0 }));
+  return {
+    ...frame,
+    hovermode: "x unified",
     dragmode: "zoom",
     uirevision: "kept",
     xaxis: {

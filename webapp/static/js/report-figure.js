@@ -1,6 +1,6 @@
 // Turns the arms of a report's chart into what Plotly draws: bands, faint seeds, mean lines with dashes of their own.
 
-import { format } from "./figure.js";
+import { format, look } from "./figure.js";
 import { lowerBound } from "./curves.js";
 
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "5px 3px", "2px 3px", "longdashdot"];
@@ -60,7 +60,8 @@ function mean(chart, arm, scaled, colours, lines) {
 }
 
 function layout(chart, colours) {
-  const axis = { gridcolor: colours.line, linecolor: colours.line, tickcolor: colours.line, zeroline: false, automargin: true, tickfont: { size: 11 }, fixedrange: true };
+  const { axis: plain, frame } = look(chart.axis, colours);
+  const axis = { ...plain, fixedrange: true };
   const isSigned = chart.arms.some((arm) => arm.seeds.some((seed) => seed.values.some((value) => value < 0)));
   const { size } = scaleOf(chart);
   const ends = chart.arms.flatMap((arm) => arm.seeds.flatMap((seed) => [seed.xs[0] / size, seed.xs.at(-1) / size]));
@@ -68,15 +69,8 @@ function layout(chart, colours) {
   const room = 0.015 * (to - from) || 1;
   const title = { step: "", tokens: "generated tokens", time: `training, ${scaleOf(chart).name}` }[chart.axis];
   return {
-    autosize: true,
-    margin: { l: 44, r: 10, t: 6, b: chart.axis === "step" ? 22 : 36 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: colours.font, size: 12, color: colours.soft },
+    ...frame,
     hovermode: "closest",
-    hoverlabel: { bgcolor: colours.surface, bordercolor: colours.line, font: { color: colours.ink, size: 12 } },
-    showlegend: false,
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.soft, activecolor: colours.ink },
     dragmode: false,
     xaxis: { ...axis, range: [from - room, to + room], tickformat: chart.axis === "tokens" ? "~s" : "", title: { text: title, font: { size: 11 }, standoff: 4 } },
     yaxis: { ...axis, tickformat: chart.unit === "share" ? "~%" : "", rangemode: isSigned ? "normal" : "tozero" },
