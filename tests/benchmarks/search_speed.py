@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.search_speed [--trees 64] [--alone 16] [--repeats 3] [--threads 0]
 
-Trees of the hard level with the preset's width and depth, built-in model, all cores unless told otherwise, by the
-clock on the wall. Both sides draw the same trees (a tree does not depend on those beside it); of the trees searched
-alone only `--alone` are grown, since a rate needs no more. Prints the ratio, the share of prefix tokens that were run through the model again, and where the time went. Exits
-with 1 when the ratio, the recomputed share or the share of bookkeeping miss their bounds.
+Trees of the hard level with the preset's width and depth, built-in model, all cores unless told otherwise, by the clock
+on the wall. Both sides draw the same trees (a tree does not depend on those beside it); of the trees searched alone
+only `--alone` are grown, since a rate needs no more. Prints the ratio, the share of prefix tokens that were run through
+the model again, and where the time went. Exits with 1 when the ratio, the recomputed share or the share of bookkeeping
+miss their bounds.
 """
 
 import argparse

@@ -35,6 +35,8 @@ class LossInputs:
     """Log-probabilities as the sampler reported them; needed for importance weights."""
     corrected: Tensor | None = None
     """bool: tokens that an older policy drew, whose importance weights count whatever the config says."""
+    cached: Tensor | None = None
+    """bool: tokens that this policy did not draw; unless they are to be corrected, their weight is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +91,10 @@ def policy_loss(inputs: LossInputs, config: LossConfig) -> LossOutputs:
             losses = torch.where(beyond, -config.dual_clip * advantages, losses)
             clipped_high = clipped_high | beyond
     if config.importance != "none":
-        losses = losses * importance_weights(inputs, config)
+        weights = importance_weights(inputs, config)
+        if inputs.cached is not None:
+            weights = torch.where(inputs.cached & ~_corrected(inputs), 1.0, weights)
+        losses = losses * weights
     elif inputs.corrected is not None:
         weights = importance_weights(inputs, config.model_copy(update={"importance": "token_truncate"}))
         losses = losses * torch.where(inputs.corrected, weights, 1.0)
@@ -99,6 +104,10 @@ def policy_loss(inputs: LossInputs, config: LossConfig) -> LossOutputs:
         losses = losses + config.kl_coefficient * kl
     loss = (inputs.weights * losses).sum()
     return LossOutputs(loss, ratios.detach(), clipped_low, clipped_high, None if kl is None else kl.detach())
+
+
+def _corrected(inputs: LossInputs) -> Tensor:
+    return torch.zeros_like(inputs.weights, dtype=torch.bool) if inputs.corrected is None else inputs.corrected
 
 
 def importance_weights(inputs: LossInputs, config: LossConfig) -> Tensor:

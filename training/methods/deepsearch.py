@@ -18,7 +18,7 @@ from training.events.types import AnyEvent, Phase
 from training.experience.tree import SearchRound, TreeExperience
 from training.experience.tree_records import tree_event, worth_keeping
 from training.experience.types import Group, Rollout
-from training.methods.hard_subset import HardProblems
+from training.methods.hard_subset import HardProblems, hard_ones
 from training.methods.reuse import SolutionReuse
 from training.methods.rl import PolicyGradientTraining
 from training.methods.search_figures import credit_figures, search_figures
@@ -86,7 +86,7 @@ class DeepSearchTraining(PolicyGradientTraining):
         if (step - 1) % self._config.hard_subset.phase_steps == 0:
             self._begin_phase(step)
         problems = self._problems.take(self._config.sampling.prompts_per_step)
-        cached = [self._reuse.verified_for(problem) for problem in problems]
+        cached = self._reuse.verified_for(problems, self._config.sampling.samples_per_prompt)
         seed = derive_seed(self._seed, "search", step)
         groups: list[Group | None] = [None] * len(problems)
         places = [place for place, solutions in enumerate(cached) if not solutions]
@@ -102,18 +102,18 @@ class DeepSearchTraining(PolicyGradientTraining):
         self, groups: list[Group | None], problems: Sequence[Problem], cached: Sequence[list[Rollout]], seed: int
     ) -> None:
         """Groups of cached solutions and direct responses (eq. 11), in the places that are still empty."""
+        size = self._config.sampling.samples_per_prompt
+        for place, solutions in enumerate(cached):
+            if groups[place] is None and len(solutions) == size:
+                prompt = self._codec.prompt_ids(problems[place].prompt)
+                groups[place] = Group(problems[place], prompt, list(solutions), self._engine.weights_version)
         places = [place for place, group in enumerate(groups) if group is None]
         if not places:
             return
-        size = self._config.sampling.samples_per_prompt
-        counts = [size - len(cached[place]) for place in places]
-        params = [
-            self._sampling_params(derive_seed(seed, place), max(count, 1))
-            for place, count in zip(places, counts, strict=True)
-        ]
+        params = [self._sampling_params(derive_seed(seed, place), size - len(cached[place])) for place in places]
         direct = self._experience.gather([problems[place] for place in places], params)
-        for place, count, group in zip(places, counts, direct, strict=True):
-            group.rollouts = [*cached[place], *group.rollouts[:count]]
+        for place, group in zip(places, direct, strict=True):
+            group.rollouts = [*cached[place], *group.rollouts]
             groups[place] = group
 
     def _begin_phase(self, step: int) -> None:
@@ -124,7 +124,8 @@ class DeepSearchTraining(PolicyGradientTraining):
             right = self._look(step)
             kept = self._hard.narrow(right)
             self._problems = self._stream()
-        still_hard = {self._reuse.key_of(p) for p in self._hard.current} if right else None
+        hard = hard_ones(looked_at, right, self._config.hard_subset) if right else []
+        still_hard = {self._reuse.key_of(problem) for problem in hard} if right else None
         if step > 1:
             self._reuse.end_phase(still_hard)
         if right:

@@ -7,12 +7,19 @@ from training.config import HardSubsetConfig
 from training.events import HardSubset
 from training.problems.types import Problem
 
+ROUNDING = 1e-9
+"""A threshold of 0.29 times 100 samples is meant to be 29."""
+
 
 def is_hard(right: int, samples: int, config: HardSubsetConfig) -> bool:
     """Whether a problem with so many right responses stays: a share of at most, or below, the threshold."""
-    if config.rule == "at_most":
-        return right <= config.threshold * samples
-    return right < config.threshold * samples
+    most = config.threshold * samples
+    return right <= most + ROUNDING if config.rule == "at_most" else right < most - ROUNDING
+
+
+def hard_ones(problems: Sequence[Problem], right: Sequence[int], config: HardSubsetConfig) -> list[Problem]:
+    """Those of the problems that are hard, however few."""
+    return [p for p, count in zip(problems, right, strict=True) if is_hard(count, config.samples, config)]
 
 
 class HardProblems:

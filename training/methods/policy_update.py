@@ -131,6 +131,7 @@ class PolicyUpdater:
             corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
             if any(r.corrected for r in rollouts)
             else None,
+            cached=per_token([rollout.cached for rollout in rollouts]) > 0 if any(r.cached for r in rollouts) else None,
         )
 
     @torch.no_grad()

@@ -66,25 +66,32 @@ class SolutionReuse:
                 self._cache.invalidate(line.problem, line.key)
                 continue
             self._cache.reinstate(line.problem, line.key)
-            if self._config.share:
-                self._cache.admit(line.problem, self._read(line))
+            if self._config.share and len((solution := self._read(line)).token_ids) <= self._room:
+                self._cache.learn(line.problem, solution)
 
-    def verified_for(self, problem: Problem) -> list[Rollout]:
-        """Cached solutions of a problem as rollouts, each found right by the verifier of today; those that are not are
-        rejected for good."""
+    def verified_for(self, problems: Sequence[Problem], most: int) -> list[list[Rollout]]:
+        """For each problem its cached solutions as rollouts, at most `most`, each found right by the verifier of today.
+
+        What it finds wrong is rejected for good; what it cannot tell (a time limit) waits for another step. All
+        processes go by the verdicts of the first, since a verifier on a busy machine may run out of time elsewhere.
+        """
         if not self._config.enabled:
-            return []
-        key = self.key_of(problem)
-        asked = [(s, self._scorer.judge_text(s.text, problem.answer)) for s in self._cache.of(key)]
-        rollouts: list[Rollout] = []
-        for solution, verdict in asked:
-            if verdict.result().correct is not True:
-                self._cache.invalidate(key, solution.key)
-                self._rejected.append(RejectedSolution(problem=key, key=solution.key, reason=verdict.result().reason))
-            elif len(rollouts) < self._config.most_used and len(solution.token_ids) <= self._room:
+            return [[] for _ in problems]
+        keys = [self.key_of(problem) for problem in problems]
+        asked = [
+            (place, solution, self._scorer.judge_text(solution.text, problem.answer))
+            for place, (problem, key) in enumerate(zip(problems, keys, strict=True))
+            for solution in self._cache.of(key)
+        ]
+        verdicts = self._processes.gather([verdict.result() for _, _, verdict in asked])[0]
+        rollouts: list[list[Rollout]] = [[] for _ in problems]
+        for (place, solution, _), verdict in zip(asked, verdicts, strict=True):
+            if verdict.correct is False:
+                self._reject(keys[place], solution, verdict.reason)
+            elif verdict.correct and len(rollouts[place]) < min(most, self._config.most_used):
                 rollout = self._as_rollout(solution)
-                self._scorer.settle(rollout, verdict.result())
-                rollouts.append(rollout)
+                self._scorer.settle(rollout, verdict)
+                rollouts[place].append(rollout)
         return rollouts
 
     def end_phase(self, still_hard: set[str] | None) -> None:
@@ -133,6 +140,13 @@ class SolutionReuse:
         self._trees, self._tree_tokens, self._offset = state["trees"], state["tree_tokens"], state["offset"]
         self._cache.load_state_dict(state["cache"])
         self._told = {problem: set(keys) for problem, keys in state["told"].items()}
+
+    def _reject(self, problem: str, solution: Solution, reason: str) -> None:
+        """Never serve it again, and tell the others."""
+        self._cache.invalidate(problem, solution.key)
+        told = RejectedSolution(problem=problem, key=solution.key, reason=reason)
+        if told not in self._rejected:  # a problem may come up twice in a step
+            self._rejected.append(told)
 
     def _read(self, line: SolutionLine) -> Solution:
         """Ids of another tokenizer mean something else, so the text is read anew."""

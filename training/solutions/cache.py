@@ -61,6 +61,11 @@ class SolutionCache:
         for extra in self.of(problem)[self._config.per_problem :]:
             del self._usable[problem][extra.key]
 
+    def learn(self, problem: str, solution: Solution) -> None:
+        """A find of another run: usable by the same rule as one's own."""
+        if (problem, solution.key) not in self._invalid:
+            self._keep(problem, solution)
+
     def invalidate(self, problem: str, key: str) -> None:
         """Never use this solution again."""
         self._invalid.add((problem, key))
@@ -79,10 +84,7 @@ class SolutionCache:
         count.right += sum(outcomes)
         count.total += len(outcomes)
         for solution in found:
-            if self._config.fill == "at_once":
-                self.admit(problem, solution)
-            else:
-                self._waiting.setdefault(problem, {})[solution.key] = solution
+            self._keep(problem, solution)
 
     def end_phase(self, still_hard: set[str] | None) -> int:
         """Let in what the rule allows and begin a new phase; returns how many problems got solutions.
@@ -90,12 +92,12 @@ class SolutionCache:
         `still_hard` are the problems that direct sampling seldom solves, where that was measured.
         """
         filled = 0
-        for problem, solutions in self._waiting.items():
+        for problem in [problem for problem in self._waiting if self._is_settled(problem)]:
+            solutions = self._waiting.pop(problem)
             if self._may_fill(problem, still_hard):
                 filled += 1
                 for solution in solutions.values():
                     self.admit(problem, solution)
-        self._waiting.clear()
         self._counts.clear()
         return filled
 
@@ -122,6 +124,21 @@ class SolutionCache:
         self._counts = {problem: PhaseCount(*count) for problem, count in state["counts"].items()}
         self._invalid = {(problem, key) for problem, key in state["invalid"]}
 
+    def _keep(self, problem: str, solution: Solution) -> None:
+        if not self._config.enabled:
+            return
+        if self._config.fill == "at_once":
+            self.admit(problem, solution)
+            return
+        waiting = self._waiting.setdefault(problem, {})
+        waiting[solution.key] = solution
+        if len(waiting) > self._config.per_problem:
+            del waiting[max(waiting.values(), key=lambda each: (len(each.token_ids), each.key)).key]
+
+    def _is_settled(self, problem: str) -> bool:
+        """Whether this phase has seen enough of a problem to decide; what other runs found may have to wait."""
+        return self._config.fill == "phase" or problem in self._counts
+
     def _may_fill(self, problem: str, still_hard: set[str] | None) -> bool:
         if self._config.fill == "phase":
             return still_hard is None or problem in still_hard
@@ -130,4 +147,4 @@ class SolutionCache:
 
 def rarely_solved(right: int, total: int, most: float) -> bool:
     """Whether a problem was solved at all, and in at most this share of its rollouts (the released rule)."""
-    return total > 0 and 0 < right <= most * total
+    return total > 0 and 0 < right <= most * total + 1e-9

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
+from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord, TreeRecord
 from webapp.inspection import models as rows
 from webapp.runs.models import Run
 from workers.ingest.copying import copy_rows, new_ids
@@ -33,7 +33,7 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     """Store groups with all their rollouts."""
     if not groups:
         return
-    prompts = _prompts(run, groups)
+    prompts = stored_prompts(run, groups)
     group_ids = new_ids(rows.RolloutGroup, len(groups))
     members = [
         (group, group_id, index, rollout)
@@ -44,7 +44,7 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     copy_rows(
         rows.RolloutGroup,
         GROUP_COLUMNS,
-        (_group_row(run, g, pk, prompts[_problem_id(g)]) for g, pk in zip(groups, group_ids, strict=True)),
+        (_group_row(run, g, pk, prompts[problem_id_of(g)]) for g, pk in zip(groups, group_ids, strict=True)),
     )
     copy_rows(
         rows.Rollout,
@@ -56,9 +56,9 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     copy_rows(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
 
 
-def _prompts(run: Run, groups: Iterable[RolloutGroup]) -> dict[str, int]:
+def stored_prompts(run: Run, groups: Iterable[RolloutGroup | TreeRecord]) -> dict[str, int]:
     """Keys of the groups' prompts by problem, made where they are new."""
-    asked = {_problem_id(group): group for group in groups}
+    asked = {problem_id_of(group): group for group in groups}
     known = dict(rows.Prompt.objects.filter(run=run, problem_id__in=asked).values_list("problem_id", "pk"))
     new = [
         rows.Prompt(run=run, problem_id=problem_id, text=clean(group.prompt), answer=clean(group.answer))
@@ -68,7 +68,8 @@ def _prompts(run: Run, groups: Iterable[RolloutGroup]) -> dict[str, int]:
     return known | {prompt.problem_id: prompt.pk for prompt in rows.Prompt.objects.bulk_create(new)}
 
 
-def _problem_id(group: RolloutGroup) -> str:
+def problem_id_of(group: RolloutGroup | TreeRecord) -> str:
+    """The name of the problem it is about, as it is stored."""
     return clean(group.problem_id)[:PROBLEM_ID_LENGTH]
 
 

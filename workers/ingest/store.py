@@ -41,7 +41,7 @@ OWN_FIELDS = [
 """Fields of a run that events change."""
 
 
-UNSTORABLE = (DataError, IntegrityError, ValueError, OverflowError)
+UNSTORABLE = (DataError, IntegrityError, ValueError, OverflowError, LookupError)
 """What storing an event raises when the event is at fault, not the database."""
 
 

@@ -13,13 +13,13 @@ from django.db.models import Sum
 from psycopg.types.json import Jsonb
 
 from training.events import CHANGE_COLUMNS, REPLAY_COLUMNS, TREE_COLUMNS, HardSubset, TreeRecord, TreesGrowing
-from webapp.inspection.models import Prompt, RolloutGroup
+from webapp.inspection.models import RolloutGroup
 from webapp.runs.models import Run
 from webapp.search import models as rows
 from webapp.search.removal import drop_nodes
 from workers.ingest.copying import copy_rows, new_ids
 from workers.ingest.reading import clean
-from workers.ingest.rollouts import PROBLEM_ID_LENGTH
+from workers.ingest.rollouts import problem_id_of, stored_prompts
 
 TREE_TYPES = {
     "id": "int8", "run_id": "int8", "group_id": "int8", "prompt_id": "int8", "step": "int4", "split": "varchar",
@@ -39,14 +39,10 @@ TEXT_TYPES = {"tree_id": "int8", "number": "int4", "text": "text", "token_ids": 
 
 
 def store_trees(run: Run, trees: Sequence[TreeRecord]) -> None:
-    """Store finished searches. Their groups and prompts are there already: a trainer names them first."""
+    """Store finished searches. Their groups are there already, where they could be read: a trainer names them first."""
     if not trees:
         return
-    prompts = dict(
-        Prompt.objects.filter(run=run, problem_id__in={_problem_id(tree) for tree in trees}).values_list(
-            "problem_id", "pk"
-        )
-    )
+    prompts = stored_prompts(run, trees)
     groups = {
         (step, split, index): pk
         for step, split, index, pk in RolloutGroup.objects.filter(
@@ -57,7 +53,7 @@ def store_trees(run: Run, trees: Sequence[TreeRecord]) -> None:
     copy_rows(
         rows.SearchTree,
         TREE_TYPES,
-        (_tree_row(run, t, pk, groups.get((t.step, t.split, t.index)), prompts[_problem_id(t)]) for pk, t in keyed),
+        (_tree_row(run, t, pk, groups.get((t.step, t.split, t.index)), prompts[problem_id_of(t)]) for pk, t in keyed),
     )
     copy_rows(rows.SearchBody, BODY_TYPES, (_body_row(tree, pk) for pk, tree in keyed))
     whole = [(pk, tree) for pk, tree in keyed if tree.columns]
@@ -120,10 +116,6 @@ def store_subset(run: Run, event: HardSubset) -> None:
             "tokens": event.tokens,
         },
     )
-
-
-def _problem_id(tree: TreeRecord) -> str:
-    return clean(tree.problem_id)[:PROBLEM_ID_LENGTH]
 
 
 def _tree_row(run: Run, tree: TreeRecord, pk: int, group: int | None, prompt: int) -> tuple[Any, ...]:

@@ -279,3 +279,22 @@ def with_log_ratios(log_ratios: list[float], advantage: float = 1.0) -> LossInpu
 def per_sequence(inputs: LossInputs, lengths: list[int]) -> list[list[float]]:
     logs = (inputs.logprobs - inputs.old_logprobs).detach()
     return [part.tolist() for part in logs.split(lengths)]
+
+
+@pytest.mark.parametrize(("corrected", "weight"), [(None, 1.0), ([True, True], 0.5)])
+def test_what_another_policy_wrote_is_weighted_only_where_it_is_to_be_corrected(
+    corrected: list[bool] | None, weight: float
+) -> None:
+    """Of two tokens from a cache with π_old / π_sampler = 1/2; the config corrects what was sampled."""
+    inputs = LossInputs(
+        logprobs=torch.tensor([-1.0, -1.0]),
+        old_logprobs=torch.tensor([-1.0, -1.0]),
+        advantages=torch.ones(2),
+        sequences=torch.zeros(2, dtype=torch.long),
+        weights=torch.full((2,), 0.5),
+        sampler_logprobs=torch.full((2,), -1.0 + math.log(2)),
+        corrected=None if corrected is None else torch.tensor(corrected),
+        cached=torch.tensor([True, True]),
+    )
+    outputs = policy_loss(inputs, LossConfig(importance="token_truncate"))
+    assert float(outputs.loss) == pytest.approx(-weight)

@@ -1,6 +1,7 @@
 """The method around the search: what a step trains on, what it reuses, and how its problems narrow."""
 
 from base64 import b64decode, b64encode
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from training.methods.deepsearch import DeepSearchTraining, drop_garbage
 from training.methods.hard_subset import HardProblems, is_hard
 from training.problems.arithmetic import generate
 from training.problems.types import Problem
+from training.rewards.verifier import Verdict
 from training.solutions.file import SOLUTIONS_FILE, InvalidLine, SolutionLine, append_lines
 from training.solutions.keys import problem_key, solution_key
 
@@ -28,6 +30,9 @@ METHOD: dict[str, Any] = {
     "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 48},
     "search": {"width": 3, "max_depth": 6},
 }
+
+
+AT_ONCE: dict[str, Any] = {"fill": "at_once"}
 
 
 def training(stack: ExitStack, folder: Path | None = None, **method: Any) -> DeepSearchTraining:
@@ -115,7 +120,7 @@ def test_a_cached_problem_skips_its_search(tmp_path: Path) -> None:
     right = [line(problem, problem.solution or "") for problem in problems()]
     append_lines(tmp_path / SOLUTIONS_FILE, right)
     with ExitStack() as stack:
-        outcome = training(stack, tmp_path, cache={"most_used": 2}).step(1)
+        outcome = training(stack, tmp_path, cache=AT_ONCE | {"most_used": 2}).step(1)
     assert not [event for event in outcome.events if isinstance(event, TreeRecord)]
     for group in outcome.groups:
         cached = [rollout for rollout in group.rollouts if rollout.cached]
@@ -131,17 +136,38 @@ def test_a_cached_problem_skips_its_search(tmp_path: Path) -> None:
 def test_what_the_verifier_rejects_is_never_served(tmp_path: Path) -> None:
     append_lines(tmp_path / SOLUTIONS_FILE, [line(problem, "<answer>-1</answer>") for problem in problems()])
     with ExitStack() as stack:
-        outcome = training(stack, tmp_path).step(1)
+        outcome = training(stack, tmp_path, cache=AT_ONCE).step(1)
     assert not any(rollout.cached for group in outcome.groups for rollout in group.rollouts)
     assert len([event for event in outcome.events if isinstance(event, TreeRecord)]) == 4
     (told,) = (event for event in outcome.events if isinstance(event, SolutionsFound))
     assert len(told.rejected) == 4
 
 
+def test_what_the_verifier_cannot_tell_today_is_neither_served_nor_withdrawn(tmp_path: Path) -> None:
+    append_lines(tmp_path / SOLUTIONS_FILE, [line(problem, problem.solution or "") for problem in problems()])
+    with ExitStack() as stack:
+        method = training(stack, tmp_path, cache=AT_ONCE)
+        scorer = method._reuse._scorer
+        judge, undecided = scorer.judge_text, Future[Verdict]()
+        undecided.set_result(Verdict(None, "7", "took too long"))
+        scorer.judge_text = lambda text, answer: undecided  # type: ignore[method-assign]
+        assert method._reuse.verified_for(problems()[:4], 4) == [[]] * 4
+        scorer.judge_text = judge  # type: ignore[method-assign]
+        assert all(method._reuse.verified_for(problems()[:4], 4))
+
+
+def test_what_others_found_waits_for_this_runs_own_rule(tmp_path: Path) -> None:
+    append_lines(tmp_path / SOLUTIONS_FILE, [line(problem, problem.solution or "") for problem in problems()])
+    with ExitStack() as stack:
+        outcome = training(stack, tmp_path, cache={"fill": "rare"}).step(1)
+    assert outcome.metrics["cache/reuse_share"] == 0.0
+    assert outcome.metrics["cache/problems"] == 0.0
+
+
 def test_an_invalidation_reaches_a_run_under_way(tmp_path: Path) -> None:
     append_lines(tmp_path / SOLUTIONS_FILE, [line(problem, problem.solution or "") for problem in problems()])
     with ExitStack() as stack:
-        method = training(stack, tmp_path)
+        method = training(stack, tmp_path, cache=AT_ONCE)
         assert method.step(1).metrics["cache/reuse_share"] == 1.0
         withdrawn = [line(problem, problem.solution or "") for problem in problems()]
         append_lines(
@@ -154,14 +180,18 @@ def test_an_invalidation_reaches_a_run_under_way(tmp_path: Path) -> None:
 
 
 def test_a_group_of_cached_solutions_alone_teaches_nothing_and_breaks_nothing(tmp_path: Path) -> None:
-    texts = ["{0}", "{0}\n", "so {0}", "then {0}"]
+    texts = ["{0}", "now {0}", "so {0}", "then {0}", "and {0}"]
     lines = [line(problem, text.format(problem.solution)) for problem in problems() for text in texts]
     append_lines(tmp_path / SOLUTIONS_FILE, lines)
     with ExitStack() as stack:
-        outcome = training(stack, tmp_path, cache={"most_used": 4}).step(1)
-    for group in outcome.groups:
-        if all(rollout.cached for rollout in group.rollouts):
-            assert not any(rollout.teaches for rollout in group.rollouts)
+        method = training(stack, tmp_path, cache=AT_ONCE | {"most_used": 9})
+        groups = method._gather(1)
+        method._credit(groups)
+    for group in groups:
+        assert len(group.rollouts) == 4, "a group has no more places than samples"
+        assert all(rollout.cached for rollout in group.rollouts)
+        assert not any(rollout.teaches for rollout in group.rollouts)
+    assert sum(group.tokens_sampled for group in groups) == 0
 
 
 def test_solutions_found_are_told_once_and_name_their_node() -> None:

@@ -96,3 +96,28 @@ def test_keys_do_not_depend_on_spacing() -> None:
 )
 def test_loops_and_garbled_text_are_told_from_work(text: str, garbage: bool) -> None:
     assert is_garbage(text) is garbage
+
+
+def test_what_another_run_found_is_used_by_this_runs_rule() -> None:
+    rare = SolutionCache(SolutionCacheConfig(fill="rare"))
+    rare.learn("seldom", solution())
+    rare.learn("unseen", solution())
+    rare.note("seldom", [True] + [False] * 7, [])
+    rare.end_phase(None)
+    assert (bool(rare.of("seldom")), bool(rare.of("unseen"))) == (True, False)
+    rare.note("unseen", [True] + [False] * 7, [])
+    rare.end_phase(None)
+    assert rare.of("unseen"), "it waited for a phase that saw the problem"
+    at_once = SolutionCache(SolutionCacheConfig(fill="at_once"))
+    at_once.learn("p", solution())
+    assert at_once.of("p")
+
+
+def test_few_wait_and_none_where_the_cache_is_off() -> None:
+    cache = SolutionCache(SolutionCacheConfig(fill="phase", per_problem=2))
+    cache.note("p", [True] * 4, [solution(f"text {length}", length) for length in (5, 3, 9, 4)])
+    cache.end_phase(None)
+    assert [len(found.token_ids) for found in cache.of("p")] == [3, 4]
+    off = SolutionCache(SolutionCacheConfig(enabled=False, fill="at_once"))
+    off.note("p", [True], [solution()])
+    assert len(off) == 0

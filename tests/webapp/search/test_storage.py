@@ -11,7 +11,7 @@ from webapp.inspection.removal import remove_rollouts
 from webapp.search.models import SearchBody, SearchNode, SearchNodeText, SearchTree, VerifiedSolution
 from webapp.search.removal import remove_trees
 from workers.ingest.solutions import store_solutions
-from workers.ingest.trees import keep_within_budget
+from workers.ingest.trees import keep_within_budget, store_trees
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +68,11 @@ def test_unsolved_trees_lose_their_nodes_first_and_pinned_ones_never(settings: S
     assert "keeps" in dropped.dropped
     assert not SearchNode.objects.filter(tree=dropped).exists()
     assert SearchBody.objects.filter(tree=dropped).exists(), "its replay and trajectories stay"
+
+
+def test_a_tree_is_stored_although_its_group_could_not_be_read() -> None:
+    run = make_run()
+    store_trees(run, [made_tree(nodes=20, problem_id="alone")])
+    tree = SearchTree.objects.get()
+    assert tree.group is None
+    assert tree.prompt.problem_id == "alone"
