@@ -147,6 +147,7 @@ def test_what_the_verifier_cannot_tell_today_is_neither_served_nor_withdrawn(tmp
     append_lines(tmp_path / SOLUTIONS_FILE, [line(problem, problem.solution or "") for problem in problems()])
     with ExitStack() as stack:
         method = training(stack, tmp_path, cache=AT_ONCE)
+        method._reuse.catch_up()
         scorer = method._reuse._scorer
         judge, undecided = scorer.judge_text, Future[Verdict]()
         undecided.set_result(Verdict(None, "7", "took too long"))
