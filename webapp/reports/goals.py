@@ -118,7 +118,9 @@ def _beats(definition: Definition, results: Results, goal: Beats) -> Answer:
     sure = "" if found.interval is None else ", clear of the seeds' noise" if found.is_clear else ", within their noise"
     numbers = f"{arm} {spread_words(results.info, ours)}, {of} {spread_words(results.info, theirs)}"
     said = f"The difference is {difference_words(results.info, found)}{sure} (n = {ours.n} and {theirs.n}). {numbers}."
-    return Answer(asked, "yes" if gain > 0 and gain >= goal.by else "no", said)
+    better = gain > 0 and gain >= goal.by
+    unsure = better and found.interval is not None and not found.is_clear
+    return Answer(asked, "open" if unsure else "yes" if better else "no", said)
 
 
 def _values(results: Results, arm: str, goal: Beats) -> Spread | None:

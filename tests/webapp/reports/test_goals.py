@@ -62,6 +62,7 @@ def test_arms_that_do_not_differ_are_within_their_noise() -> None:
     ]
     made = built(made_report(runs, baseline="one"), Beats(arm="two", of="one"))
     assert "within their noise" in made.answers[0].said
+    assert verdicts(made) != ["yes"], "a difference within the noise proves nothing"
 
 
 def test_a_budget_leaves_out_what_comes_later() -> None:
