@@ -43,7 +43,10 @@ class SolutionCacheConfig(Config):
     """Largest share of right rollouts in a phase for which a problem's solutions are kept."""
 
     per_problem: int = Field(default=8, ge=1, le=1024)
-    """Most solutions kept for a problem, the shortest of the distinct ones."""
+    """Most solutions kept for a problem."""
+
+    prefer: Literal["newest", "shortest"] = "newest"
+    """Which of a problem's solutions are kept and used: those of the latest policies, or the shortest."""
 
     most_used: int = Field(default=4, ge=1, le=1024)
     """Most cached solutions in a group, so that direct responses remain to compare with; the paper has no limit."""

@@ -49,17 +49,14 @@ class SolutionCache:
         return len(self._usable)
 
     def of(self, problem: str) -> list[Solution]:
-        """Usable solutions of a problem, shortest first; of equally short ones the order is that of their keys."""
-        found = self._usable.get(problem, {})
-        return sorted(found.values(), key=lambda solution: (len(solution.token_ids), solution.key))
+        """Usable solutions of a problem, the preferred ones first."""
+        return self._ranked(self._usable.get(problem, {}))
 
     def admit(self, problem: str, solution: Solution) -> None:
         """Take in a solution to be used, unless it was declared invalid or better ones are there."""
         if (problem, solution.key) in self._invalid:
             return
-        self._usable.setdefault(problem, {})[solution.key] = solution
-        for extra in self.of(problem)[self._config.per_problem :]:
-            del self._usable[problem][extra.key]
+        self._store(self._usable, problem, solution)
 
     def learn(self, problem: str, solution: Solution) -> None:
         """A find of another run: usable by the same rule as one's own."""
@@ -130,10 +127,21 @@ class SolutionCache:
         if self._config.fill == "at_once":
             self.admit(problem, solution)
             return
-        waiting = self._waiting.setdefault(problem, {})
-        waiting[solution.key] = solution
-        if len(waiting) > self._config.per_problem:
-            del waiting[max(waiting.values(), key=lambda each: (len(each.token_ids), each.key)).key]
+        self._store(self._waiting, problem, solution)
+
+    def _store(self, store: dict[str, dict[str, Solution]], problem: str, solution: Solution) -> None:
+        """Put it last, as the newest, and let go of what is preferred least."""
+        found = store.setdefault(problem, {})
+        found.pop(solution.key, None)
+        found[solution.key] = solution
+        for extra in self._ranked(found)[self._config.per_problem :]:
+            del found[extra.key]
+
+    def _ranked(self, found: dict[str, Solution]) -> list[Solution]:
+        """Newest first, or shortest first; of equally short ones the order is that of their keys."""
+        if self._config.prefer == "newest":
+            return list(reversed(found.values()))
+        return sorted(found.values(), key=lambda solution: (len(solution.token_ids), solution.key))
 
     def _is_settled(self, problem: str) -> bool:
         """Whether this phase has seen enough of a problem to decide; what other runs found may have to wait."""

@@ -44,8 +44,18 @@ def test_at_once_means_at_once() -> None:
     assert len(cache) == 1
 
 
-def test_the_shortest_of_the_distinct_ones_stay() -> None:
+def test_the_newest_of_the_distinct_ones_stay() -> None:
     cache = SolutionCache(SolutionCacheConfig(per_problem=2))
+    for text in ("first", "second", "third", "second"):
+        cache.admit("p", solution(text))
+    assert [found.text for found in cache.of("p")] == ["second", "third"]
+    other = SolutionCache(SolutionCacheConfig(per_problem=2))
+    other.load_state_dict(cache.state_dict())
+    assert other.of("p") == cache.of("p")
+
+
+def test_the_shortest_of_the_distinct_ones_stay_where_asked_for() -> None:
+    cache = SolutionCache(SolutionCacheConfig(per_problem=2, prefer="shortest"))
     for length in (5, 3, 9, 4):
         cache.admit("p", solution(f"text {length}", length))
     cache.admit("p", solution("text  3", 3))
@@ -114,7 +124,7 @@ def test_what_another_run_found_is_used_by_this_runs_rule() -> None:
 
 
 def test_few_wait_and_none_where_the_cache_is_off() -> None:
-    cache = SolutionCache(SolutionCacheConfig(fill="phase", per_problem=2))
+    cache = SolutionCache(SolutionCacheConfig(fill="phase", per_problem=2, prefer="shortest"))
     cache.note("p", [True] * 4, [solution(f"text {length}", length) for length in (5, 3, 9, 4)])
     cache.end_phase(None)
     assert [len(found.token_ids) for found in cache.of("p")] == [3, 4]
