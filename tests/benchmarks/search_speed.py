@@ -1,6 +1,6 @@
 """Nodes a second of one search over many trees, beside the same trees searched one after another.
 
-    python -m tests.benchmarks.search_speed [--trees 64] [--alone 16] [--repeats 3] [--threads 0]
+    python -m tests.benchmarks.search_speed [--trees 64] [--alone 16] [--repeats 5] [--threads 0]
 
 Trees of the hard level with the preset's width and depth, built-in model, all cores unless told otherwise, by the clock
 on the wall. Both sides draw the same trees (a tree does not depend on those beside it); of the trees searched alone
@@ -55,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trees", type=int, default=64)
     parser.add_argument("--alone", type=int, default=16)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="0 takes all cores")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads or os.cpu_count() or 1)
