@@ -4,6 +4,7 @@ A step is a batch. What a killed evaluation has said of whole batches stands; a 
 """
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +136,22 @@ class _Evaluation:
                 unusable=asked.unusable,
             )
         )
-        if asked.trained_on and not batch:
-            recorder.emit(
-                Alert(
-                    step=0,
-                    code="trained_on",
-                    severity="info",
-                    message=f"{asked.trained_on:,} problems are left out: the model was trained on them.",
-                    advice="The figures are of the others; choose a set it has never seen to keep all.",
-                )
+        for code, message, advice in self._remarks() if not batch else ():
+            recorder.emit(Alert(step=0, code=code, severity="info", message=message, advice=advice))
+
+    def _remarks(self) -> Iterator[tuple[str, str, str]]:
+        """What a reader of the figures must know: code, message and advice."""
+        if self._asked.trained_on:
+            yield (
+                "trained_on",
+                f"{self._asked.trained_on:,} problems are left out: the model was trained on them.",
+                "The figures are of the others; choose a set it has never seen to keep all.",
+            )
+        if self._search is not None:
+            yield (
+                "oracle_search",
+                "The answers come from searches that the verifier guides, and it knows the reference answers.",
+                "Compare the figures with those of other searches only; plain sampling shows the model by itself.",
             )
 
     def _answer(self, batch: int) -> None:

@@ -1,4 +1,8 @@
-"""Test-time search: answers problems with the trajectories of a tree instead of independent samples."""
+"""Test-time search: answers problems with the trajectories of a tree instead of independent samples.
+
+The verifier judges every end while the tree grows, and what it says decides which ends are recorded and where the tree
+grows on. So it is an oracle at test time: the answers show what such a search can find, not what the model would say.
+"""
 
 from collections.abc import Sequence
 
@@ -28,7 +32,7 @@ class SearchAnswers:
         self._direct = direct
         sampling = SamplingConfig(
             prompts_per_step=method.prompts_per_batch,
-            samples_per_prompt=max(method.samples, 2),
+            samples_per_prompt=max(method.samples, 2),  # training's least; what is recorded is `SearchRound.wanted`
             max_tokens=method.max_tokens,
             temperature=method.temperature,
             top_p=method.top_p,
@@ -46,9 +50,7 @@ class SearchAnswers:
 
         A tree that recorded nothing within its limits is stood in for by direct samples: no problem goes unanswered.
         """
-        groups = self._trees.gather(SearchRound(problems, params.seed, batch, weights=""))
-        for group in groups:
-            del group.rollouts[params.n :]
+        groups = self._trees.gather(SearchRound(problems, params.seed, batch, weights="", wanted=params.n))
         empty = [group for group in groups if not group.rollouts]
         if empty:
             direct = self._direct.gather([group.problem for group in empty], [params] * len(empty))

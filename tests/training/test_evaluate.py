@@ -164,6 +164,23 @@ def test_a_search_at_test_time_tells_its_trees_and_counts_their_trajectories(tmp
     assert answers(again) == answers(folder)
 
 
+def test_a_search_for_one_answer_counts_all_it_samples_and_says_that_it_has_an_oracle(tmp_path: Path) -> None:
+    search = {"expansion": "full", "width": 4, "max_depth": 4, "max_expansions": 12}
+    folder = new_run(tmp_path / "run", evaluation(method={"search": search, "problems": 4, "samples": 1}))
+    assert main(["run", str(folder)]) == DONE
+    said = events(folder)
+    groups = [event for event in said if isinstance(event, RolloutGroup)]
+    trees = [event for event in said if isinstance(event, TreeRecord)]
+    assert all([r.greedy for r in g.rollouts] == [False, True] for g in groups)
+    assert all(len(tree.trajectories) <= 1 for tree in trees), "a tree stops at as many answers as are asked for"
+    recorded = [{each.rollout for each in tree.trajectories} for tree in trees]
+    beside = sum(r.length for g, known in zip(groups, recorded, strict=True)
+                 for place, r in enumerate(g.rollouts) if place not in known)  # fmt: skip
+    [metrics] = [event for event in said if isinstance(event, Metrics)]
+    assert metrics.values["tokens/step"] == sum(tree.tokens for tree in trees) + beside
+    assert [event.code for event in said if isinstance(event, Alert)] == ["oracle_search"]
+
+
 def test_keys_do_not_mind_spacing() -> None:
     assert problem_key(" 1 + 1 \n", "2") == problem_key("1 + 1", " 2 ")
 

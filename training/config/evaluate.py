@@ -42,7 +42,9 @@ class EvaluateMethod(Config):
     """Ask for one greedy answer beside the sampled ones; it counts for nothing but its own figure."""
 
     search: SearchConfig | None = None
-    """Test-time search: grow a tree for each problem and count the trajectories it records; empty samples directly."""
+    """Test-time search: grow a tree for each problem and count the trajectories it records; empty samples directly.
+    The verifier, which knows the reference answers, guides the tree: its pass figures are no match for those of plain
+    sampling, and it samples many more tokens than its answers have."""
 
     prompts_per_batch: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Problems answered at a time. After a kill, whole batches are kept."""

@@ -96,10 +96,9 @@ class Group:
 
     @property
     def tokens_sampled(self) -> int:
-        """What gathering it cost: of a search, all its tokens; cached solutions cost none."""
-        if self.search is not None:
-            return self.search.tokens
-        return sum(len(rollout) for rollout in self.rollouts if not rollout.cached)
+        """What gathering it cost: of a search, all its tokens, recorded or not; cached solutions cost none."""
+        beside = sum(len(rollout) for rollout in self.rollouts if rollout.end is None and not rollout.cached)
+        return beside + (self.search.tokens if self.search is not None else 0)
 
     @property
     def rewards(self) -> list[float]:
