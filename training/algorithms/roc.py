@@ -119,8 +119,8 @@ def select(group: Sequence[RolloutFacts], keep: int, config: RocConfig, seed: in
     else:
         count, of_wrong = released_quotas(len(right), len(wrong), keep, config.min_right, config.min_wrong)
         chosen = cleanest(of_right, count)
-    failures = rng.choice(len(wrong), size=of_wrong, replace=False) if wrong else []
-    kept = [right[place] for place in chosen] + [wrong[int(place)] for place in failures]
+    failures: Sequence[int] = rng.choice(len(wrong), size=of_wrong, replace=False).tolist() if wrong else []
+    kept = [right[place] for place in chosen] + [wrong[place] for place in failures]
     return Selection(tuple(sorted(kept)), penalties)
 
 
