@@ -4,6 +4,7 @@ Imports the standard library and pydantic only, so that the web can load it in a
 """
 
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
+from training.config.agentic import AgenticConfig
 from training.config.base import Config
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
@@ -14,6 +15,7 @@ from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConf
 from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
 
 __all__ = [
+    "AgenticConfig",
     "BuiltinModel",
     "BuiltinProblems",
     "CheckpointConfig",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
+from training.config.agentic import AgenticConfig
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.nearest import MOST_SEQUENCES
@@ -28,6 +29,8 @@ class GrpoMethod(RlMethod):
     kind: Literal["grpo"] = "grpo"
 
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
+
+    agentic: AgenticConfig = AgenticConfig()
 
 
 class DeepSearchMethod(RlMethod):

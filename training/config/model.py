@@ -57,3 +57,7 @@ class PromptConfig(Config):
 
     system: str = ""
     """System message of the chat template; empty for none."""
+
+    tools: Literal["none", "template", "schema"] = "none"
+    """What the prompt says of tools. template: what the chat template makes of them. schema: rStar2-Agent's
+    instructions with the tool's JSON schema, for models that no template tells."""

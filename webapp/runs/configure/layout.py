@@ -41,6 +41,7 @@ SECTIONS = (
         ("method.hard_subset", "method.cache"),
         "Searching is for problems that direct sampling seldom solves, until a solution is known.",
     ),
+    Section("tools", "Tools", ("method.agentic",), "Responses of several turns, between which tools run."),
     Section("solutions", "Solutions", ("method.sft",)),
     Section("reward", "Reward", ("method.reward",)),
     Section("loss", "Loss", ("method.loss",)),
@@ -66,6 +67,8 @@ SIMPLE = frozenset({
     "method.sampling.samples_per_prompt",
     "method.sampling.max_tokens",
     "method.grpo.sampling.temperature",
+    "method.agentic.enabled",
+    "method.agentic.max_turns",
     "method.search.expansion",
     "method.search.width",
     "method.search.step",
@@ -84,6 +87,7 @@ _SEARCH = "method.deepsearch.search"
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("method.grpo.dynamic_sampling", ("method.grpo.dynamic_sampling.enabled=on",)),
+    ("method.grpo.agentic", ("method.grpo.agentic.enabled=on",)),
     (f"{_SEARCH}.lazy_start", (_LAZY,)),
     (f"{_SEARCH}.lazy_branches", (_LAZY,)),
     (f"{_SEARCH}.selection", (_FULL,)),
