@@ -9,6 +9,7 @@ from django.db.models import F
 from webapp.core.errors import UserError
 from webapp.evals.figures import both_ways, paired
 from webapp.evals.models import AskedProblem, Evaluation
+from webapp.evals.searched import searched_tokens
 from webapp.evals.tallying import Tallies, read_answers
 from webapp.inspection.models import RolloutGroup, Split
 
@@ -25,6 +26,8 @@ class Side:
     """As graded; None before the first answer."""
     against: dict[str, Any] | None
     """Less the first one; None for the first, and where they share no problem."""
+    searched_tokens: float | None
+    """Sampled for a tree on average; None without search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Comparison:
     sides: list[Side]
     differences: list[Difference]
 
+    @property
+    def searches(self) -> int:
+        """How many of them let the verifier guide a search."""
+        return sum(side.evaluation.searches for side in self.sides)
+
 
 def evaluations_named(ids: Sequence[str]) -> list[Evaluation]:
     """Those of these numbers, in order. Raises UserError unless there are two to `MOST` of them."""
@@ -65,10 +73,11 @@ def compare(evaluations: Sequence[Evaluation]) -> Comparison:
     """Reads the answers of each once."""
     keys = [_keys(each) for each in evaluations]
     tallies = [_by_key(each, names) for each, names in zip(evaluations, keys, strict=True)]
+    searched = searched_tokens(evaluations)
     sides = []
     for number, (each, tally) in enumerate(zip(evaluations, tallies, strict=True)):
         against = paired(tallies[0], tally) if number else None
-        sides.append(Side(each, _figures(each), against))
+        sides.append(Side(each, _figures(each), against, searched.get(each.pk)))
     return Comparison(sides, _differences(evaluations, keys, sides[-1].against))
 
 

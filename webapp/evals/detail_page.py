@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Avg, F
+from django.db.models import F
 
 from training.algorithms.tallies import Tally
 from webapp.core.paging import Page, chosen_sort, keyset_page
 from webapp.evals.figures import both_ways
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.near_misses import near_miss
+from webapp.evals.searched import searched_tokens
 from webapp.evals.tallying import Answers, Judged, answers_of, judged_answers, levels_of, read_answers
 from webapp.inspection.models import Prompt, Rollout, RolloutGroup, Split
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
-from webapp.search.models import SearchTree
 
-SORTS = {"correct_count": "Right", "length_mean": "Tokens", "id": "Asked"}
+SORTS = {"correct_count": "Right", "length_mean": "Answer tokens", "id": "Asked"}
 LOWEST_FIRST = "correct_count"
 PAGE_SIZE = 50
 MOST_SUSPECTS = 25
@@ -86,16 +86,8 @@ def read_detail(evaluation: Evaluation, asked: Mapping[str, str]) -> DetailPage:
         problems=problem_rows(run, page),
         next_cursor=page.next_cursor,
         sort=sort,
-        searched_tokens=_searched_tokens(evaluation),
+        searched_tokens=searched_tokens([evaluation]).get(evaluation.pk),
     )
-
-
-def _searched_tokens(evaluation: Evaluation) -> float | None:
-    if not evaluation.searches:
-        return None
-    trees = SearchTree.objects.filter(run=evaluation.run, split=Split.HELDOUT)
-    mean: float | None = trees.aggregate(mean=Avg("tokens"))["mean"]
-    return mean
 
 
 def problem_page(run: Run, asked: Mapping[str, str]) -> tuple[Page[Any], str]:

@@ -65,13 +65,18 @@ def draw_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> Char
     return Chart(lines, ticks, _shares())
 
 
-def draw_history(label: str, values: Sequence[float]) -> Chart | None:
-    """Values one after another, evenly spaced; None for fewer than two."""
+def draw_history(values: Sequence[tuple[str, float]]) -> Chart | None:
+    """Values one after another, evenly spaced, a line for each label; None for fewer than two values."""
     if len(values) < 2:
         return None
-    points = [[place, value, value, value] for place, value in enumerate(values)]
-    line = _line(label, points, lambda x: x * WIDTH / (len(values) - 1), "{y:.0%} right", 0)
-    return Chart([line], [], _shares())
+    points: dict[str, list[list[float]]] = {}
+    for place, (label, value) in enumerate(values):
+        points.setdefault(label, []).append([place, value, value, value])
+    lines = [
+        _line(label, spots, lambda x: x * WIDTH / (len(values) - 1), "{y:.0%} right", number)
+        for number, (label, spots) in enumerate(points.items())
+    ]
+    return Chart(lines, [], _shares())
 
 
 def draw_bars(bars: Sequence[dict[str, Any]]) -> list[Bar]:

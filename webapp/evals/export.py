@@ -15,7 +15,7 @@ PROBLEM_COLUMNS = (
 )  # fmt: skip
 LIST_COLUMNS = (
     "id", "model", "problem_set", "status", "k", "temperature", "max_tokens", "search", "problems", "pass_at_1", "low",
-    "high", "pass_at_k", "maj_at_k", "tokens_mean", "overrides",
+    "high", "pass_at_k", "maj_at_k", "tokens_mean", "searched_tokens_mean", "overrides",
 )  # fmt: skip
 
 
@@ -43,7 +43,8 @@ def list_values(row: Row) -> dict[str, Any]:
     made = row.evaluation
     values = (
         made.pk, made.label, made.problem_set, made.run.status, made.samples, made.temperature, made.max_tokens,
-        made.searches, made.asked, row.avg, row.low, row.high, row.pass_k, row.maj, row.tokens, made.overrides,
+        made.searches, made.asked, row.avg, row.low, row.high, row.pass_k, row.maj, row.tokens,
+        row.searched_tokens, made.overrides,
     )  # fmt: skip
     return dict(zip(LIST_COLUMNS, values, strict=True))
 

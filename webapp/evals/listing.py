@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
 from webapp.evals.models import Evaluation
+from webapp.evals.searched import searched_tokens
 from webapp.runs.status import RunStatus
 
 SORTS = {
@@ -65,6 +66,9 @@ class Row:
     pass_k: float | None
     maj: float | None
     tokens: float | None
+    """Of an answer on average."""
+    searched_tokens: float | None = None
+    """Sampled for a tree on average; None without search."""
 
     @property
     def is_partial(self) -> bool:
@@ -91,7 +95,8 @@ def rows_of(ids: Sequence[int]) -> list[Row]:
     """These evaluations in this order; long texts are left in the database."""
     wanted = Evaluation.objects.select_related("run").defer("figures", "run__config", "run__error", "run__notes")
     found = wanted.in_bulk(ids)
-    return [_row(found[pk]) for pk in ids if pk in found]
+    searched = searched_tokens(found.values())
+    return [replace(_row(found[pk]), searched_tokens=searched.get(pk)) for pk in ids if pk in found]
 
 
 def _row(made: Evaluation) -> Row:

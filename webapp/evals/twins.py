@@ -28,6 +28,7 @@ def evaluation(made: Evaluation) -> Json:
 def detail(page: DetailPage) -> Json:
     return evaluation(page.evaluation) | {
         "figures": {"graded": page.graded, "overridden": page.overridden},
+        "searched_tokens_mean": page.searched_tokens,
         "overridden_answers": [_override(each.override, each.rollout) for each in page.judged],
         "look_equal": [
             {
@@ -75,7 +76,9 @@ def history(found: History) -> Json:
 
 def comparison(found: Comparison) -> Json:
     sides = [
-        evaluation(side.evaluation) | {"figures": side.figures, "less_the_first": side.against} for side in found.sides
+        evaluation(side.evaluation)
+        | {"figures": side.figures, "less_the_first": side.against, "searched_tokens_mean": side.searched_tokens}
+        for side in found.sides
     ]
     return {"evaluations": sides}
 

@@ -99,7 +99,8 @@ def problem_history(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404("no evaluation has asked this problem")
     if wants_json(request):
         return answer(twins.history(history))
-    chart = draw_history("pass rate", [each.share for each in history.asked])
+    kinds = {False: "independent samples", True: "oracle search"}
+    chart = draw_history([(kinds[each.evaluation.searches], each.share) for each in history.asked])
     return render(request, "evals/problem.html", {"history": history, "chart": chart, "nav": "evals"})
 
 

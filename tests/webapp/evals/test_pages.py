@@ -18,6 +18,7 @@ from webapp.evals.models import AskedProblem, Evaluation
 from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
+from webapp.search.models import SearchTree
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +128,38 @@ def test_two_are_compared_pair_by_pair(researcher_client: Client) -> None:
     page(researcher_client, f"/evals/compare/?ids={one.pk}", 400)
     page(researcher_client, "/evals/compare/?ids=1,x", 400)
     page(researcher_client, f"/evals/compare/?ids={one.pk},999999", 404)
+
+
+def test_figures_of_a_search_are_labelled_wherever_they_stand(
+    researcher_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    plain, made = make_evaluation((0, 1)), make_evaluation((2, 3), searches=True)
+    for index, tokens in enumerate((300, 501)):
+        prompt = made.run.prompts.get(problem_id=f"p{index}")
+        SearchTree.objects.create(
+            run=made.run, prompt=prompt, step=1, split="heldout", index=index, nodes=9, ends=4, right_ends=2,
+            expansions=3, depth=2, tokens=tokens, mean_reward=0.0, solved=True, uniform=False,
+        )  # fmt: skip
+    with django_assert_max_num_queries(9):
+        listed = page(researcher_client, "/evals/")
+    assert listed.count(">oracle search</span>") == 1
+    assert "tree 400" in listed
+    both = researcher_client.get("/evals/?format=json").json()["evaluations"]
+    assert [each["searched_tokens_mean"] for each in both] == [400.5, None]
+    narrowed = researcher_client.get("/evals/?search=false&format=json").json()["evaluations"]
+    assert [each["id"] for each in narrowed] == [plain.pk]
+    assert "a search that the verifier guides" in page(researcher_client, f"/evals/{made.pk}/")
+    assert "400 tokens sampled for a tree" in page(researcher_client, f"/evals/{made.pk}/")
+    assert "the verifier guides" not in page(researcher_client, f"/evals/{plain.pk}/")
+    compared = page(researcher_client, f"/evals/compare/?ids={plain.pk},{made.pk}")
+    assert "1 of 2 lets the verifier" in compared
+    assert compared.count(">oracle search</span>") == 1
+    key = AskedProblem.objects.get(run=made.run, problem_id="p1").key
+    history = page(researcher_client, f"/evals/problems/{key}/")
+    assert history.count(">oracle search</span>") == 2, "in the table and in the key of the chart"
+    group = made.run.groups.get(index=1)
+    assert ">oracle search</span>" in page(researcher_client, f"/evals/{made.pk}/answers/{group.pk}/")
+    assert "no match for those without it" in page(researcher_client, "/evals/new/")
 
 
 def test_a_running_one_follows_and_a_failed_one_says_why(researcher_client: Client) -> None:
