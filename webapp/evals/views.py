@@ -114,7 +114,11 @@ def compare_evaluations(request: HttpRequest) -> HttpResponse:
     comparison = compare(found)
     if wants_json(request):
         return answer(twins.comparison(comparison))
-    curves = [(str(side.evaluation), side.figures["curve"]) for side in comparison.sides if side.figures]
+    curves = [
+        (f"{side.evaluation}{', oracle search' * side.evaluation.searches}", side.figures["curve"])
+        for side in comparison.sides
+        if side.figures
+    ]
     context = {"comparison": comparison, "curve": draw_curves(curves), "nav": "evals"}
     return render(request, "evals/compare.html", context)
 
