@@ -2,13 +2,15 @@
 
 `pack` puts sequences one after another into a single row without padding, and a prompt only once for all of its
 responses. `pad` makes the ordinary rectangle, for models that cannot run packed. Both say, in the same order, where the
-N states stand that predict the N response tokens.
+N states stand that predict the N response tokens; tokens that nothing is learned from are not among them.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import compress, groupby
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,6 +23,12 @@ class Example:
 
     prompt: Sequence[int]
     response: Sequence[int]
+    mask: npt.NDArray[np.bool_] | None = None
+    """Which tokens of the response are predicted; None for all."""
+
+    def of_predicted(self, items: Sequence[int]) -> Sequence[int]:
+        """Of one item for each token of the response, those of the tokens that are predicted."""
+        return items if self.mask is None else list(compress(items, self.mask))
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.response)
@@ -73,8 +81,7 @@ def pack(examples: Sequence[Example], device: torch.device) -> Packed:
             segments.append(Segment(start, length, parent))
             tokens.extend(example.response[:-1])
             positions.extend(range(len(prompt), len(prompt) + length))
-            predictors.append(prompt_end)
-            predictors.extend(range(start, start + length))
+            predictors.extend(example.of_predicted([prompt_end, *range(start, start + length)]))
     return Packed(
         torch.tensor([tokens], device=device),
         torch.tensor([positions], device=device),
@@ -96,7 +103,7 @@ def pad(examples: Sequence[Example], device: torch.device) -> Padded:
         token_ids[row, : len(example)] = torch.tensor([*example.prompt, *example.response])
         mask[row, : len(example)] = 1
         first = row * width + len(example.prompt) - 1
-        predictors.extend(range(first, first + len(example.response)))
+        predictors.extend(example.of_predicted(range(first, first + len(example.response))))
     return Padded(
         token_ids.to(device), mask.to(device), torch.tensor(predictors, device=device), _targets(examples, device)
     )
@@ -133,7 +140,9 @@ def share_of_work(examples: Sequence[Example], process: int, processes: int) -> 
 
 
 def _targets(examples: Sequence[Example], device: torch.device) -> Tensor:
-    return torch.tensor([token for example in examples for token in example.response], device=device)
+    return torch.tensor(
+        [token for example in examples for token in example.of_predicted(example.response)], device=device
+    )
 
 
 def _by_prompt(examples: Sequence[Example]) -> Iterator[tuple[Sequence[int], list[Example]]]:

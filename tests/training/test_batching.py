@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,3 +65,15 @@ def test_processes_share_all_the_work_about_equally_and_keep_groups_whole(proces
     assert max(loads) - min(loads) <= 4 * 40 + 7
     for share in shares:
         assert all((place // 4 * 4 + other) in share for place in share for other in range(4))
+
+
+def test_nothing_predicts_tokens_that_the_model_did_not_draw() -> None:
+    """They are run all the same, since later tokens see them."""
+    said_by_a_tool = Example([5, 6, 7], [1, 2, 3, 4], np.array([True, False, False, True]))
+    packed = pack([said_by_a_tool, Example([5, 6, 7], [8])], CPU)
+    assert packed.token_ids.tolist() == [[5, 6, 7, 1, 2, 3]]
+    assert packed.predictors.tolist() == [2, 5, 2]
+    assert packed.targets.tolist() == [1, 4, 8]
+    padded = pad([said_by_a_tool, Example([5], [8])], CPU)
+    assert padded.predictors.tolist() == [2, 5, 7]
+    assert padded.targets.tolist() == [1, 4, 8]

@@ -32,6 +32,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         "end": codec.token_ends(rollout.token_ids, rollout.text),
         "logprob": rollout.sampler_logprobs if rollout.logprobs is None else rollout.logprobs,
         "entropy": rollout.entropies,
+        "mask": rollout.mask,
     }
     if split == "train":
         arrays |= {

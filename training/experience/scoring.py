@@ -20,7 +20,7 @@ class Scorer:
 
     def start(self, rollout: Rollout, answer: str) -> Future[Verdict]:
         """Have the verifier begin. It reads the response only, never the prompt."""
-        return self._verifier.start((rollout.text, answer))
+        return self._verifier.start((rollout.graded_text, answer))
 
     def judge_text(self, text: str, answer: str) -> Future[Verdict]:
         """Have the verifier begin on a response that is no rollout yet."""
@@ -32,7 +32,7 @@ class Scorer:
         rollout.parts = {"accuracy": float(verdict.correct is True)}
         weights = {"accuracy": self._config.accuracy, "format": self._config.format, "overlong": 1.0}
         if self._config.format:
-            rollout.parts["format"] = float(follows(rollout.text, self._config.format_rule))
+            rollout.parts["format"] = float(follows(rollout.own_text, self._config.format_rule))
         if self._config.overlong_buffer:
             length = min(len(rollout), self._max_tokens)
             rollout.parts["overlong"] = soft_overlong_penalty(length, self._max_tokens, self._config.overlong_buffer)

@@ -30,7 +30,7 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
         "response/length_min": lengths.min(),
         "response/length_max": lengths.max(),
         "response/truncated_share": np.mean([rollout.truncated for rollout in rollouts]),
-        "policy/entropy": _mean(rollout.entropies for rollout in rollouts if not rollout.cached),
+        "policy/entropy": _mean(rollout.of_drawn(rollout.entropies) for rollout in rollouts if not rollout.cached),
     }
     for part in rollouts[0].parts:
         figures[f"reward/{part}"] = np.mean([rollout.parts[part] for rollout in rollouts])
@@ -41,7 +41,7 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
     """Loss and policy figures of the updates of a step; shares count all tokens that were to be trained on."""
     trained = [rollout for group in groups if group.trained for rollout in group.rollouts]
     run = [rollout for rollout in trained if rollout.ratios is not None]
-    tokens = max(sum(len(rollout) for rollout in trained), 1)
+    tokens = max(sum(rollout.drawn for rollout in trained), 1)
     figures: dict[str, float] = {
         "policy/clip_low_share": _count(run, 1) / tokens,
         "policy/clip_high_share": _count(run, 2) / tokens,
@@ -49,13 +49,13 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
             (float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0
         ),
         "policy/sampler_gap": _mean(
-            np.abs(rollout.logprobs - rollout.sampler_logprobs)
+            np.abs(rollout.of_drawn(rollout.logprobs - rollout.sampler_logprobs))
             for rollout in run
             if rollout.logprobs is not None and not rollout.cached
         ),
     }
     if any(rollout.kl is not None for rollout in run):
-        figures["policy/kl"] = _mean(rollout.kl for rollout in run if rollout.kl is not None)
+        figures["policy/kl"] = _mean(rollout.of_drawn(rollout.kl) for rollout in run if rollout.kl is not None)
     if reports:
         figures["optim/loss"] = float(np.mean([report.loss for report in reports]))
         figures["optim/grad_norm"] = float(np.mean([report.grad_norm for report in reports]))

@@ -1,16 +1,19 @@
 """What training learns from: problems with their groups of responses, as sampled, scored, credited and trained on."""
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from training.agent.trace import Trace
 from training.batching import Example
 from training.problems.types import Problem
 from training.sampling.types import FinishReason
 from training.search.growing import GrowingTree
 
 Floats = npt.NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +30,16 @@ class Rollout:
     """Entropy of that distribution, nats."""
     greedy: bool = False
     """Whether each token was the likeliest, not drawn."""
+    mask: npt.NDArray[np.bool_] | None = None
+    """Where the model drew the token; elsewhere it was put there: what a tool said, and turn marks. None: everywhere.
+
+    Tokens that were put there have 0 in all arrays, and nothing is learned from them."""
+    trace: Trace | None = None
+    """Of a response that may call tools: its turns and calls."""
+    written: str | None = None
+    """What the model wrote of the text, where others wrote too."""
+    graded: str | None = None
+    """What the verifier reads, where that is not the whole text."""
 
     # As scored
     parts: dict[str, float] = field(default_factory=dict)
@@ -62,11 +75,38 @@ class Rollout:
         return len(self.token_ids)
 
     @property
+    def own_text(self) -> str:
+        """What the model wrote."""
+        return self.text if self.written is None else self.written
+
+    @property
+    def graded_text(self) -> str:
+        """What the verifier reads."""
+        return self.text if self.graded is None else self.graded
+
+    @property
+    def drawn(self) -> int:
+        """Tokens that the model drew."""
+        return len(self) if self.mask is None else int(self.mask.sum())
+
+    def of_drawn(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """The entries of an array [T] that belong to tokens the model drew."""
+        return array if self.mask is None else array[self.mask]
+
+    def spread(self, array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+        """The way back: an array [T] with 0 where the model drew nothing."""
+        if self.mask is None:
+            return array
+        whole: npt.NDArray[Scalar] = np.zeros(len(self), array.dtype)
+        whole[self.mask] = array
+        return whole
+
+    @property
     def advantages(self) -> Floats:
         """One for each token."""
         if self.token_advantages is not None:
             return self.token_advantages
-        return np.full(len(self), self.advantage, np.float32)
+        return self.spread(np.full(self.drawn, self.advantage, np.float32))
 
     @property
     def teaches(self) -> bool:
@@ -97,7 +137,7 @@ class Group:
     @property
     def tokens_sampled(self) -> int:
         """What gathering it cost: of a search, all its tokens, recorded or not; cached solutions cost none."""
-        beside = sum(len(rollout) for rollout in self.rollouts if rollout.end is None and not rollout.cached)
+        beside = sum(rollout.drawn for rollout in self.rollouts if rollout.end is None and not rollout.cached)
         return beside + (self.search.tokens if self.search is not None else 0)
 
     @property
@@ -108,4 +148,4 @@ class Group:
     @property
     def examples(self) -> list[Example]:
         """One for each rollout, to be trained on."""
-        return [Example(self.prompt_ids, rollout.token_ids) for rollout in self.rollouts]
+        return [Example(self.prompt_ids, rollout.token_ids, rollout.mask) for rollout in self.rollouts]

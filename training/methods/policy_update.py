@@ -64,7 +64,7 @@ class PolicyUpdater:
         """
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         examples = [example for group in groups for example in group.examples]
-        lengths = [len(rollout) for rollout in rollouts]
+        lengths = [rollout.drawn for rollout in rollouts]
         weights = token_weights(lengths, self._config.loss.aggregation, self._config.sampling.max_tokens)
         # Without a KL term, no advantage means no gradient: such rollouts count in the weights, but are not run.
         teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.teaches]
@@ -109,13 +109,13 @@ class PolicyUpdater:
 
     def _inputs(self, update: Update, places: Sequence[int], now: TokenStatistics) -> LossInputs:
         rollouts = [update.rollouts[place] for place in places]
-        lengths = torch.tensor([len(rollout) for rollout in rollouts])
+        lengths = torch.tensor([rollout.drawn for rollout in rollouts])
         device = now.logprobs.device
 
         def per_token(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, dtype=torch.float32).repeat_interleave(lengths).to(device)
 
-        kept_old = [rollout.logprobs for rollout in rollouts]
+        kept_old = [None if r.logprobs is None else r.of_drawn(r.logprobs) for r in rollouts]
         reference = None
         if self._reference:
             examples = [update.examples[place] for place in places]
@@ -123,11 +123,11 @@ class PolicyUpdater:
         return LossInputs(
             logprobs=now.logprobs,
             old_logprobs=now.logprobs.detach() if self._config.updates_per_step == 1 else _joined(kept_old, device),
-            advantages=_joined([rollout.advantages for rollout in rollouts], device),
+            advantages=_joined([rollout.of_drawn(rollout.advantages) for rollout in rollouts], device),
             sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
             weights=per_token([update.weights[place] for place in places]),
             reference_logprobs=reference,
-            sampler_logprobs=_joined([rollout.sampler_logprobs for rollout in rollouts], device),
+            sampler_logprobs=_joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device),
             corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
             if any(r.corrected for r in rollouts)
             else None,
@@ -151,12 +151,12 @@ class PolicyUpdater:
 
 
 def _by_rollout(columns: dict[str, Tensor | None], rollouts: Sequence[Rollout]) -> list[TrainedArrays]:
-    """Cut packed columns [N] into the arrays of each rollout."""
-    bounds = np.cumsum([len(rollout) for rollout in rollouts])[:-1]
+    """Cut packed columns [N] into the arrays [T] of each rollout, with 0 for tokens that it did not draw."""
+    bounds = np.cumsum([rollout.drawn for rollout in rollouts])[:-1]
     cut = {
         name: np.split(column.detach().cpu().numpy(), bounds) for name, column in columns.items() if column is not None
     }
-    return [{name: arrays[i] for name, arrays in cut.items()} for i in range(len(rollouts))]
+    return [{name: rollout.spread(cut[name][i]) for name in cut} for i, rollout in enumerate(rollouts)]
 
 
 def _joined(arrays: Sequence[Floats | None], device: torch.device) -> Tensor:

@@ -125,12 +125,12 @@ class PolicyGradientTraining(ABC):
     def _reflection(self, groups: Sequence[Group]) -> dict[str, float]:
         """Reflective words, and how often a wrong answer given before one was put right after it."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
-        rates = reflection_rates([rollout.text for rollout in rollouts], sum(map(len, rollouts)))
+        rates = reflection_rates([rollout.own_text for rollout in rollouts], sum(rollout.drawn for rollout in rollouts))
         reflected = [
             (rollout, before, group.problem.answer)
             for group in groups
             for rollout in group.rollouts
-            if (before := text_before_reflection(rollout.text)) is not None
+            if (before := text_before_reflection(rollout.own_text)) is not None
         ]
         judged = self._scorer.judge([(before, answer) for _, before, answer in reflected])
         was_wrong = [rollout for (rollout, _, _), right in zip(reflected, judged, strict=True) if right is False]
