@@ -19,6 +19,8 @@ class Recorder:
         self._sink = sink
         self._phase: Phase | None = None
         self._total = 0
+        self._own_total = 0
+        self._before = 0
         self._reported = 0.0
         self._seconds: dict[str, float] = {}
 
@@ -34,12 +36,16 @@ class Recorder:
 
     @contextmanager
     def phase(self, phase: Phase, total: int = 0) -> Iterator[None]:
-        """Announce a phase and count its time. One within another belongs to the outer one."""
+        """Announce a phase and count its time. One within another belongs to the outer one.
+
+        Its total counts where the outer one gave none.
+        """
         if self._phase is not None:
-            self._total = total or self._total
+            self._total = self._own_total or total or self._total
             yield
             return
         self._phase, self._total, self._reported = phase, total, time.monotonic()
+        self._own_total, self._before = total, 0
         self.emit(PhaseChanged(step=self.step, phase=phase, total=total))
         start = time.perf_counter()
         try:
@@ -48,12 +54,16 @@ class Recorder:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
             self._phase = None
 
+    def begin_part(self, before: int) -> None:
+        """What follows is a part of the phase: `before` was done already, and progress counts on from there."""
+        self._before = before
+
     def progress(self, done: int) -> None:
         """Report how far the phase is, not more often than `PROGRESS_EVERY_S`."""
         now = time.monotonic()
         if self._phase is not None and now - self._reported >= PROGRESS_EVERY_S:
             self._reported = now
-            self.emit(PhaseChanged(step=self.step, phase=self._phase, done=done, total=self._total))
+            self.emit(PhaseChanged(step=self.step, phase=self._phase, done=self._before + done, total=self._total))
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Figures of the current step."""

@@ -29,14 +29,15 @@ class DirectExperience:
         """Ids that end a response."""
         return self._codec.stop_ids
 
-    def gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
+    def gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams], first: int = 0) -> list[Group]:
         """One scored group for each problem, in order, drawn by the params beside it.
 
-        What is drawn depends on each problem's params and place, not on the number of processes.
+        What is drawn depends on each problem's params and place, not on the number of processes. `first` is the place
+        of the first one, where the problems are a part of more.
         """
         places = self._processes.share(range(len(problems)))
         mine = [problems[place] for place in places]
-        placed = [replace(params[place], stream=place) for place in places]
+        placed = [replace(params[place], stream=first + place) for place in places]
         return self._processes.unshare(self._gather(mine, placed))
 
     def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:

@@ -18,7 +18,7 @@ from training.events.types import AnyEvent, Phase
 from training.experience.tree import SearchRound, TreeExperience
 from training.experience.tree_records import tree_event, worth_keeping
 from training.experience.types import Group, Rollout
-from training.methods.hard_subset import HardProblems, hard_ones
+from training.methods.hard_subset import HardProblems, hard_ones, look
 from training.methods.reuse import SolutionReuse
 from training.methods.rl import PolicyGradientTraining
 from training.methods.search_figures import credit_figures, search_figures
@@ -134,12 +134,10 @@ class DeepSearchTraining(PolicyGradientTraining):
 
     def _look(self, step: int) -> list[int]:
         """How many of K direct responses to each current problem are right."""
-        samples = self._config.hard_subset.samples
-        params = self._sampling_params(derive_seed(self._seed, "filter", step), samples)
-        with self._recorder.phase("filtering", total=samples * len(self._hard.current)):
-            groups = self._experience.gather(self._hard.current, [params] * len(self._hard.current))
-        self._tokens_beside += sum(group.tokens_sampled for group in groups)
-        return [sum(rollout.correct is True for rollout in group.rollouts) for group in groups]
+        params = self._sampling_params(derive_seed(self._seed, "filter", step), self._config.hard_subset.samples)
+        looked = list(look(self._hard.current, params, self._experience, self._recorder))
+        self._tokens_beside += sum(each.tokens for each in looked)
+        return [each.right for each in looked]
 
     def _stream(self) -> ShuffledStream[Problem]:
         """The current problems, in an order of their own each phase."""

@@ -1,14 +1,45 @@
 """The hard subset: the problems that direct sampling seldom solves, looked at again after each phase (eq. 8 and 9)."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from training.config import HardSubsetConfig
 from training.events import HardSubset
+from training.experience.direct import DirectExperience
 from training.problems.types import Problem
+from training.recorder import Recorder
+from training.sampling.types import SamplingParams
 
+RESPONSES_AT_ONCE = 4096
+"""Of a look; more are sampled in parts, since all of a large set's responses would not fit in memory."""
 ROUNDING = 1e-9
 """A threshold of 0.29 times 100 samples is meant to be 29."""
+
+
+class Looked(NamedTuple):
+    """A look at one problem."""
+
+    right: int
+    """Of its K direct responses."""
+    tokens: int
+    """Of all of them."""
+
+
+def look(
+    problems: Sequence[Problem],
+    params: SamplingParams,
+    experience: DirectExperience,
+    recorder: Recorder,
+    at_once: int = RESPONSES_AT_ONCE,
+) -> Iterator[Looked]:
+    """Ask each problem directly and count; no more than `at_once` responses are held, or those to one problem."""
+    size = max(at_once // params.n, 1)
+    with recorder.phase("filtering", total=params.n * len(problems)):
+        for start in range(0, len(problems), size):
+            recorder.begin_part(start * params.n)
+            part = problems[start : start + size]
+            for group in experience.gather(part, [params] * len(part), first=start):
+                yield Looked(sum(rollout.correct is True for rollout in group.rollouts), group.tokens_sampled)
 
 
 def is_hard(right: int, samples: int, config: HardSubsetConfig) -> bool:
