@@ -38,7 +38,7 @@ class PrefixCache:
     """States within a budget of `budget` bytes; a budget of 0 keeps none."""
 
     def __init__(self, budget: int) -> None:
-        self._budget = budget
+        self.budget = budget
         self._root = Segment(_tokens(()))
         self._held: OrderedDict[Segment, None] = OrderedDict()
         self._nbytes = 0
@@ -71,6 +71,13 @@ class PrefixCache:
             path[-2].children[tokens[seen]] = path[-1]
         self._hold(path[1:], cache, row)
         return len(ids) - seen
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Give back the memory of what only `ids` needs: nobody will ask for it any more."""
+        for segment, count in reversed(self._walk(_tokens(ids))):
+            if count < len(segment.ids) or any(child.states is not None for child in segment.children.values()):
+                return
+            self._let_go(segment)
 
     def clear(self) -> None:
         """Forget everything: the weights have changed."""
@@ -111,7 +118,7 @@ class PrefixCache:
             nbytes = len(segment.ids) * token_bytes
             needed += nbytes
             if segment.states is None:
-                if needed > self._budget:
+                if needed > self.budget:
                     break
                 # The path itself was used last and fits, so this takes from others only.
                 self._make_room(nbytes)
@@ -122,9 +129,13 @@ class PrefixCache:
         self._touch([segment for segment in path if segment.states is not None])
 
     def _make_room(self, nbytes: int) -> None:
-        while self._nbytes + nbytes > self._budget:
-            segment, _ = self._held.popitem(last=False)
-            self._nbytes -= sum(each.nbytes for each in segment.states or ())
+        while self._nbytes + nbytes > self.budget:
+            self._let_go(next(iter(self._held)))
+
+    def _let_go(self, segment: Segment) -> None:
+        if segment.states is not None:
+            del self._held[segment]
+            self._nbytes -= sum(each.nbytes for each in segment.states)
             segment.states = None
 
     def _touch(self, path: Sequence[Segment]) -> None:

@@ -43,12 +43,15 @@ def samples_of(
     samples = []
     for index, (prompt, own) in enumerate(zip(prompts, each, strict=True)):
         ids = tuple(prompt)
-        _check(index, ids, own, vocabulary, context)
+        check_request(index, ids, own, vocabulary, context)
         samples += [Sample(ids, index, number, own) for number in range(own.n)]
     return samples
 
 
-def _check(index: int, ids: tuple[int, ...], params: SamplingParams, vocabulary: int, context: int | None) -> None:
+def check_request(
+    index: int, ids: tuple[int, ...], params: SamplingParams, vocabulary: int, context: int | None
+) -> None:
+    """Raise ValueError for what `samples_of` refuses."""
     if not ids:
         raise ValueError(f"prompt {index} is empty; a prompt needs at least one token")
     if min(ids) < 0 or max(ids) >= vocabulary:

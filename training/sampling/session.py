@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from training.sampling.batch import Batch
-from training.sampling.forward import cached_layers, forward_for
+from training.sampling.forward import Forward, cached_layers, forward_for
 from training.sampling.kv_cache import SPARE_COLUMNS, KVCache
 from training.sampling.prefill import Prefilled, Prompt, look_up, next_pass, prefill
 from training.sampling.prefix_cache import PrefixCache
@@ -39,29 +39,26 @@ class Capacity:
         return min(samples, self.max_rows, self.kv_bytes // row_bytes)
 
 
-class Session:
-    """Draws `samples` with the weights that `model` has now."""
+class Decoding:
+    """Prompts that wait, prompts that are prefilled, and the rows being decoded; kinds of sessions fill it."""
 
     def __init__(
         self,
         model: PreTrainedModel,
-        samples: Sequence[Sample],
-        capacity: Capacity,
+        waiting: dict[Prompt, list[Sample]],
+        forward: Forward,
+        batch: Batch,
         prefixes: PrefixCache,
         counters: EngineCounters,
-        version: int,
     ) -> None:
         self._model = model
         self._prefixes = prefixes
         self._counters = counters
-        self._layers = cached_layers(model)
-        self._waiting = _by_prompt(samples, prefixes)
+        self._waiting = waiting
         self._prefilled: Prefilled | None = None
         self._ready: deque[tuple[Sample, int]] = deque()
-        longest = max(sample.longest for sample in samples)
-        self._forward = forward_for(model, longest)
-        self._batch = Batch(self._row_cache(samples, capacity), [sample.params for sample in samples], version)
-        counters.prefill_tokens_requested += sum(len(sample.prompt) for sample in samples)
+        self._forward = forward
+        self._batch = batch
 
     @property
     def is_done(self) -> bool:
@@ -112,32 +109,60 @@ class Session:
         # Looked up anew: since the call began, other prompts have left their states and have taken memory.
         lookups = next_pass(look_up(islice(self._waiting, wanted), self._prefixes))
         width = max(len(each.prompt) for each in lookups)
-        cache = self._cache(len(lookups), width, longest=width)
+        cache = new_cache(self._model, self._forward, len(lookups), width, longest=width)
         self._prefilled = prefill(lookups, self._forward, cache, self._prefixes, self._counters)
         for row, each in enumerate(lookups):
             self._ready.extend((sample, row) for sample in self._waiting.pop(each.prompt))
 
-    def _row_cache(self, samples: Sequence[Sample], capacity: Capacity) -> RowCache:
-        """Room for all samples, or as many as the capacity allows."""
-        prompt = max(len(sample.prompt) for sample in samples)
-        token_bytes = bytes_per_token(self._model)
-        if not self._forward.shares_prompts:
-            longest = max(sample.longest for sample in samples)
-            rows = capacity.rows_for(longest, len(samples), token_bytes)
-            return self._cache(rows, prompt + SPARE_COLUMNS, longest)
-        answer = max(sample.params.max_tokens for sample in samples)
-        # No more than if every row had a prompt of its own.
-        rows = capacity.rows_for(prompt + answer, len(samples), token_bytes)
-        sections = sum(-(-len(group) // MOST_SIBLINGS) for group in self._waiting.values())
-        return SharedCache(
-            self._cache(min(rows, sections), prompt, prompt),
-            self._cache(rows, min(answer, SPARE_COLUMNS), answer),
-        )
 
-    def _cache(self, rows: int, columns: int, longest: int) -> KVCache:
-        return KVCache(
-            rows, self._layers, columns, longest, self._model.device, self._model.dtype, uniform=self._forward.uniform
-        )
+class Session(Decoding):
+    """Draws `samples`, all known when it begins, with the weights that `model` has now."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        samples: Sequence[Sample],
+        capacity: Capacity,
+        prefixes: PrefixCache,
+        counters: EngineCounters,
+        version: int,
+    ) -> None:
+        waiting = _by_prompt(samples, prefixes)
+        forward = forward_for(model, max(sample.longest for sample in samples))
+        rows = _row_cache(model, forward, samples, waiting, capacity)
+        batch = Batch(rows, [sample.params for sample in samples], version)
+        super().__init__(model, waiting, forward, batch, prefixes, counters)
+        counters.prefill_tokens_requested += sum(len(sample.prompt) for sample in samples)
+
+
+def _row_cache(
+    model: PreTrainedModel,
+    forward: Forward,
+    samples: Sequence[Sample],
+    waiting: dict[Prompt, list[Sample]],
+    capacity: Capacity,
+) -> RowCache:
+    """Room for all samples, or as many as the capacity allows."""
+    prompt = max(len(sample.prompt) for sample in samples)
+    token_bytes = bytes_per_token(model)
+    if not forward.shares_prompts:
+        longest = max(sample.longest for sample in samples)
+        rows = capacity.rows_for(longest, len(samples), token_bytes)
+        return new_cache(model, forward, rows, prompt + SPARE_COLUMNS, longest)
+    answer = max(sample.params.max_tokens for sample in samples)
+    # No more than if every row had a prompt of its own.
+    rows = capacity.rows_for(prompt + answer, len(samples), token_bytes)
+    sections = sum(-(-len(group) // MOST_SIBLINGS) for group in waiting.values())
+    return SharedCache(
+        new_cache(model, forward, min(rows, sections), prompt, prompt),
+        new_cache(model, forward, rows, min(answer, SPARE_COLUMNS), answer),
+    )
+
+
+def new_cache(model: PreTrainedModel, forward: Forward, rows: int, columns: int, longest: int) -> KVCache:
+    """An empty cache for the model's states."""
+    layers = cached_layers(model)
+    return KVCache(rows, layers, columns, longest, model.device, model.dtype, uniform=forward.uniform)
 
 
 def _by_prompt(samples: Sequence[Sample], prefixes: PrefixCache) -> dict[Prompt, list[Sample]]:

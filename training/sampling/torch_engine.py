@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from training.sampling.forward import cached_layers
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample, samples_of
-from training.sampling.session import Capacity, Session
+from training.sampling.session import Capacity, Session, bytes_per_token
+from training.sampling.streaming import StreamingSession
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
 
 MAX_ROWS = 256
@@ -86,6 +87,19 @@ class TorchEngine:
                 if on_finish is not None:
                     on_finish(sample.prompt_index, sample.sample_index, completion)
         return [[of_prompt[number] for number in range(len(of_prompt))] for of_prompt in results]
+
+    @property
+    def capacity_tokens(self) -> int:
+        """See `StreamingEngine`: as many as the memory for prefixes holds."""
+        return self._prefixes.budget // bytes_per_token(self._model)
+
+    @contextmanager
+    def stream(self, params: Sequence[SamplingParams], longest: int) -> Iterator[StreamingSession]:
+        """See `StreamingEngine`. Sequences that come back are found in the memory for prefixes, if it holds them."""
+        with evaluating(self._model):
+            yield StreamingSession(
+                self._model, params, longest, self._capacity, self._prefixes, self._counters, self._weights_version
+            )
 
     def _finished(self, samples: list[Sample], should_abort: Callable[[], bool]) -> Iterator[tuple[Sample, Completion]]:
         """Each sample when it is finished."""

@@ -14,6 +14,7 @@ lies within rounding of a boundary may fall on the other side.)
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -150,5 +151,51 @@ class Engine(Protocol):
 
         `weights` are (parameter name, value) pairs. An engine that shares the trainer's module needs none: it is only
         told that the module has changed. Raises ValueError when an engine of its own weights gets none.
+        """
+        ...
+
+
+class Stream(Protocol):
+    """A call of an engine that samples enter one by one while others decode.
+
+    Tokens of a sample depend on its prompt, its params and `(seed, stream, sample_index)` only: not on when it entered,
+    nor on what decoded beside it.
+    """
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to decode now."""
+        ...
+
+    def add(self, ticket: int, prompt: Sequence[int], params: SamplingParams, sample_index: int = 0) -> None:
+        """Have one sample of `prompt` drawn; `params.n` counts for nothing. Raises ValueError as `Engine.sample`."""
+        ...
+
+    def take(self) -> list[tuple[int, Completion]]:
+        """Do the next piece of work; returns tickets and completions of what it finished, often none."""
+        ...
+
+    def end(self) -> list[tuple[int, Completion]]:
+        """End every sample with the tokens it has."""
+        ...
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Forget the states of a sequence that will not go on."""
+        ...
+
+
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """An engine whose samples may come and go while it decodes."""
+
+    @property
+    def capacity_tokens(self) -> int:
+        """Tokens whose keys and values it can keep at the same time."""
+        ...
+
+    def stream(self, params: Sequence[SamplingParams], longest: int) -> AbstractContextManager[Stream]:
+        """Open a stream for these kinds of params, each with the largest `max_tokens` it will have.
+
+        No sequence gets longer than `longest` tokens. Raises ValueError when one of that length does not fit.
         """
         ...
