@@ -184,7 +184,10 @@ class UsedSolution(BaseModel):
     key: str
     """`solution_key`."""
     tokens_saved: int
-    """Tokens a search of this run costs on average, less those of the direct responses; shared among the solutions."""
+    """What a search of this run costs on average, less the problem's direct responses, divided among its solutions.
+
+    0 where direct responses cost more, and before the run's first search.
+    """
 
 
 class RejectedSolution(BaseModel):

@@ -127,7 +127,7 @@ class DeepSearchTraining(PolicyGradientTraining):
         hard = hard_ones(looked_at, right, self._config.hard_subset) if right else []
         still_hard = {self._reuse.key_of(problem) for problem in hard} if right else None
         if step > 1:
-            self._reuse.end_phase(still_hard)
+            self._reuse.end_phase(still_hard, self._hard.current)
         if right:
             cached = [self._reuse.has(problem) for problem in looked_at]
             self._events.append(self._hard.event(step, looked_at, right, kept, cached, self._tokens_beside))

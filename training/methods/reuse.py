@@ -43,7 +43,8 @@ class SolutionReuse:
         self._tokenizer = codec.digest
         self._offset = 0
         self._trees, self._tree_tokens = 0, 0
-        self._told: dict[str, set[str]] = {}
+        self._told: dict[str, set[str] | None] = {}
+        """Solutions that this run has told of, by problem; None for a problem of which it will tell no more."""
         self._rejected: list[RejectedSolution] = []
         self._figures: dict[str, float] = {}
 
@@ -94,17 +95,19 @@ class SolutionReuse:
                 rollouts[place].append(rollout)
         return rollouts
 
-    def end_phase(self, still_hard: set[str] | None) -> None:
-        """Let the cache take in what the phase has found."""
+    def end_phase(self, still_hard: set[str] | None, to_come: Sequence[Problem]) -> None:
+        """Let the cache take in what the phase has found. `to_come` are all problems that later steps may ask."""
         self._cache.end_phase(still_hard)
+        asked = {self.key_of(problem) for problem in to_come}
+        self._told = {key: told for key, told in self._told.items() if key in asked}
 
     def account(self, step: int, groups: Sequence[Group]) -> SolutionsFound | None:
         """Note what a step found and used; returns what there is to tell others."""
         found: list[FoundSolution] = []
         used: list[UsedSolution] = []
+        searches = [group.search.tokens for group in groups if group.search is not None]
+        self._trees, self._tree_tokens = self._trees + len(searches), self._tree_tokens + sum(searches)
         for index, group in enumerate(groups):
-            if group.search is not None:
-                self._trees, self._tree_tokens = self._trees + 1, self._tree_tokens + group.search.tokens
             fresh = [rollout for rollout in group.rollouts if not rollout.cached]
             right = [rollout for rollout in fresh if rollout.correct is True and rollout.finish_reason == "stop"]
             key = self.key_of(group.problem)
@@ -132,14 +135,14 @@ class SolutionReuse:
     def state_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
         counts = {"trees": self._trees, "tree_tokens": self._tree_tokens, "offset": self._offset}
-        told = {problem: sorted(keys) for problem, keys in self._told.items()}
+        told = {problem: None if keys is None else sorted(keys) for problem, keys in self._told.items()}
         return counts | {"cache": self._cache.state_dict(), "told": told}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """What `state_dict` gave."""
         self._trees, self._tree_tokens, self._offset = state["trees"], state["tree_tokens"], state["offset"]
         self._cache.load_state_dict(state["cache"])
-        self._told = {problem: set(keys) for problem, keys in state["told"].items()}
+        self._told = {problem: None if keys is None else set(keys) for problem, keys in state["told"].items()}
 
     def _reject(self, problem: str, solution: Solution, reason: str) -> None:
         """Never serve it again, and tell the others."""
@@ -175,13 +178,16 @@ class SolutionReuse:
 
     def _new_ones(self, key: str, group: Group, index: int, right: Sequence[Rollout]) -> list[FoundSolution]:
         """Solutions that this run has not told of before, at most `per_problem` of a problem."""
-        told = self._told.setdefault(key, set())
+        told = self._told.get(key, set[str]())
+        if told is None or not right:
+            return []
         new = []
         for rollout in sorted(right, key=len):
             solution = self._as_solution(rollout)
             if solution.key not in told and len(told) < self._config.per_problem:
                 told.add(solution.key)
                 new.append(self._as_found(key, group, index, rollout))
+        self._told[key] = told if len(told) < self._config.per_problem else None
         return new
 
     def _as_found(self, key: str, group: Group, index: int, rollout: Rollout) -> FoundSolution:
@@ -200,10 +206,17 @@ class SolutionReuse:
         )
 
     def _used(self, key: str, group: Group) -> list[UsedSolution]:
-        """What the group's cached solutions saved: a search costs what it did on average, less the direct responses."""
+        """What the group's cached solutions saved, divided among them.
+
+        That is what this run's searches have cost on average, less the group's direct responses; nothing where those
+        cost more, or before the first search.
+        """
         cached = [rollout for rollout in group.rollouts if rollout.cached]
         if not cached:
             return []
-        average = self._tree_tokens / self._trees if self._trees else 0.0
-        saved = max(round((average - group.tokens_sampled) / len(cached)), 0)
-        return [UsedSolution(problem=key, key=self._as_solution(r).key, tokens_saved=saved) for r in cached]
+        average = round(self._tree_tokens / self._trees) if self._trees else 0
+        each, left = divmod(max(average - group.tokens_sampled, 0), len(cached))
+        return [
+            UsedSolution(problem=key, key=self._as_solution(rollout).key, tokens_saved=each + (place < left))
+            for place, rollout in enumerate(cached)
+        ]

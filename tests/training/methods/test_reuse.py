@@ -2,10 +2,16 @@
 
 from concurrent.futures import Future
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 
 from tests.training.methods.searching import AT_ONCE, line, problems, training
 from training.events import SolutionsFound, TreeRecord
+from training.experience.types import Group, Rollout
+from training.problems.types import Problem
 from training.rewards.verifier import Verdict
 from training.solutions.file import SOLUTIONS_FILE, InvalidLine, append_lines
 from training.solutions.keys import solution_key
@@ -99,3 +105,54 @@ def test_solutions_found_are_told_once_and_name_their_node() -> None:
     assert names
     assert len(names) == len(set(names))
     assert all(each.node is not None for each in found)
+
+
+def searched(problem: Problem, tokens: int) -> Group:
+    """A group whose tree took so many tokens, and recorded nothing."""
+    tree = SimpleNamespace(tokens=tokens)
+    return Group(problem, [1], [], search=tree)  # type: ignore[arg-type]
+
+
+def answered(problem: Problem, *texts: str, cached: int = 0, length: int = 4) -> Group:
+    """A group of right responses; the first `cached` come from the cache."""
+    arrays = np.zeros(length, np.float32)
+    rollouts = [
+        Rollout([2] * (length - 1) + [1], text, "stop", arrays, arrays, correct=True, cached=number < cached)
+        for number, text in enumerate(texts)
+    ]
+    return Group(problem, [1], rollouts)
+
+
+def test_what_is_saved_is_a_mean_search_less_direct_responses_and_never_negative() -> None:
+    one, two, three = problems()[:3]
+    with ExitStack() as stack:
+        reuse = training(stack, cache=AT_ONCE)._reuse
+        early = reuse.account(1, [answered(one, "a", "b", cached=2)])
+        assert early is not None
+        assert [each.tokens_saved for each in early.used] == [0, 0], "no search yet to compare with"
+        groups = [answered(one, "a", "b", "c", cached=2), searched(two, 100), searched(three, 21)]
+        said = reuse.account(2, groups)
+        assert said is not None
+        assert [each.tokens_saved for each in said.used] == [28, 28], "(100 + 21) / 2 - 4, divided in two"
+        assert reuse.figures(3)["cache/tokens_saved"] == 56.0
+        dear = reuse.account(3, [answered(one, "a", "d", cached=1, length=400)])
+        assert dear is not None
+        assert [each.tokens_saved for each in dear.used] == [0]
+
+
+def test_what_was_told_is_remembered_as_long_as_it_can_come_again_and_no_longer() -> None:
+    one, two, three = problems()[:3]
+    with ExitStack() as stack:
+        method = training(stack, cache=AT_ONCE | {"per_problem": 2})
+        reuse, resumed = method._reuse, training(stack, cache=AT_ONCE | {"per_problem": 2})._reuse
+        told = reuse.account(1, [answered(one, "a"), answered(two, "a", "b", "c"), searched(three, 9)])
+        assert told is not None
+        assert [each.text for each in told.found] == ["a", "a", "b"]
+        assert reuse._told == {reuse.key_of(one): {solution_key("a")}, reuse.key_of(two): None}
+        resumed.load_state_dict(deepcopy(reuse.state_dict()))
+        again = resumed.account(2, [answered(one, "a", "b"), answered(two, "a", "d")])
+        assert again is not None
+        assert [each.text for each in again.found] == ["b"]
+        resumed.end_phase(None, [two])
+        assert set(resumed._told) == {resumed.key_of(two)}
+        assert resumed.account(3, [answered(two, "e")]) is None
