@@ -17,7 +17,7 @@ from training.problems.types import Problem
 from training.rewards.verifier import VERIFIER_VERSION
 from training.solutions.cache import Solution, SolutionCache
 from training.solutions.file import InvalidLine, SolutionLine, read_new
-from training.solutions.keys import problem_key
+from training.solutions.keys import problem_key, solution_key
 
 
 class SolutionReuse:
@@ -67,7 +67,8 @@ class SolutionReuse:
                 self._cache.invalidate(line.problem, line.key)
                 continue
             self._cache.reinstate(line.problem, line.key)
-            if self._config.share and len((solution := self._read(line)).token_ids) <= self._room:
+            solution = self._read(line) if self._config.share else None
+            if solution is not None and len(solution.token_ids) <= self._room:
                 self._cache.learn(line.problem, solution)
 
     def verified_for(self, problems: Sequence[Problem], most: int) -> list[list[Rollout]]:
@@ -151,13 +152,23 @@ class SolutionReuse:
         if told not in self._rejected:  # a problem may come up twice in a step
             self._rejected.append(told)
 
-    def _read(self, line: SolutionLine) -> Solution:
-        """Ids of another tokenizer mean something else, so the text is read anew."""
-        if line.tokenizer == self._tokenizer:
+    def _read(self, line: SolutionLine) -> Solution | None:
+        """As this model would say it: ended by one of its own stop ids. None where its tokenizer cannot write the text.
+
+        Ids of another tokenizer mean something else, and another model may end its responses otherwise: then the text
+        is read anew.
+        """
+        if line.tokenizer == self._tokenizer and self._ends_once(line.token_ids):
             logprobs = np.frombuffer(b64decode(line.logprobs), "<f4")
             return Solution(line.text, tuple(line.token_ids), tuple(logprobs.tolist()), line.verifier)
         ids = self._codec.response_ids(line.text)
+        if not self._ends_once(ids) or solution_key(self._codec.text(ids)) != solution_key(line.text):
+            return None
         return Solution(line.text, tuple(ids), (), line.verifier)
+
+    def _ends_once(self, ids: Sequence[int]) -> bool:
+        """Whether the last id ends a response, and none before it does."""
+        return [place for place, token in enumerate(ids) if token in self._codec.stop_ids] == [len(ids) - 1]
 
     def _as_rollout(self, solution: Solution) -> Rollout:
         """Without log-probs of the policy that sampled it there is nothing to correct by."""

@@ -1,8 +1,10 @@
 """Verified solutions in a step: which are served, which are told, and what that saves."""
 
+from base64 import b64encode
 from concurrent.futures import Future
 from contextlib import ExitStack
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +13,10 @@ import numpy as np
 from tests.training.methods.searching import AT_ONCE, line, problems, training
 from training.events import SolutionsFound, TreeRecord
 from training.experience.types import Group, Rollout
+from training.methods.deepsearch import DeepSearchTraining
 from training.problems.types import Problem
 from training.rewards.verifier import Verdict
-from training.solutions.file import SOLUTIONS_FILE, InvalidLine, append_lines
+from training.solutions.file import SOLUTIONS_FILE, InvalidLine, SolutionLine, append_lines
 from training.solutions.keys import solution_key
 
 
@@ -156,3 +159,79 @@ def test_what_was_told_is_remembered_as_long_as_it_can_come_again_and_no_longer(
         resumed.end_phase(None, [two])
         assert set(resumed._told) == {resumed.key_of(two)}
         assert resumed.account(3, [answered(two, "e")]) is None
+
+
+def served(method: DeepSearchTraining, lines: list[SolutionLine], folder: Path) -> list[list[Rollout]]:
+    append_lines(folder / SOLUTIONS_FILE, lines)
+    method._reuse.catch_up()
+    return method._reuse.verified_for(problems()[: len(lines)], 4)
+
+
+def test_a_solution_of_a_model_that_ends_otherwise_is_ended_as_this_one_ends(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        method = training(stack, tmp_path, cache=AT_ONCE)
+        codec, asked = method._codec, problems()[:4]
+        (stop, *_), texts = codec.stop_ids, [problem.solution or "" for problem in asked]
+        ids = [codec.response_ids(text) for text in texts]
+        other = next(token for token in range(99) if token not in {*codec.stop_ids, *chain(*ids)})
+        given = [ids[0], [*ids[1][:-1], other], ids[2][:-1], [*ids[3][:-1], stop, other, stop]]
+        lines = [
+            line(problem, text).model_copy(
+                update={
+                    "tokenizer": codec.digest, "token_ids": each,
+                    "logprobs": b64encode(np.full(len(each), -1.0, "<f4").tobytes()).decode(),
+                }
+            )
+            for problem, text, each in zip(asked, texts, given, strict=True)
+        ]  # fmt: skip
+        found = [rollouts[0] for rollouts in served(method, lines, tmp_path)]
+    assert [rollout.token_ids for rollout in found] == ids
+    assert [bool(rollout.sampler_logprobs.any()) for rollout in found] == [True, False, False, False]
+
+
+def test_a_text_that_the_tokenizer_cannot_write_is_not_served(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        method = training(stack, tmp_path, cache=AT_ONCE)
+        codec, asked = method._codec, problems()[:2]
+        end = codec.tokenizer.convert_ids_to_tokens(codec.stop_ids[0])
+        special = next(each for each in codec.tokenizer.all_special_tokens if each != end)
+        texts = [f"{end}{asked[0].solution}", f"{special}{asked[1].solution}"]
+        lines = [line(problem, text) for problem, text in zip(asked, texts, strict=True)]
+        assert served(method, lines, tmp_path) == [[], []]
+
+
+def test_a_problem_that_comes_up_twice_in_a_step_is_served_and_told_of_both_times(tmp_path: Path) -> None:
+    one = problems()[0]
+    with ExitStack() as stack:
+        method = training(stack, tmp_path, cache=AT_ONCE | {"most_used": 2})
+        append_lines(tmp_path / SOLUTIONS_FILE, [line(one, one.solution or "")])
+        method._reuse.catch_up()
+        cached = method._reuse.verified_for([one, one], 4)
+        assert [len(each) for each in cached] == [1, 1]
+        assert cached[0][0] is not cached[1][0]
+        again = [answered(one, one.solution or "", "also", cached=1) for _ in range(2)]
+        said = method._reuse.account(1, [*again, searched(problems()[1], 50)])
+    assert said is not None
+    assert [each.tokens_saved for each in said.used] == [46, 46]
+    assert len(said.found) == 1, "a response that both gave is one solution"
+
+
+def test_what_is_reinstated_is_used_again_though_nothing_is_shared(tmp_path: Path) -> None:
+    own, foreign = problems()[:2]
+    with ExitStack() as stack:
+        method = training(stack, tmp_path, cache=AT_ONCE | {"share": False})
+        reuse, text = method._reuse, own.solution or ""
+        reuse.account(1, [answered(own, text)])
+        assert reuse.has(own)
+        mine, theirs = line(own, text), line(foreign, foreign.solution or "")
+        append_lines(tmp_path / SOLUTIONS_FILE, [InvalidLine(problem=mine.problem, key=mine.key, reason="a guess")])
+        reuse.catch_up()
+        assert not reuse.has(own)
+        resumed = training(stack, tmp_path, cache=AT_ONCE | {"share": False})._reuse
+        resumed.load_state_dict(deepcopy(reuse.state_dict()))
+        append_lines(tmp_path / SOLUTIONS_FILE, [mine, theirs])
+        for each in (reuse, resumed):
+            each.catch_up()
+            assert (each.has(own), each.has(foreign)) == (True, False)
+            [[rollout], none] = each.verified_for([own, foreign], 4)
+            assert (rollout.token_ids, none) == ([2, 2, 2, 1], [])
