@@ -43,6 +43,8 @@ class SolutionCache:
         self._waiting: dict[str, dict[str, Solution]] = {}
         self._counts: dict[str, PhaseCount] = {}
         self._invalid: set[tuple[str, str]] = set()
+        self._withdrawn: dict[tuple[str, str], tuple[bool, Solution]] = {}
+        """Invalid ones that were usable (True) or waited, should they be reinstated."""
 
     def __len__(self) -> int:
         """Problems with a usable solution."""
@@ -66,14 +68,18 @@ class SolutionCache:
     def invalidate(self, problem: str, key: str) -> None:
         """Never use this solution again."""
         self._invalid.add((problem, key))
-        for store in (self._usable, self._waiting):
-            store.get(problem, {}).pop(key, None)
+        for store in (self._waiting, self._usable):
+            if (solution := store.get(problem, {}).pop(key, None)) is not None:
+                self._withdrawn[problem, key] = store is self._usable, solution
             if not store.get(problem, True):
                 del store[problem]
 
     def reinstate(self, problem: str, key: str) -> None:
-        """An invalidation was taken back."""
+        """An invalidation was taken back: what the cache held is where it was."""
         self._invalid.discard((problem, key))
+        if (found := self._withdrawn.pop((problem, key), None)) is not None:
+            usable, solution = found
+            self._store(self._usable if usable else self._waiting, problem, solution)
 
     def note(self, problem: str, outcomes: Sequence[bool], found: Iterable[Solution]) -> None:
         """What a step saw of a problem: whether each fresh rollout was right, and the solutions among them."""
@@ -107,6 +113,7 @@ class SolutionCache:
         } | {
             "counts": {problem: (count.right, count.total) for problem, count in self._counts.items()},
             "invalid": sorted(self._invalid),
+            "withdrawn": [(*name, usable, asdict(found)) for name, (usable, found) in self._withdrawn.items()],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -120,6 +127,8 @@ class SolutionCache:
         )
         self._counts = {problem: PhaseCount(*count) for problem, count in state["counts"].items()}
         self._invalid = {(problem, key) for problem, key in state["invalid"]}
+        withdrawn = state.get("withdrawn", [])  # checkpoints of earlier versions have none
+        self._withdrawn = {(problem, key): (usable, Solution(**values)) for problem, key, usable, values in withdrawn}
 
     def _keep(self, problem: str, solution: Solution) -> None:
         if not self._config.enabled:

@@ -75,6 +75,23 @@ def test_what_is_invalid_stays_out_until_it_is_reinstated() -> None:
     assert cache.of("p") == [found]
 
 
+@pytest.mark.parametrize("fill", ["at_once", "rare"])
+def test_what_is_reinstated_is_where_it_was(fill: str) -> None:
+    cache = SolutionCache(SolutionCacheConfig(fill=fill))  # type: ignore[arg-type]
+    found = solution()
+    cache.note("p", [True] + [False] * 7, [found])
+    cache.invalidate("p", found.key)
+    cache.invalidate("p", "never seen")
+    resumed = SolutionCache(SolutionCacheConfig(fill=fill))  # type: ignore[arg-type]
+    resumed.load_state_dict(cache.state_dict())
+    for each in (cache, resumed):
+        each.reinstate("p", "never seen")
+        each.reinstate("p", found.key)
+        assert each.of("p") == ([found] if fill == "at_once" else [])
+        each.end_phase(None)
+        assert each.of("p") == [found]
+
+
 def test_a_checkpoint_holds_all_of_it() -> None:
     cache = SolutionCache(SolutionCacheConfig())
     cache.note("p", [True, False, False, False], [solution()])
