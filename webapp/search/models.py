@@ -215,7 +215,7 @@ class VerifiedSolution(models.Model):
 
 
 class SolutionUse(models.Model):
-    """A cached solution stood in for a search."""
+    """A cached solution stood in for searches of a step: for one, or more where its problem came up more than once."""
 
     solution = models.ForeignKey(VerifiedSolution, models.CASCADE, related_name="uses")
     run = models.ForeignKey(Run, models.CASCADE, related_name="solution_uses", db_index=False)

@@ -1,6 +1,7 @@
 """Verified solutions that a run found, and cached ones that it used, become rows."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -74,18 +75,22 @@ def _row(run: Run, step: int, at: datetime, name: str, found: FoundSolution, tre
 
 
 def _store_used(run: Run, step: int, used: Sequence[UsedSolution]) -> None:
-    wanted = Q(pk__in=[])
+    """One row for each solution, with all it saved: a problem may come up twice in a step."""
+    saved: Counter[tuple[str, str]] = Counter()
     for each in used:
-        wanted |= Q(problem=each.problem, key=each.key)
+        saved[each.problem, each.key] += each.tokens_saved
+    wanted = Q(pk__in=[])
+    for problem, key in saved:
+        wanted |= Q(problem=problem, key=key)
     keys = {
         (problem, key): pk
         for problem, key, pk in VerifiedSolution.objects.filter(wanted).values_list("problem", "key", "pk")
     }
     SolutionUse.objects.bulk_create(
         [
-            SolutionUse(solution_id=keys[each.problem, each.key], run=run, step=step, tokens_saved=each.tokens_saved)
-            for each in used
-            if (each.problem, each.key) in keys
+            SolutionUse(solution_id=keys[name], run=run, step=step, tokens_saved=tokens)
+            for name, tokens in saved.items()
+            if name in keys
         ],
         ignore_conflicts=True,
     )

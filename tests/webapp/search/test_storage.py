@@ -1,14 +1,24 @@
 """Searches are stored whole, rewound with their steps, and thinned out by a rule that says so."""
 
 import pytest
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.factories import make_run
-from tests.made_solutions import EPOCH, found, make_solution, searching_run
+from tests.made_solutions import EPOCH, found, make_solution, searching_run, use
 from tests.made_trees import made_tree, store_made_tree, store_made_trees
 from training.events import SolutionsFound
+from webapp.inspection.models import Rollout
 from webapp.inspection.removal import remove_rollouts
-from webapp.search.models import SearchBody, SearchNode, SearchNodeText, SearchTree, VerifiedSolution
+from webapp.search.models import (
+    LiveTree,
+    SearchBody,
+    SearchNode,
+    SearchNodeText,
+    SearchTree,
+    SolutionUse,
+    VerifiedSolution,
+)
 from webapp.search.removal import remove_trees
 from workers.ingest.solutions import store_solutions
 from workers.ingest.trees import keep_within_budget, store_trees
@@ -76,3 +86,36 @@ def test_a_tree_is_stored_although_its_group_could_not_be_read() -> None:
     tree = SearchTree.objects.get()
     assert tree.group is None
     assert tree.prompt.problem_id == "alone"
+
+
+def test_a_solution_that_stood_in_twice_in_a_step_is_one_use_with_all_it_saved() -> None:
+    run = searching_run()
+    often, once = make_solution(run), make_solution(run, problem=1)
+    for _ in range(2):  # the second time as after a rewind: told again, counted once
+        use(run, 4, often, once, often, tokens_saved=30)
+    assert sorted(SolutionUse.objects.values_list("solution", "step", "tokens_saved")) == [
+        (often.pk, 4, 60),
+        (once.pk, 4, 30),
+    ]
+    often.refresh_from_db()
+    assert (often.times_used, often.tokens_saved) == (1, 60)
+
+
+def test_a_step_of_which_no_tree_is_kept_has_figures_trajectories_and_solutions(researcher_client: Client) -> None:
+    run = searching_run()
+    LiveTree.objects.create(run=run, step=1, index=0, tree={}, updated_at=EPOCH)
+    store_made_trees(run, [made_tree(seed=n, index=n, stored=False) for n in range(3)])
+    solution = make_solution(run)
+    VerifiedSolution.objects.filter(pk=solution.pk).delete()
+    store_solutions(run, SolutionsFound(step=1, found=[found(solution, node=7)], at=EPOCH.timestamp()))
+    trees = list(SearchTree.objects.order_by("index"))
+    assert [(tree.stored, tree.solved, tree.group is not None) for tree in trees] == [(False, True, True)] * 3
+    assert not SearchNode.objects.exists()
+    assert all(body.trajectories and body.kind_array is None for body in SearchBody.objects.all())
+    assert not LiveTree.objects.exists(), "the step is over"
+    kept = VerifiedSolution.objects.get()
+    assert (kept.tree, kept.node) == (trees[0], 7)
+    for address in (f"/trees/{trees[0].pk}/?node=7", f"/runs/{run.pk}/trees/", f"/solutions/{kept.pk}/"):
+        assert researcher_client.get(address).status_code == 200
+    rollout = Rollout.objects.filter(run=run).order_by("pk")[0]
+    assert researcher_client.get(f"/rollouts/{rollout.pk}/").status_code == 200
