@@ -5,7 +5,7 @@ billions of parameters take the paper's numbers, which stand beside them.
 """
 
 from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
-from training.config.presets.search import ABLATIONS, DEEPSEARCH
+from training.config.presets.search import ABLATIONS, DEEPSEARCH, DEEPSEARCH_LAZY
 from training.config.presets.sft import SFT
 from training.config.presets.types import Choice, Preset
 
@@ -13,6 +13,7 @@ __all__ = [
     "ABLATIONS",
     "DAPO",
     "DEEPSEARCH",
+    "DEEPSEARCH_LAZY",
     "DEMO",
     "DR_GRPO",
     "PRESETS",
@@ -23,5 +24,8 @@ __all__ = [
     "Preset",
 ]
 
-PRESETS = {preset.slug: preset for preset in (SMOKE, DEMO, R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH, SFT, *ABLATIONS)}
+PRESETS = {
+    preset.slug: preset
+    for preset in (SMOKE, DEMO, R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, SFT, *ABLATIONS)
+}
 """In the order they are offered."""

@@ -1,4 +1,4 @@
-"""DeepSearch as published, and the ablations of its paper: each is the recipe with one of its parts taken out."""
+"""DeepSearch as published, the variant that learned best here, and ablations: the recipe with one part taken out."""
 
 from training.config.presets.types import BUILTIN_RATE, Choice, Preset
 
@@ -97,11 +97,49 @@ DEEPSEARCH = Preset(
 )
 
 
+def derived(*changes: Choice) -> tuple[Choice, ...]:
+    """The recipe with ``changes``: in the place of what it chooses, the rest after it."""
+    changed = {change.path: change for change in changes}
+    chosen = [changed.pop(choice.path, choice) for choice in RECIPE]
+    return (*chosen, *changed.values())
+
+
+DEEPSEARCH_LAZY = Preset(
+    "deepsearch-lazy",
+    "DeepSearch, lazy",
+    "Whole responses that branch where it pays, and every solution reused at once: what learned best in our runs.",
+    f"{PAPER}, changed",
+    derived(
+        Choice("problems.train_count", 512, "Few problems come up often, so that solutions are reused."),
+        Choice("method.sampling.prompts_per_step", 64, "A third of the trees teach: others are solved always or never.",
+               "256"),
+        Choice("method.updates_per_step", 8, "Reused solutions steady the updates: direct sampling loses ground here."),
+        Choice("method.search.expansion", "lazy", "A node of eight children costs five times a group of responses.",
+               "all children at once"),
+        Choice("method.search.lazy_start", 6, "Six whole responses show where a problem is open; two branch off."),
+        Choice("method.search.step", "separator", "A line of working is a step; a branch begins with a whole one.",
+               "256 tokens"),
+        Choice("method.search.max_depth", 16, "More lines than any solution has.", "64"),
+        Choice("method.search.record", "all", "What was generated is learned from.", "one end an expansion"),
+        Choice("method.search.frontier.entropy", 0.2, "A branch tells most where the policy was unsure.", "0"),
+        Choice("method.credit.kind", "subtree_value", "A step is worth what its subtree has come to.",
+               "node q"),
+        Choice("method.reward.overlong_buffer", 0, "Lengths stay far below the limit.", "4,096"),
+        Choice("method.loss.advantage_scale", "sample", "Trees with few right ends count as much as others.", "none"),
+        Choice("method.hard_subset.enabled", False, "A look at all problems costs what four steps do."),
+        Choice("method.cache.fill", "at_once", "A solution found is used when its problem comes up next.",
+               "after a phase"),
+        Choice("method.cache.correction", "truncate", "Solutions of an earlier policy weigh by what this one thinks."),
+        Choice("optimisation.weight_decay", 0.0, "Runs are short.", "0.1"),
+        Choice("optimisation.warmup_steps", 0, "At this size the first steps are safe.", "10"),
+        Choice("steps", 45, "A million generated tokens."),
+    ),
+)  # fmt: skip
+
+
 def ablation(slug: str, title: str, summary: str, where: str, *changes: Choice) -> Preset:
     """The recipe with ``changes``, each of a knob that the recipe chooses."""
-    changed = {change.path: change for change in changes}
-    choices = tuple(changed.get(choice.path, choice) for choice in RECIPE)
-    return Preset(slug, f"DeepSearch, {title}", summary, f"{PAPER}, {where}", choices, "ablation")
+    return Preset(slug, f"DeepSearch, {title}", summary, f"{PAPER}, {where}", derived(*changes), "ablation")
 
 
 _UCT = Choice("method.search.selection", "uct", "Ablated: after an end, down from the root by UCT.", "frontier")
