@@ -82,13 +82,19 @@ class Parts:
         return cls(
             config,
             problems,
-            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer)),
+            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), _turn_prefix(config)),
             Policy(model, config.hardware.dtype, packing),
             Optimiser(model, config.optimisation, config.steps, processes),
             recorder,
             processes,
             folder,
         )
+
+
+def _turn_prefix(config: RunConfig) -> str:
+    """What every turn of the model begins with."""
+    agentic = getattr(config.method, "agentic", None)
+    return agentic.prefix if agentic is not None and agentic.enabled else ""
 
 
 def build_method(parts: Parts, stack: ExitStack) -> Method:

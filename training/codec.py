@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 
+from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from training.agent.schema import Message, Schema, builtin_schemas, schema_messages
 from training.config import PromptConfig
 from training.errors import InputError
 
@@ -20,7 +23,15 @@ R1_ZERO = (
 class Codec:
     """A tokenizer together with the way prompts are put. Raises InputError when the tokenizer cannot put them so."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt: PromptConfig, stop_ids: Sequence[int]) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: PromptConfig,
+        stop_ids: Sequence[int],
+        prefix: str = "",
+        schemas: Sequence[Schema] | None = None,
+    ) -> None:
+        """Every turn begins with `prefix`, which is given; `schemas` are the tools a prompt tells of, if it does."""
         if prompt.template == "chat" and not tokenizer.chat_template:
             raise InputError(
                 "this model's tokenizer has no chat template; set prompt.template to r1_zero or plain, "
@@ -29,6 +40,8 @@ class Codec:
         self.tokenizer = tokenizer
         self.stop_ids = tuple(stop_ids)
         self._prompt = prompt
+        self._prefix = prefix
+        self._schemas = builtin_schemas(prompt.tools) if schemas is None else list(schemas)
         self._pieces: dict[int, str] = {}
 
     @property
@@ -40,12 +53,39 @@ class Codec:
     def prompt_text(self, problem: str) -> str:
         """The text that the model continues."""
         if self._prompt.template == "r1_zero":
-            return R1_ZERO.format(problem=problem.rstrip().rstrip("."))
+            return R1_ZERO.format(problem=problem.rstrip().rstrip(".")) + self._prefix
         if self._prompt.template == "plain":
-            return problem + "\n"
-        messages = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
-        messages.append({"role": "user", "content": problem})
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+            return problem + "\n" + self._prefix
+        return self._render(self._opening(problem))
+
+    def conversation(self, turn: str, results: Sequence[str]) -> str:
+        """A whole conversation whose first turn is `turn`, whose tools said `results`, and in which the next begins.
+
+        Raises InputError when the prompt is no chat, or the chat template does not allow it.
+        """
+        if self._prompt.template != "chat":
+            raise InputError("responses that call tools are a conversation; set prompt.template to chat")
+        opening = [*self._opening("?"), {"role": "assistant", "content": turn}]
+        if self._prompt.tools == "template":
+            with suppress(TemplateError):  # of templates that know no tools, or want more of a call than its text
+                return self._render([*opening, *({"role": "tool", "content": result} for result in results)])
+        said = "\n".join(f"<tool_response>\n{result}\n</tool_response>" for result in results)
+        try:
+            return self._render([*opening, {"role": "user", "content": said}])
+        except TemplateError as error:
+            raise InputError(f"the chat template cannot go on after a tool's result: {error}") from error
+
+    def _opening(self, problem: str) -> list[Message]:
+        if self._prompt.tools == "schema":
+            return schema_messages(problem, self._prompt.system, self._schemas)
+        system = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
+        return [*system, {"role": "user", "content": problem}]
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        """The text of a chat, up to where the model goes on."""
+        tools = {"tools": self._schemas} if self._prompt.tools == "template" else {}
+        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True, **tools)
+        return str(text) + self._prefix
 
     def prompt_ids(self, problem: str) -> list[int]:
         """Token ids of the prompt. A chat template writes its own special tokens, so none are added to those."""

@@ -30,9 +30,19 @@ TAGS = (
 # read the same way wherever it stands.
 _PIECES = Regex(r"\p{N}| ?[A-Za-z]+|\s|[^\sA-Za-z\p{N}]")
 
+# Of tools a prompt tells the names only: a small model learns from examples how to call them, and its context is short.
 _CHAT_TEMPLATE = (
+    "{% if tools %}"
+    "<|im_start|>tool{% for tool in tools %}{{ '\n' + tool['function']['name'] }}{% endfor %}<|im_end|>\n"
+    "{% endif %}"
     "{% for message in messages %}"
+    "{% if tools and message['role'] == 'tool' %}"
+    "{% if loop.first or loop.previtem['role'] != 'tool' %}{{ '<|im_start|>user\n' }}{% endif %}"
+    "<tool_response>\n{{ message['content'] }}\n</tool_response>"
+    "{{ '<|im_end|>\n' if loop.last or loop.nextitem['role'] != 'tool' else '\n' }}"
+    "{% else %}"
     "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
