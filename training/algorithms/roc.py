@@ -5,7 +5,7 @@ can be hacked, the stumbling ones are left out more often: failures stay as they
 Pure functions on facts; where the paper and its release disagree, each has its rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -34,21 +34,6 @@ class RolloutFacts:
     """Answer tags, over all turns."""
     turns: int = 1
     """Turns of the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is kept of one group."""
-
-    kept: tuple[int, ...]
-    """Places in the group, in the order of the group; none where it was rejected."""
-    penalties: tuple[float, ...]
-    """Of all rollouts, wrong ones included, which are not selected by it."""
-
-    @property
-    def rejected(self) -> bool:
-        """Whether the group's rewards were all equal, so that it teaches nothing."""
-        return not self.kept
 
 
 def error_penalty(facts: RolloutFacts) -> float:
@@ -101,18 +86,19 @@ def cleanest(penalties: Sequence[float], count: int) -> list[int]:
     return sorted(range(len(penalties)), key=lambda place: penalties[place])[:count]
 
 
-def select(group: Sequence[RolloutFacts], keep: int, config: RocConfig, seed: int) -> Selection:
-    """Which `keep` rollouts of a group are learned from. The same seed selects the same."""
-    penalties = tuple(penalty(facts, config) for facts in group)
-    rewards = [facts.reward for facts in group]
-    if max(rewards) - min(rewards) <= EQUAL_SPREAD:
-        return Selection((), penalties)
+def select(group: Sequence[RolloutFacts], keep: int, config: RocConfig, seed: int) -> list[int]:
+    """Places of the `keep` rollouts of a group that are learned from, in its order; none where all rewards are equal.
+
+    The same seed selects the same.
+    """
+    if rewards_are_equal(group):
+        return []
     if len(group) <= keep:
-        return Selection(tuple(range(len(group))), penalties)
+        return list(range(len(group)))
     right = [place for place, facts in enumerate(group) if facts.right]
     wrong = [place for place, facts in enumerate(group) if not facts.right]
+    of_right = [penalty(group[place], config) for place in right]
     rng = np.random.default_rng(seed)
-    of_right = [penalties[place] for place in right]
     if config.rule == "paper":
         count, of_wrong = paper_quotas(len(right), len(wrong), keep)
         chosen = draw_clean(of_right, count, config.epsilon, rng)
@@ -120,38 +106,40 @@ def select(group: Sequence[RolloutFacts], keep: int, config: RocConfig, seed: in
         count, of_wrong = released_quotas(len(right), len(wrong), keep, config.min_right, config.min_wrong)
         chosen = cleanest(of_right, count)
     failures: Sequence[int] = rng.choice(len(wrong), size=of_wrong, replace=False).tolist() if wrong else []
-    kept = [right[place] for place in chosen] + [wrong[place] for place in failures]
-    return Selection(tuple(sorted(kept)), penalties)
+    return sorted([right[place] for place in chosen] + [wrong[place] for place in failures])
 
 
-def selection_figures(groups: Sequence[Sequence[RolloutFacts]], selections: Sequence[Selection]) -> dict[str, float]:
-    """What a step's selection did, by metric name; ratios of nothing are left out."""
-    everything = [facts for group in groups for facts in group]
-    kept = [group[place] for group, selection in zip(groups, selections, strict=True) for place in selection.kept]
-    rejected = [group for group, selection in zip(groups, selections, strict=True) if selection.rejected]
+def rewards_are_equal(group: Sequence[RolloutFacts]) -> bool:
+    """Whether the rollouts of a group all earned the same, so that it teaches nothing."""
+    rewards = [facts.reward for facts in group]
+    return max(rewards) - min(rewards) <= EQUAL_SPREAD
+
+
+def selection_figures(
+    groups: Sequence[Sequence[RolloutFacts]], kept: Sequence[Sequence[int]], config: RocConfig
+) -> dict[str, float]:
+    """What a step's selection did, by metric name; `kept` holds the places of each group. Means of nothing are left
+    out."""
+    drawn = [facts for group in groups for facts in group]
+    learned = [group[place] for group, places in zip(groups, kept, strict=True) for place in places]
+    rejected = [group for group in groups if rewards_are_equal(group)]
     figures = {
-        "roc/rollouts_drawn": float(len(everything)),
-        "roc/rollouts_kept": float(len(kept)),
+        "roc/rollouts_drawn": float(len(drawn)),
+        "roc/rollouts_kept": float(len(learned)),
         "roc/groups_all_wrong": float(sum(not group[0].right for group in rejected)),
         "roc/groups_all_right": float(sum(group[0].right for group in rejected)),
+        "roc/answers_mean": fmean(facts.answers for facts in drawn),
     }
-    if everything:
-        figures["roc/answers_mean"] = fmean(facts.answers for facts in everything)
-    penalties = [
-        selection.penalties[place]
-        for group, selection in zip(groups, selections, strict=True)
-        for place, facts in enumerate(group)
-        if facts.right
-    ]
-    if penalties:
-        figures["roc/penalty_mean"] = fmean(penalties)
-    for name, some in (("roc/error_ratio_before", everything), ("roc/error_ratio_after", kept)):
-        if (ratio := error_ratio_of_right(some)) is not None:
-            figures[name] = ratio
+    for name, some in (("roc/penalty_drawn", drawn), ("roc/penalty_kept", learned)):
+        if penalties := [penalty(facts, config) for facts in some if facts.right]:
+            figures[name] = fmean(penalties)
+    if (ratio := error_ratio_of_right(learned)) is not None:
+        figures["roc/error_ratio_kept"] = ratio
     return figures
 
 
-def error_ratio_of_right(rollouts: Sequence[RolloutFacts]) -> float | None:
+def error_ratio_of_right(rollouts: Iterable[RolloutFacts]) -> float | None:
     """Share of the tool calls in right rollouts that failed; None where they made none."""
-    calls = sum(facts.calls for facts in rollouts if facts.right)
-    return sum(facts.failed_calls for facts in rollouts if facts.right) / calls if calls else None
+    right = [facts for facts in rollouts if facts.right]
+    calls = sum(facts.calls for facts in right)
+    return sum(facts.failed_calls for facts in right) / calls if calls else None

@@ -11,6 +11,7 @@ from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, Grp
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
 from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig
+from training.config.roc import RocConfig
 from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConfig, OptimisationConfig, RunConfig
 from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
 
@@ -38,6 +39,7 @@ __all__ = [
     "PromptConfig",
     "RewardConfig",
     "RlMethod",
+    "RocConfig",
     "RunConfig",
     "SamplingConfig",
     "SearchConfig",

@@ -106,7 +106,7 @@ def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
     """Disk for checkpoints, stored rollouts and trees, each as long as it may be."""
     # A checkpoint holds the weights, two moments of each, and the reference's weights.
     checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
-    trained = plan.steps * plan.sequences * plan.rounds if isinstance(config.method, RlMethod) else 0
+    trained = plan.steps * plan.sequences * plan.oversample * plan.rounds if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     rollouts = (trained + plan.evaluations * plan.answers) * rollout
     return Disk(plan.checkpoints_kept * checkpoint, rollouts, _stored_trees(config, plan))

@@ -10,6 +10,7 @@ from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.nearest import MOST_SEQUENCES
 from training.config.rl import RlMethod
+from training.config.roc import RocConfig, minimums_fit
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
 
 
@@ -31,6 +32,13 @@ class GrpoMethod(RlMethod):
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
 
     agentic: AgenticConfig = AgenticConfig()
+
+    roc: RocConfig = RocConfig()
+
+    @model_validator(mode="after")
+    def _minimums_fit_the_group(self) -> Self:
+        minimums_fit(self.roc, self.sampling.samples_per_prompt)
+        return self
 
 
 class DeepSearchMethod(RlMethod):

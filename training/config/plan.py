@@ -40,6 +40,8 @@ class Plan:
     """Most checkpoints on disk at the same time, pinned ones not counted."""
     search: SearchPlan | None = None
     """Of methods that search."""
+    oversample: int = 1
+    """Responses drawn for each one that is trained on; more than 1 with resample-on-correct."""
 
     @property
     def sequences(self) -> int:
@@ -98,6 +100,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         checkpoints_saved=saved,
         checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
         search=search_plan(config),
+        oversample=method.roc.oversample if isinstance(method, GrpoMethod) and method.roc.enabled else 1,
     )
 
 
@@ -126,10 +129,16 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
     words = [_step(config, plan)]
     if plan.search:
         words += search_in_words(config, plan.search, train_count)
+    sampled = plan.sequences * plan.oversample
+    if plan.oversample > 1:
+        words.append(
+            f"They are selected from {plan.samples * plan.oversample:,} drawn for each prompt: {sampled:,} responses "
+            "sampled. Groups of equal rewards are left out."
+        )
     if plan.rounds > 1:
         words.append(
             f"Groups of equal rewards are replaced by sampling again, up to {plan.rounds} rounds: "
-            f"{plan.sequences:,} to {plan.rounds * plan.sequences:,} responses sampled."
+            f"{sampled:,} to {plan.rounds * sampled:,} responses sampled."
         )
     if plan.processes > 1:
         words.append(

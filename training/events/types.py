@@ -78,6 +78,8 @@ class RolloutRecord(BaseModel):
     greedy: bool = False
     cached: bool = False
     """A verified solution of an earlier policy, in place of a response of this one."""
+    selected: bool = True
+    """False where resample-on-correct left it out of the update."""
 
 
 class RolloutGroup(Event):

@@ -53,6 +53,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         length=len(rollout),
         greedy=rollout.greedy,
         cached=rollout.cached,
+        selected=rollout.selected,
     )
 
 

@@ -39,7 +39,7 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
 
 def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) -> dict[str, float]:
     """Loss and policy figures of the updates of a step; shares count all tokens that were to be trained on."""
-    trained = [rollout for group in groups if group.trained for rollout in group.rollouts]
+    trained = [rollout for group in groups if group.trained for rollout in group.learned]
     run = [rollout for rollout in trained if rollout.ratios is not None]
     tokens = max(sum(rollout.drawn for rollout in trained), 1)
     figures: dict[str, float] = {

@@ -50,6 +50,8 @@ class Rollout:
     extracted: str | None = None
 
     # As credited
+    selected: bool = True
+    """False where resample-on-correct left it out: it is shown, but has no part in the update."""
     advantage: float = 0.0
     """Of the whole response; the mean over its tokens where they differ."""
     token_advantages: Floats | None = None
@@ -128,7 +130,7 @@ class Group:
     rollouts: list[Rollout]
     weights_version: int = 0
     trained: bool = True
-    """False where dynamic sampling, or the rule for trees of equal ends, dropped it."""
+    """False where dynamic sampling, resample-on-correct, or the rule for trees of equal ends, dropped it."""
     search: GrowingTree | None = None
     """The tree that the rollouts were recorded in."""
     scores: list[npt.NDArray[np.float64]] = field(default_factory=list)
@@ -146,6 +148,11 @@ class Group:
         return [rollout.reward for rollout in self.rollouts]
 
     @property
+    def learned(self) -> list[Rollout]:
+        """The rollouts that an update of the group is made of."""
+        return [rollout for rollout in self.rollouts if rollout.selected]
+
+    @property
     def examples(self) -> list[Example]:
-        """One for each rollout, to be trained on."""
-        return [Example(self.prompt_ids, rollout.token_ids, rollout.mask) for rollout in self.rollouts]
+        """One for each of those, to be trained on."""
+        return [Example(self.prompt_ids, rollout.token_ids, rollout.mask) for rollout in self.learned]

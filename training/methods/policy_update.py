@@ -62,7 +62,7 @@ class PolicyUpdater:
 
         With a single update per step no old log-probs are computed: those of the update's own forward are the same.
         """
-        rollouts = [rollout for group in groups for rollout in group.rollouts]
+        rollouts = [rollout for group in groups for rollout in group.learned]
         examples = [example for group in groups for example in group.examples]
         lengths = [rollout.drawn for rollout in rollouts]
         weights = token_weights(lengths, self._config.loss.aggregation, self._config.sampling.max_tokens)

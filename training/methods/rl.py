@@ -16,6 +16,7 @@ from training.experience.scoring import Scorer
 from training.experience.summary import summarise_groups, summarise_updates
 from training.experience.types import Group
 from training.methods.policy_update import PolicyUpdater
+from training.methods.roc import mark_learned, roc_figures, tool_errors
 from training.methods.types import Outcome
 from training.policy import Reference
 from training.problems.types import Problem
@@ -160,21 +161,37 @@ class GrpoTraining(PolicyGradientTraining):
             missing = wanted - sum(group.trained for group in groups)
             if not missing:
                 break
-            params = self._sampling_params(derive_seed(self._seed, "sampling", step, number))
+            params = self._sampling_params(derive_seed(self._seed, "sampling", step, number), self._drawn)
             fresh = self._experience.gather(self._problems.take(missing), [params] * missing)
-            if self._config.dynamic_sampling.enabled:
+            if self._config.roc.enabled:
+                seed = derive_seed(self._seed, "resampling", step, number)
+                mark_learned(fresh, self._config.sampling.samples_per_prompt, self._config.roc, seed)
+            elif self._config.dynamic_sampling.enabled:
                 for group in fresh:
                     group.trained = not equal_rewards(torch.tensor(group.rewards))
             groups += fresh
         return groups
 
+    @property
+    def _drawn(self) -> int:
+        """Rollouts drawn for each problem."""
+        roc = self._config.roc
+        return self._config.sampling.samples_per_prompt * (roc.oversample if roc.enabled else 1)
+
     def _credit(self, groups: Sequence[Group]) -> None:
         credit(groups, self._config.loss.advantage_scale)
 
+    def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:
+        selection = roc_figures(groups, self._config.roc) if self._config.roc.enabled else {}
+        return Outcome(tool_errors(groups) | selection)
+
 
 def credit(groups: Sequence[Group], scale: AdvantageScale) -> None:
-    """Give every rollout its advantage over its siblings."""
+    """Give every rollout that is learned from its advantage over its siblings of that kind."""
     for group in groups:
-        advantages = group_advantages(torch.tensor(group.rewards), scale)
-        for rollout, advantage in zip(group.rollouts, advantages.tolist(), strict=True):
+        learned = group.learned
+        if not learned:
+            continue
+        advantages = group_advantages(torch.tensor([rollout.reward for rollout in learned]), scale)
+        for rollout, advantage in zip(learned, advantages.tolist(), strict=True):
             rollout.advantage = advantage

@@ -12,10 +12,10 @@ from training.algorithms.advantages import group_advantages
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.algorithms.roc import (
     RolloutFacts,
-    Selection,
     cleanest,
     draw_clean,
     error_penalty,
+    error_ratio_of_right,
     format_penalty,
     paper_quotas,
     penalty,
@@ -93,25 +93,25 @@ def test_quotas_fill_the_group_and_never_ask_for_more_than_there_is(keep: int, f
 @pytest.mark.parametrize("config", [PAPER, RELEASED])
 def test_groups_of_equal_rewards_are_rejected(config: RocConfig) -> None:
     for group in ([WRONG] * 32, [RIGHT] * 32):
-        assert select(group, 16, config, 0).rejected
+        assert select(group, 16, config, 0) == []
 
 
 @pytest.mark.parametrize("config", [PAPER, RELEASED])
 @pytest.mark.parametrize("wrong", [1, 7, 16, 29, 31])
 def test_a_kept_group_has_as_many_as_asked_for_each_once_in_order(config: RocConfig, wrong: int) -> None:
-    kept = select(group_of(32 - wrong, wrong), 16, config, 5).kept
+    kept = select(group_of(32 - wrong, wrong), 16, config, 5)
     assert len(kept) == 16
     assert list(kept) == sorted(set(kept))
 
 
 def test_a_group_that_was_not_oversampled_stays_whole() -> None:
-    assert select(group_of(3, 5), 8, PAPER, 0).kept == tuple(range(8))
+    assert select(group_of(3, 5), 8, PAPER, 0) == list(range(8))
 
 
 def test_the_released_rule_keeps_the_cleanest_and_of_equal_ones_the_earlier() -> None:
     assert cleanest([0.5, 0.0, 0.5, 0.2, 0.0], 3) == [1, 4, 3]
     assert cleanest([0.5, 0.5, 0.5], 2) == [0, 1]
-    kept = select(group_of(24, 8), 16, RELEASED, 3).kept
+    kept = select(group_of(24, 8), 16, RELEASED, 3)
     assert [place for place in kept if place < 24] == list(range(12))
 
 
@@ -119,13 +119,13 @@ def test_how_unclean_failures_are_changes_nothing() -> None:
     spotless = group_of(20, 12)
     stumbling = spotless[:20] + [replace(WRONG, calls=3, failed_calls=3, answers=0)] * 12
     for config in (PAPER, RELEASED):
-        assert select(spotless, 16, config, 9).kept == select(stumbling, 16, config, 9).kept
+        assert select(spotless, 16, config, 9) == select(stumbling, 16, config, 9)
 
 
 def test_failures_are_drawn_evenly() -> None:
     counts: Counter[int] = Counter()
     for seed in range(600):
-        counts.update(place for place in select(group_of(24, 8), 16, PAPER, seed).kept if place >= 24)
+        counts.update(place for place in select(group_of(24, 8), 16, PAPER, seed) if place >= 24)
     assert all(count == pytest.approx(300, abs=60) for count in (counts[place] for place in range(24, 32)))
 
 
@@ -141,12 +141,12 @@ def test_clean_successes_are_drawn_in_inverse_proportion_to_their_penalty() -> N
 def test_the_seed_decides_who_is_drawn() -> None:
     group = group_of(20, 12)
     assert select(group, 16, PAPER, 1) == select(group, 16, PAPER, 1)
-    assert len({select(group, 16, PAPER, seed).kept for seed in range(8)}) > 1
+    assert len({tuple(select(group, 16, PAPER, seed)) for seed in range(8)}) > 1
 
 
 def test_the_paper_prefers_clean_successes_without_excluding_the_others() -> None:
     group = [replace(RIGHT, failed_calls=1)] * 12 + [RIGHT] * 12 + [WRONG] * 8
-    kept = [sum(place < 12 for place in select(group, 16, PAPER, seed).kept) for seed in range(50)]
+    kept = [sum(place < 12 for place in select(group, 16, PAPER, seed)) for seed in range(50)]
     assert np.mean(kept) < 2
     assert max(kept) > 0
 
@@ -211,23 +211,25 @@ def test_without_a_kl_term_the_reference_changes_nothing() -> None:
 def test_figures_tell_what_was_drawn_kept_and_rejected() -> None:
     stumbling = replace(RIGHT, calls=2, failed_calls=1)
     groups = [[RIGHT, stumbling, WRONG, WRONG], [WRONG] * 4, [RIGHT] * 4]
-    selections = [Selection((0, 2), (0.0, 0.5, 0.5, 0.5)), Selection((), (0.5,) * 4), Selection((), (0.0,) * 4)]
-    assert selection_figures(groups, selections) == {
+    assert selection_figures(groups, [[0, 2], [], []], PAPER) == {
         "roc/rollouts_drawn": 12,
         "roc/rollouts_kept": 2,
         "roc/groups_all_wrong": 1,
         "roc/groups_all_right": 1,
         "roc/answers_mean": 1,
-        "roc/penalty_mean": pytest.approx(0.5 / 6),
-        "roc/error_ratio_before": pytest.approx(1 / 12),
-        "roc/error_ratio_after": 0,
+        "roc/penalty_drawn": pytest.approx(0.5 / 6),
+        "roc/penalty_kept": 0,
+        "roc/error_ratio_kept": 0,
     }
+    drawn = [facts for group in groups for facts in group]
+    assert error_ratio_of_right(drawn) == pytest.approx(1 / 12)
 
 
 def test_figures_of_steps_without_calls_or_successes_leave_ratios_out() -> None:
-    figures = selection_figures([[WRONG] * 2], [Selection((), (0.5, 0.5))])
+    figures = selection_figures([[WRONG] * 2], [[]], PAPER)
     assert figures["roc/groups_all_wrong"] == 1
-    assert not {"roc/penalty_mean", "roc/error_ratio_before", "roc/error_ratio_after"} & set(figures)
+    assert not {"roc/penalty_drawn", "roc/penalty_kept", "roc/error_ratio_kept"} & set(figures)
+    assert error_ratio_of_right([WRONG]) is None
 
 
 def test_a_selection_by_nothing_is_refused() -> None:

@@ -81,3 +81,10 @@ def test_it_spells_out_updates_refills_and_processes() -> None:
 def test_one_of_a_thing_is_not_many() -> None:
     single = config(steps=1, method={"kind": "sft", "sequences_per_step": 1}, optimisation={"warmup_steps": 0})
     assert "1 step: 1 solution, 1 update." in in_words(single, plan_of(single))
+
+
+def test_it_says_how_many_are_drawn_for_those_that_are_kept() -> None:
+    oversampled = config(method={"kind": "grpo", "roc": {"enabled": True}})
+    plan = plan_of(oversampled)
+    assert (plan.sequences, plan.oversample) == (256, 2)
+    assert "selected from 16 drawn for each prompt: 512 responses sampled" in in_words(oversampled, plan)[1]
