@@ -7,6 +7,7 @@ sum is what one process would have computed. The environment variables are torch
 
 import os
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,10 @@ from torch import Tensor
 from torch import distributed as dist
 
 Item = TypeVar("Item")
+
+PATIENCE = timedelta(hours=24)
+"""Longest wait for the others. One may search far longer than torch's own 10 or 30 minutes while the others are done;
+of a process that has died one need not learn by waiting: `training.launch` and torchrun end them all."""
 
 
 class Processes:
@@ -28,7 +33,8 @@ class Processes:
         """Meet the others that the environment names; alone when it names none."""
         rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         if count > 1:
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=count)
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, rank=rank, world_size=count, timeout=PATIENCE)
         return cls(rank, count)
 
     @property

@@ -52,5 +52,7 @@ def run(
         torch.manual_seed(config.seed)  # for models that draw numbers of their own
         if isinstance(config.method, EvaluateMethod):
             return evaluate(parts, folder, history, resume, stop or StopSignal(), stack)
-        trainer = Trainer(parts, folder, build_method(parts, stack), stop or StopSignal())
-        return trainer.run(history)
+        reason = Trainer(parts, folder, build_method(parts, stack), stop or StopSignal()).run(history)
+        if processes.is_first:  # a checkpoint holds the last step
+            shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
+        return reason

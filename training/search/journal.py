@@ -1,7 +1,8 @@
 """Finished trees of the steps since the last checkpoint, on disk: a killed run resumes without searching them again.
 
 A tree counts only for what grew it: the weights, which a fingerprint of their sums tells, the seed, the configs and the
-problem. The journal saves time and nothing depends on it: what cannot be written or read is searched again.
+problem. The journal saves time and nothing depends on it: what cannot be written or read is searched again, and so is
+what would make it larger than `MOST_BYTES`. It is emptied after each checkpoint and removed at the end of the run.
 """
 
 import base64
@@ -12,6 +13,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ logger = logging.getLogger("training")
 
 JOURNAL_FOLDER = "search"
 """Its name in the run's folder."""
+
+MOST_BYTES = 4 * 2**30
+"""Of one process. A token took 24 bytes in trees of short steps: 256 trees of 100,000 tokens take 600 MB a step."""
 
 FIGURES = ("tokens", "expansions", "prefix_tokens", "prefix_recomputed", "seconds", "exhausted")
 
@@ -64,13 +69,22 @@ class SearchJournal:
         self._rank = rank
         self._appended: set[Path] = set()
         self._failed = False
+        self._full = False
+        self._forgotten = 0
 
     def keep(self, step: int, index: int, key: str, tree: GrowingTree) -> None:
-        """Write a finished tree; once this returns, it outlives the process. On a disk that fails, once: a warning."""
-        if self._folder is None or self._failed:
+        """Write a finished tree; once this returns, it outlives the process.
+
+        Where the disk fails, or the journal is full until the next checkpoint: one warning.
+        """
+        if self._folder is None or self._failed or self._full:
             return
         line = json.dumps({"index": index, "key": key, "tree": _packed(tree)}).encode() + b"\n"
         try:
+            if self._bytes() + len(line) > MOST_BYTES:
+                self._full = True
+                logger.warning("finished trees take %.1f GB; a restart searches later ones again", MOST_BYTES / 1e9)
+                return
             self._append(self._folder / f"step_{step:06d}.{self._rank}.jsonl", line)
         except OSError as error:
             self._failed = True
@@ -92,6 +106,16 @@ class SearchJournal:
         for path in self._files():
             if int(path.name.split("_")[1].split(".")[0]) <= steps:
                 path.unlink(missing_ok=True)
+        if steps > self._forgotten:
+            self._forgotten, self._full = steps, False
+
+    def _bytes(self) -> int:
+        """On disk, of this process. Another may be removing old files at this moment."""
+        total = 0
+        for path in self._files(f".{self._rank}"):
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
 
     def _append(self, path: Path, line: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,8 +127,8 @@ class SearchJournal:
             file.flush()
             os.fsync(file.fileno())
 
-    def _files(self) -> Iterable[Path]:
-        return list(self._folder.glob("step_*.jsonl")) if self._folder else []
+    def _files(self, rank: str = "") -> Iterable[Path]:
+        return list(self._folder.glob(f"step_*{rank}.jsonl")) if self._folder else []
 
 
 def restore(tree: GrowingTree, state: dict[str, Any]) -> None:

@@ -3,14 +3,17 @@
 import logging
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.training.runs import new_run, tiny_config
 from tests.training.search.forced import expand, growing, right
 from tests.training.search.test_batching import SEARCH, same, searched
-from training.__main__ import DONE, main
+from training.__main__ import BAD_INPUT, DONE, main
 from training.config import SamplingConfig, SearchConfig
+from training.errors import InputError
 from training.experience.tree import SearchRound
 from training.problems.types import Problem
 from training.search.growing import GrowingTree
@@ -110,6 +113,41 @@ def test_what_a_checkpoint_holds_is_forgotten(tmp_path: Path) -> None:
     assert [recorded.end for recorded in tree.recorded] == [1]
 
 
+def test_a_journal_that_is_full_takes_trees_again_after_a_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, other = SearchJournal(tmp_path), SearchJournal(tmp_path, rank=1)
+    other.keep(1, 9, "k", finished())
+    journal.keep(1, 0, "k", finished())
+    monkeypatch.setattr("training.search.journal.MOST_BYTES", 2 * (tmp_path / FILE).stat().st_size)
+    with caplog.at_level(logging.WARNING):
+        for index in range(1, 5):
+            journal.keep(2, index, "k", finished())
+    assert len(caplog.records) == 1
+    assert list(journal.read(2, dict.fromkeys(range(5), "k"))) == [1]
+    journal.forget(1)
+    journal.keep(3, 0, "k", finished())
+    assert list(journal.read(3, {0: "k"})) == [0]
+
+
+def test_a_run_leaves_no_tree_on_disk_when_it_ends(tmp_path: Path) -> None:
+    """Of the steps after the last checkpoint before the end, too."""
+    changes = {"steps": 2, "checkpoints": {"every_steps": 1}, "evaluation": {"every_steps": 0}}
+    folder = new_run(tmp_path / "run", tiny_config(method=SEARCH, **changes))
+    kept = list[str]()
+    keep = SearchJournal.keep
+
+    def watched(journal: SearchJournal, *of_tree: Any) -> None:
+        keep(journal, *of_tree)
+        kept.extend(path.name for path in (folder / "search").iterdir())
+
+    with patch.object(SearchJournal, "keep", watched):
+        assert main(["run", str(folder)]) == DONE
+    assert set(kept) == {FILE, "step_000002.0.jsonl"}
+    assert kept[-1:] == ["step_000002.0.jsonl"], "what a checkpoint holds is gone before the next search"
+    assert not (folder / "search").exists()
+
+
 def test_a_run_that_begins_anew_takes_up_no_tree(tmp_path: Path) -> None:
     config = tiny_config(method=SEARCH, steps=1, checkpoints={"every_steps": 0}, evaluation={"every_steps": 0})
     folder = new_run(tmp_path / "run", config)
@@ -117,8 +155,11 @@ def test_a_run_that_begins_anew_takes_up_no_tree(tmp_path: Path) -> None:
     left = folder / "search" / "step_000009.0.jsonl"
     left.write_text("{}\n")
     assert main(["run", str(folder)]) == DONE
-    assert left.exists()
-    assert main(["run", str(folder), "--no-resume"]) == DONE
+    assert not left.exists(), "when it has ended"
+    left.parent.mkdir()
+    left.write_text("{}\n")
+    with patch("training.run.Trainer", side_effect=InputError("no")):
+        assert main(["run", str(folder), "--no-resume"]) == BAD_INPUT
     assert not left.exists()
 
 
