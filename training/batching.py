@@ -30,6 +30,11 @@ class Example:
         """Of one item for each token of the response, those of the tokens that are predicted."""
         return items if self.mask is None else list(compress(items, self.mask))
 
+    @property
+    def predicted(self) -> int:
+        """How many tokens are."""
+        return len(self.response) if self.mask is None else int(self.mask.sum())
+
     def __len__(self) -> int:
         return len(self.prompt) + len(self.response)
 

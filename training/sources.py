@@ -9,6 +9,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.builtin import MODEL_DIR
+from training.builtin.tool_styles import with_demonstrations
 from training.checkpoints import checkpoint_name
 from training.config import (
     BuiltinModel,
@@ -20,8 +21,9 @@ from training.config import (
     RunConfig,
 )
 from training.errors import InputError
-from training.problems import Problem, ProblemFileError, read_problems
+from training.problems import Problem, ProblemFileError, Split, read_problems
 from training.problems.arithmetic import generate
+from training.problems.computation import TOOLS_LEVEL, generate_computations
 
 
 class Problems(NamedTuple):
@@ -41,8 +43,7 @@ def load_problems(config: RunConfig, run_folder: Path) -> Problems:
     source = config.problems
     if isinstance(source, BuiltinProblems):
         return Problems(
-            generate(source.level, source.train_count, "train", source.seed),
-            generate(source.level, source.heldout_count, "heldout", source.seed),
+            _generated(source, source.train_count, "train"), _generated(source, source.heldout_count, "heldout")
         )
     if isinstance(source, ImportedProblems):
         path = data_folder() / "problem-sets" / f"{source.slug}.jsonl"
@@ -58,6 +59,12 @@ def load_problems(config: RunConfig, run_folder: Path) -> Problems:
     if not train and not isinstance(config.method, EvaluateMethod):
         raise InputError(f"{path} has no training problems; some lines need split train")
     return Problems(train, [problem for problem in problems if problem.split == "heldout"])
+
+
+def _generated(source: BuiltinProblems, count: int, split: Split) -> list[Problem]:
+    if source.level != TOOLS_LEVEL:
+        return generate(source.level, count, split, source.seed)
+    return with_demonstrations(generate_computations(count, split, source.seed), source.seed)
 
 
 def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -15,8 +15,9 @@ class BuiltinProblems(Config):
 
     kind: Literal["builtin"] = "builtin"
 
-    level: Literal["easy", "middle", "hard"] = "middle"
-    """Number of operations, digits and brackets."""
+    level: Literal["easy", "middle", "hard", "tools"] = "middle"
+    """Number of operations, digits and brackets. tools: large products, powers and remainders, which no head computes
+    but one line of Python does; for responses that call tools, with demonstrations of the calls."""
 
     train_count: int = Field(default=4096, ge=1, le=1_000_000)
     """Distinct training problems to generate."""

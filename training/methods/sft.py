@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from training.agent.demonstrations import demonstration
+from training.agent.templates import TurnTemplate
 from training.algorithms.losses import negative_log_likelihood
 from training.batching import Example, micro_batches, share_of_work
 from training.codec import Codec
@@ -62,7 +64,7 @@ class SftTraining:
             loss = self._loss(examples, backward=True)
             grad_norm = self._optimiser.update(step)
         self._engine.update_weights(step)
-        tokens = sum(len(example.response) for example in examples)
+        tokens = sum(example.predicted for example in examples)
         self._tokens_learned += tokens
         return Outcome(
             {
@@ -95,8 +97,8 @@ class SftTraining:
         self._engine.update_weights(step)
 
     def _loss(self, examples: Sequence[Example], backward: bool) -> float:
-        """Mean negative log-likelihood of all response tokens, over all processes; each runs its share."""
-        weight = 1 / sum(len(example.response) for example in examples)
+        """Mean negative log-likelihood of all learned tokens, over all processes; each runs its share."""
+        weight = 1 / sum(example.predicted for example in examples)
         mine = [examples[i] for i in share_of_work(examples, self._processes.rank, self._processes.count)]
         total = 0.0
         for places in micro_batches(mine, self._micro_batch_tokens, padded=not self._policy.packed):
@@ -109,14 +111,14 @@ class SftTraining:
 
 
 class Solutions:
-    """Worked solutions as examples to learn from, without those that are too long."""
+    """Worked solutions as examples to learn from, without those that are too long.
+
+    Of a solution of several turns, the model's are learned, and what its tools said is only read.
+    """
 
     def __init__(self, problems: Sequence[Problem], codec: Codec, max_length: int) -> None:
-        encoded = [
-            Example(codec.prompt_ids(problem.prompt), codec.response_ids(problem.solution))
-            for problem in problems
-            if problem.solution
-        ]
+        template = TurnTemplate(codec) if any(len(problem.turns) > 1 for problem in problems) else None
+        encoded = [_example(problem, codec, template) for problem in problems if problem.turns or problem.solution]
         self.examples = [example for example in encoded if len(example) <= max_length]
         self.too_long = len(encoded) - len(self.examples)
 
@@ -130,3 +132,10 @@ class Solutions:
             "none of the training problems has a worked solution to learn from; "
             "choose a set with solutions, or train with grpo, which needs answers only"
         )
+
+
+def _example(problem: Problem, codec: Codec, template: TurnTemplate | None) -> Example:
+    if template is not None and problem.turns:
+        return demonstration(problem, codec, template)
+    text = problem.turns[0].text if problem.turns else problem.solution or ""
+    return Example(codec.prompt_ids(problem.prompt), codec.response_ids(text))

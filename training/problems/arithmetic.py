@@ -124,7 +124,12 @@ def generate_from(spec: Level, name: str, count: int, split: Split, seed: int) -
 
 def split_of(expression: Expression) -> Split:
     """The split an expression belongs to, whatever the seed, level or wording."""
-    return "heldout" if _fraction(str(expression)) < HELDOUT_SHARE else "train"
+    return split_of_text(str(expression))
+
+
+def split_of_text(expression: str) -> Split:
+    """The same, of an expression's text."""
+    return "heldout" if _fraction(expression) < HELDOUT_SHARE else "train"
 
 
 def worked_solution(expression: Expression) -> str:

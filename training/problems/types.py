@@ -6,12 +6,21 @@ Every method trains on a list of `Problem`; every source (built-in generators, i
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 Split = Literal["train", "heldout"]
 
 SPLITS: tuple[str, ...] = get_args(Split)
+
+
+@dataclass(frozen=True, slots=True)
+class DemonstratedTurn:
+    """What the model, or a tool it called, says in a demonstration."""
+
+    role: Literal["model", "tool"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Problem:
         split: "train" or "heldout"; held-out problems are never trained on.
         level: difficulty label of the source, for example "middle".
         meta: further facts about the problem, text to text.
+        turns: a solution of several turns in place of `solution`: the model's, with what tools said in between.
     """
 
     id: str
@@ -35,6 +45,7 @@ class Problem:
     split: Split
     level: str
     meta: dict[str, str] = field(default_factory=dict)
+    turns: tuple[DemonstratedTurn, ...] = ()
 
 
 class ProblemFileError(ValueError):
@@ -86,7 +97,8 @@ def _parse(raw: bytes) -> Problem:
     if not isinstance(record, dict):
         raise ValueError(f"expected a JSON object, got {type(record).__name__}")
     _check_fields(record)
-    return Problem(**{"solution": None, **record})
+    turns = tuple(DemonstratedTurn(**turn) for turn in record.pop("turns", ()))
+    return Problem(**{"solution": None, **record}, turns=turns)
 
 
 def _check_fields(record: Mapping[str, Any]) -> None:
@@ -94,7 +106,7 @@ def _check_fields(record: Mapping[str, Any]) -> None:
     missing = [name for name in required if name not in record]
     if missing:
         raise ValueError(f"missing {', '.join(missing)}; every problem needs {', '.join(required)}")
-    unknown = sorted(set(record) - {*required, "solution", "meta"})
+    unknown = sorted(set(record) - {*required, "solution", "meta", "turns"})
     if unknown:
         raise ValueError(f"unknown field {', '.join(unknown)}; put extra facts into meta")
     for name in required:
@@ -107,3 +119,16 @@ def _check_fields(record: Mapping[str, Any]) -> None:
     meta = record.get("meta", {})
     if not isinstance(meta, dict) or not all(isinstance(value, str) for value in meta.values()):
         raise ValueError("meta must be an object of texts")
+    _check_turns(record.get("turns", []))
+
+
+def _check_turns(turns: Any) -> None:
+    if not isinstance(turns, list) or not all(
+        isinstance(turn, dict) and set(turn) == {"role", "text"} and isinstance(turn["text"], str) for turn in turns
+    ):
+        raise ValueError("turns must be a list of objects with role and text")
+    roles = [turn["role"] for turn in turns]
+    if any(role not in ("model", "tool") for role in roles):
+        raise ValueError("the role of a turn must be model or tool")
+    if turns and (roles[0] != "model" or roles[-1] != "model" or ("model", "model") in pairwise(roles)):
+        raise ValueError("turns must begin and end with the model's, and tools must speak between two of them")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.problems import Problem, ProblemFileError, read_problems, write_problems
+from training.problems.types import DemonstratedTurn
 
 PROBLEM = Problem(
     id="p1",
@@ -17,6 +18,7 @@ PROBLEM = Problem(
     meta={"source": "somewhere"},
 )
 RECORD = {"id": "p1", "prompt": "1+1=?", "answer": "2", "split": "train", "level": "easy"}
+MODEL, TOOL = {"role": "model", "text": "so 2"}, {"role": "tool", "text": "2"}
 
 
 def _file(folder: Path, *lines: object) -> Path:
@@ -29,6 +31,13 @@ def test_problems_come_back_as_they_were_written(tmp_path: Path) -> None:
     second = Problem("p2", "1+1=?", "2", "<answer>2</answer>", "train", "easy", {})
     assert write_problems(tmp_path / "set.jsonl", [PROBLEM, second]) == 2
     assert read_problems(tmp_path / "set.jsonl") == [PROBLEM, second]
+
+
+def test_demonstrated_turns_come_back_as_they_were_written(tmp_path: Path) -> None:
+    turns = (DemonstratedTurn("model", "call"), DemonstratedTurn("tool", "2"), DemonstratedTurn("model", "so 2"))
+    shown = Problem("p2", "1+1=?", "2", None, "train", "easy", turns=turns)
+    write_problems(tmp_path / "set.jsonl", [shown])
+    assert read_problems(tmp_path / "set.jsonl") == [shown]
 
 
 def test_one_problem_takes_one_line_even_with_line_breaks_inside(tmp_path: Path) -> None:
@@ -52,6 +61,10 @@ def test_solution_and_meta_may_be_left_out_and_blank_lines_are_skipped(tmp_path:
         ({**RECORD, "id": "p2", "split": "test"}, "split must be one of train, heldout, got 'test'"),
         ({**RECORD, "id": "p2", "solution": 3}, "solution must be text or null"),
         ({**RECORD, "id": "p2", "meta": {"n": 3}}, "meta must be an object of texts"),
+        ({**RECORD, "id": "p2", "turns": "so 2"}, "turns must be a list of objects with role and text"),
+        ({**RECORD, "id": "p2", "turns": [{"role": "user", "text": "2"}]}, "must be model or tool"),
+        ({**RECORD, "id": "p2", "turns": [MODEL, TOOL]}, "turns must begin and end with the model's"),
+        ({**RECORD, "id": "p2", "turns": [MODEL, MODEL]}, "tools must speak between"),
         (RECORD, "id 'p1' was already used on line 1"),
     ],
 )
