@@ -29,7 +29,8 @@ GLIMPSE_EVERY_S = 1.0
 """Time between two glimpses of growing trees; each is a line in the event file."""
 GLIMPSE_TREES = 6
 GLIMPSE_NODES = 1500
-"""Most trees shown while they grow, and most nodes of all of them; the first is shown whatever its size."""
+"""Most trees shown while they grow, and most nodes of all of them; the first is shown whatever its size, and the larger
+it is the seldomer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class TreeExperience:
         self._search = search
         self._journal = journal
         self._rule = StepRule.of(search, sampling.max_tokens, codec.tokenizer)
-        self._glimpsed = 0.0
+        self._next_glimpse = 0.0
 
     def gather(self, asked: SearchRound) -> list[Group]:
         """One group for each problem, in order. What a tree becomes depends on its place and the seed alone."""
@@ -153,16 +154,17 @@ class TreeExperience:
     def _glimpse(
         self, trees: Sequence[GrowingTree], problems: Sequence[Problem], places: Sequence[int], live: int, step: int
     ) -> None:
-        """Show the first trees as they stand, now and then."""
+        """Show a few trees as they stand, now and then: those that grow before those that are done."""
         now = time.monotonic()
-        if now - self._glimpsed < GLIMPSE_EVERY_S or not live:
+        if now < self._next_glimpse or not live:
             return
-        self._glimpsed = now
         shown: list[GrowingTreeShown] = []
         nodes = 0
-        for tree, problem, place in zip(trees, problems, places, strict=True):
-            nodes += len(tree.tree)
-            if shown and (len(shown) == GLIMPSE_TREES or nodes > GLIMPSE_NODES):
+        for number in sorted(range(len(trees)), key=lambda number: trees[number].is_done):
+            size = len(trees[number].tree)
+            if shown and (len(shown) == GLIMPSE_TREES or nodes + size > GLIMPSE_NODES):
                 break
-            shown.append(growing_tree(tree, problem, place, self._codec))
+            nodes += size
+            shown.append(growing_tree(trees[number], problems[number], places[number], self._codec))
+        self._next_glimpse = now + GLIMPSE_EVERY_S * max(nodes / GLIMPSE_NODES, 1.0)
         self._recorder.emit(TreesGrowing(step=step, trees=shown, live=live, done=len(trees) - live))

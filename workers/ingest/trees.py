@@ -80,11 +80,12 @@ def keep_within_budget(run: Run) -> None:
 
 
 def store_glimpse(run: Run, event: TreesGrowing) -> None:
-    """The trees under way, in place of those of the glimpse before; none once the step's trees are there.
+    """The trees under way, in place of those of the glimpse before; none once the step's trees are there, be they of
+    training or of an evaluation by search.
 
     Each says, too, how many grow and how many are done.
     """
-    if rows.SearchTree.objects.filter(run=run, step__gte=event.step, split="train").exists():
+    if rows.SearchTree.objects.filter(run=run, step__gte=event.step).exists():
         return
     at = datetime.fromtimestamp(event.at, UTC)
     rows.LiveTree.objects.filter(run=run).delete()

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from tests.training.methods.parts import build
+from training.events import TreesGrowing
+from training.events.sinks import ListSink
 from training.experience.tree import SearchRound
 from training.experience.types import Group
 from training.methods.deepsearch import DeepSearchTraining
+from training.recorder import Recorder
 
 SEARCH: dict[str, Any] = {
     "kind": "deepsearch",
@@ -75,3 +78,25 @@ def test_hardly_any_prefix_is_computed_twice() -> None:
         groups = training.experience.gather(SearchRound(parts.problems.train[8:24], 4, 1, "w"))
         prefix = sum(group.search.prefix_tokens for group in groups if group.search)
         assert training.experience.clock.recomputed / prefix < 0.1
+
+
+def test_a_tree_that_grows_is_shown_after_every_round_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the first trees are done, and each tree alone has too many nodes to be shown with another."""
+    monkeypatch.setattr("training.experience.tree.GLIMPSE_EVERY_S", 0.0)
+    monkeypatch.setattr("training.experience.tree.GLIMPSE_NODES", 1)
+    with ExitStack() as stack:
+        parts, training = searched(stack)
+        said = ListSink()
+        training._trees._recorder = Recorder(said)
+        backwards = [3, 2, 1, 0]
+        groups = training.experience.gather(
+            SearchRound([parts.problems.train[place] for place in backwards], 7, 1, "w", backwards)
+        )
+    glimpses = [event for event in said.events if isinstance(event, TreesGrowing)]
+    assert len(glimpses) == training._trees.clock.rounds - 1, "the last round leaves nothing that grows"
+    nodes = {place: len(group.search.tree) for place, group in zip(backwards, groups, strict=True) if group.search}
+    for glimpse in glimpses:
+        (shown,) = glimpse.trees
+        assert glimpse.live + glimpse.done == 4
+        assert shown.nodes < nodes[shown.index], "it grows on"
+    assert len({glimpse.trees[0].index for glimpse in glimpses}) > 1

@@ -7,6 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree
 from training.events import GrowingTree, TreesGrowing
+from training.events.base import Split
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 from webapp.search.models import LiveTree
@@ -66,6 +67,18 @@ def test_a_stored_step_takes_the_place_of_its_glimpses(researcher_client: Client
     assert body["trees"] == []
     address = f"/runs/{run.pk}/trees/?step=1&split=train"
     assert body["finished"] == {"step": 1, "trees": 1, "solved": 1, "address": address}
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_a_glimpse_that_is_read_with_its_steps_trees_leaves_nothing(run: Run, split: Split) -> None:
+    """A worker that lags behind stores a chunk's trees first, then its last glimpse."""
+    glimpse(run, 30, step=1)
+    store_made_tree(run, made_tree(nodes=30, step=1, split=split))
+    assert not LiveTree.objects.exists()
+    glimpse(run, 30, 40, step=1)
+    assert not LiveTree.objects.exists()
+    glimpse(run, 30, 40, step=2)
+    assert LiveTree.objects.filter(step=2).count() == 2
 
 
 def test_the_template_is_left_out_in_the_first_step_already(researcher_client: Client, run: Run) -> None:
