@@ -69,14 +69,15 @@ class Conversation:
         """Tokens the response may still get."""
         return self.budget - len(self.response)
 
-    def add_turn(self, completion: Completion, now: float) -> list[CallRequest]:
-        """Append what the model drew; returns the calls to run, none when the response has ended."""
+    def add_turn(self, completion: Completion, now: float, entered: float | None = None) -> list[CallRequest]:
+        """Append what the model began to draw at `entered`; returns the calls to run, none when it has ended."""
         start = len(self.response)
         self.response += completion.token_ids
         self.drawn += [True] * len(completion.token_ids)
         self.logprobs += completion.logprobs.tolist()
         self.entropies += completion.entropies.tolist()
-        self.trace.turns.append(Turn(start, len(self.response), self.began, now))
+        entered = self.began if entered is None else entered
+        self.trace.turns.append(Turn(start, len(self.response), self.began, entered, now))
         text = self.rules.codec.tokenizer.decode(completion.token_ids, clean_up_tokenization_spaces=False)
         self.texts.append(str(text))
         self.trace.seconds = now

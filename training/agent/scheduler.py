@@ -44,6 +44,11 @@ class KvScheduler(Generic[Key]):
         """Rollouts that have no room yet."""
         return len(self._waiting)
 
+    @property
+    def admissible(self) -> bool:
+        """Whether `admit` would admit one."""
+        return bool(self._waiting) and next(iter(self._waiting.values())) <= max(self._free)
+
     def submit(self, key: Key, tokens: int) -> None:
         """Queue a rollout of at most so many tokens. Raises NeverFitsError; ValueError when `key` is in use."""
         if tokens < 1:

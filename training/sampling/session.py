@@ -95,8 +95,12 @@ class Decoding:
             samples, prompt_rows = zip(*entering, strict=True)
             assert self._prefilled is not None
             self._batch.enter(samples, self._prefilled, prompt_rows)
+            self._note_entered(samples)
             if not self._ready:
                 self._prefilled = None
+
+    def _note_entered(self, samples: Sequence[Sample]) -> None:
+        """Nothing, unless somebody wants to know."""
 
     def _prefill_next(self) -> None:
         """Prefill as many prompts as the free places have use for, or those of them that lack most."""

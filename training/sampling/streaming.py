@@ -3,6 +3,7 @@
 What a sequence left behind stays in the prefix cache, so that coming back costs only the tokens that are new.
 """
 
+import time
 from collections.abc import Sequence
 
 from transformers import PreTrainedModel
@@ -38,6 +39,7 @@ class StreamingSession(Decoding):
         cache = new_cache(model, forward, rows, min(longest, 4 * SPARE_COLUMNS), longest)
         super().__init__(model, {}, forward, Batch(cache, params, version), prefixes, counters)
         self._longest = longest
+        self._entered: dict[int, float] = {}
 
     def add(self, ticket: int, prompt: Sequence[int], params: SamplingParams, sample_index: int = 0) -> None:
         """See `Stream`."""
@@ -55,9 +57,18 @@ class StreamingSession(Decoding):
         """See `Stream`."""
         return self._told(self.abort())
 
+    def entered_at(self, ticket: int) -> float:
+        """See `Stream`."""
+        return self._entered.get(ticket, 0.0)
+
     def drop(self, ids: Sequence[int]) -> None:
         """See `Stream`."""
         self._prefixes.drop(ids)
+
+    def _note_entered(self, samples: Sequence[Sample]) -> None:
+        now = time.perf_counter()
+        for sample in samples:
+            self._entered[sample.prompt_index] = now
 
     def _told(self, finished: Finished) -> list[tuple[int, Completion]]:
         self._counters.tokens_sampled += sum(len(completion.token_ids) for _, completion in finished)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -94,11 +95,12 @@ class TorchEngine:
         return self._prefixes.budget // bytes_per_token(self._model)
 
     @contextmanager
-    def stream(self, params: Sequence[SamplingParams], longest: int) -> Iterator[StreamingSession]:
+    def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[StreamingSession]:
         """See `StreamingEngine`. Sequences that come back are found in the memory for prefixes, if it holds them."""
+        capacity = replace(self._capacity, max_rows=min(most, self._capacity.max_rows))
         with evaluating(self._model):
             yield StreamingSession(
-                self._model, params, longest, self._capacity, self._prefixes, self._counters, self._weights_version
+                self._model, params, longest, capacity, self._prefixes, self._counters, self._weights_version
             )
 
     def _finished(self, samples: list[Sample], should_abort: Callable[[], bool]) -> Iterator[tuple[Sample, Completion]]:

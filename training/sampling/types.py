@@ -179,6 +179,10 @@ class Stream(Protocol):
         """End every sample with the tokens it has."""
         ...
 
+    def entered_at(self, ticket: int) -> float:
+        """When the latest sample of a ticket began to decode, in seconds of `time.perf_counter`; 0 if it never did."""
+        ...
+
     def drop(self, ids: Sequence[int]) -> None:
         """Forget the states of a sequence that will not go on."""
         ...
@@ -193,9 +197,10 @@ class StreamingEngine(Engine, Protocol):
         """Tokens whose keys and values it can keep at the same time."""
         ...
 
-    def stream(self, params: Sequence[SamplingParams], longest: int) -> AbstractContextManager[Stream]:
+    def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> AbstractContextManager[Stream]:
         """Open a stream for these kinds of params, each with the largest `max_tokens` it will have.
 
-        No sequence gets longer than `longest` tokens. Raises ValueError when one of that length does not fit.
+        No sequence gets longer than `longest` tokens, and at most `most` decode at once. Raises ValueError when one of
+        that length does not fit.
         """
         ...

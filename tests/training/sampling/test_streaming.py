@@ -43,7 +43,7 @@ def test_what_a_sample_draws_does_not_depend_on_when_it_entered(name: str, promp
     for seed in range(8):
         rng = random.Random(seed)
         order = rng.sample(range(len(prompts)), len(prompts))
-        with engine(name, rows=4).stream([PARAMS], longest=64) as session:
+        with engine(name, rows=4).stream([PARAMS], longest=64, most=8) as session:
             done: dict[int, Completion] = {}
             while order or not session.is_done:
                 if order and (session.is_done or rng.random() < 0.3):
@@ -56,7 +56,7 @@ def test_what_a_sample_draws_does_not_depend_on_when_it_entered(name: str, promp
 def test_coming_back_computes_only_what_is_new_and_draws_as_from_the_whole(prompts: Prompts) -> None:
     made = engine()
     prompt = prompts[1]
-    with made.stream([PARAMS], longest=200) as session:
+    with made.stream([PARAMS], longest=200, most=8) as session:
         session.add(0, prompt, PARAMS)
         first = drain(session)[0].token_ids
         told = [7, 8, 9]
@@ -76,7 +76,7 @@ def test_coming_back_computes_only_what_is_new_and_draws_as_from_the_whole(promp
 def test_a_sequence_that_will_not_go_on_gives_its_memory_back_but_for_what_others_share() -> None:
     made = engine()
     shared = list(range(4, 24))
-    with made.stream([PARAMS], longest=100) as session:
+    with made.stream([PARAMS], longest=100, most=8) as session:
         for ticket in (0, 1):
             session.add(ticket, [*shared, ticket], replace(PARAMS, stream=ticket, stop_ids=()))
         done = drain(session)
@@ -93,7 +93,7 @@ def test_a_sequence_that_will_not_go_on_gives_its_memory_back_but_for_what_other
 
 def test_dropping_every_sequence_leaves_no_state() -> None:
     made = engine()
-    with made.stream([PARAMS], longest=100) as session:
+    with made.stream([PARAMS], longest=100, most=8) as session:
         for ticket in range(4):
             session.add(ticket, [5, 6, 7, ticket], replace(PARAMS, stream=ticket))
         done = drain(session)
@@ -103,7 +103,7 @@ def test_dropping_every_sequence_leaves_no_state() -> None:
 
 
 def test_a_stream_that_ends_returns_what_there_is(prompts: Prompts) -> None:
-    with engine(rows=2).stream([PARAMS], longest=64) as session:
+    with engine(rows=2).stream([PARAMS], longest=64, most=8) as session:
         for place, prompt in enumerate(prompts):
             session.add(place, prompt, replace(PARAMS, stream=place, stop_ids=()))
         for _ in range(3):
@@ -116,7 +116,7 @@ def test_a_stream_that_ends_returns_what_there_is(prompts: Prompts) -> None:
 
 
 def test_what_cannot_be_sampled_is_refused() -> None:
-    with engine().stream([PARAMS], longest=30) as session:
+    with engine().stream([PARAMS], longest=30, most=8) as session:
         with pytest.raises(ValueError, match="context is 30"):
             session.add(0, [1] * 10, PARAMS)
         with pytest.raises(ValueError, match="empty"):
@@ -125,6 +125,6 @@ def test_what_cannot_be_sampled_is_refused() -> None:
             session.add(0, [VOCABULARY], PARAMS)
     with (
         pytest.raises(ValueError, match="longest sample needs"),
-        TorchEngine(tiny_model("qwen2"), kv_bytes=1000).stream([PARAMS], 30),
+        TorchEngine(tiny_model("qwen2"), kv_bytes=1000).stream([PARAMS], 30, 8),
     ):
         pass

@@ -1,0 +1,79 @@
+"""Agentic experience: each problem is answered several times in conversations that call tools, every answer scored."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from itertools import accumulate
+
+from training.agent.conversation import Conversation, Rules
+from training.agent.loop import AgentLoop, LoopClock, Seat
+from training.agent.scheduler import NeverFitsError
+from training.agent.templates import TurnTemplate
+from training.agent.tools import ToolRunner
+from training.codec import Codec
+from training.config import AgenticConfig
+from training.distributed import Processes
+from training.errors import InputError
+from training.experience.direct import DirectExperience
+from training.experience.scoring import Scorer
+from training.experience.types import Group, Rollout
+from training.problems.types import Problem
+from training.recorder import Recorder
+from training.rewards.verifier import Verdict
+from training.sampling.types import SamplingParams, StreamingEngine
+
+
+class AgenticExperience(DirectExperience):
+    """Gathers like `DirectExperience`, but a response has turns, and tools run between them.
+
+    `SamplingParams.max_tokens` bounds all that follows the prompt. Raises InputError when the prompt is no chat.
+    """
+
+    def __init__(
+        self,
+        engine: StreamingEngine,
+        codec: Codec,
+        scorer: Scorer,
+        recorder: Recorder,
+        processes: Processes,
+        config: AgenticConfig,
+        tools: ToolRunner,
+    ) -> None:
+        super().__init__(engine, codec, scorer, recorder, processes)
+        self._rules = Rules(config, codec, TurnTemplate(codec))
+        self._loop = AgentLoop([engine], tools)
+
+    def take_clock(self) -> LoopClock:
+        """Where the time of sampling went since this was last asked."""
+        clock, self._loop.clock = self._loop.clock, LoopClock()
+        return clock
+
+    def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
+        prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]
+        seats = [
+            Seat(Conversation(self._rules, list(prompt), own.max_tokens), own, sample)
+            for prompt, own in zip(prompts, params, strict=True)
+            for sample in range(own.n)
+        ]
+        asked = [problem for problem, own in zip(problems, params, strict=True) for _ in range(own.n)]
+        rollouts: dict[int, Rollout] = {}
+        verdicts: list[tuple[Rollout, Future[Verdict]]] = []
+
+        def on_end(number: int) -> None:
+            rollout = rollouts[number] = seats[number].talk.rollout()
+            verdicts.append((rollout, self._scorer.start(rollout, asked[number].answer)))
+            self._recorder.progress(len(verdicts))
+
+        with self._recorder.phase("sampling", total=len(seats)):
+            try:
+                self._loop.run(seats, on_end)
+            except NeverFitsError as error:
+                raise InputError(str(error)) from error
+        with self._recorder.phase("scoring", total=len(verdicts)):
+            for rollout, verdict in verdicts:
+                self._scorer.settle(rollout, verdict.result())
+        version = self._engine.weights_version
+        ends = list(accumulate(own.n for own in params))
+        return [
+            Group(problem, prompt, [rollouts[number] for number in range(end - own.n, end)], version)
+            for problem, prompt, own, end in zip(problems, prompts, params, ends, strict=True)
+        ]
