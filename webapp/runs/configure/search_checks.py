@@ -156,6 +156,20 @@ def advise_on_cached_share(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         yield Fault(message, (knob,), (Fix({knob: wanted // 2}),))
 
 
+def advise_on_reward(config: RunConfig, facts: Facts) -> Iterator[Fault]:
+    """Only the overlong penalty is added to what the ends of a tree are worth."""
+    method = config.method
+    if not isinstance(method, DeepSearchMethod):
+        return
+    for part, without in (("format", 0.0), ("accuracy", 1.0)):
+        if getattr(method.reward, part) != without:
+            message = (
+                f"What is paid for {part} has no effect: in trees, and in groups with cached solutions, an end is "
+                "worth 1 where it is right and -1 where it is wrong. It shows in the reward's curve only."
+            )
+            yield Fault(message, (f"{METHOD}.reward.{part}",), (Fix({f"{METHOD}.reward.{part}": without}),))
+
+
 MUST_OF_SEARCH = (check_separator, check_hard_share)
 SHOULD_OF_SEARCH = (
     advise_on_width,
@@ -166,6 +180,7 @@ SHOULD_OF_SEARCH = (
     advise_on_phases,
     advise_on_hard_share,
     advise_on_cached_share,
+    advise_on_reward,
 )
 
 

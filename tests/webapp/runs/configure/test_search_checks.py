@@ -87,6 +87,8 @@ FINDINGS: list[tuple[str, dict[str, Any], str]] = [
         "no problem would count as hard",
     ),
     ("most_used", {"cache": {"most_used": 8}}, "no direct response may be left"),
+    ("format", {"reward": {"format": 0.2}}, "What is paid for format has no effect"),
+    ("accuracy", {"reward": {"accuracy": 0.5}}, "What is paid for accuracy has no effect"),
     ("separator", {"search": {"step": "separator", "separator": ";;"}}, "No single token of this model"),
 ]
 
@@ -114,6 +116,7 @@ def test_each_finding_has_words_a_knob_and_fixes_that_work(knob: str, method: di
         {"hard_subset": {"enabled": True, "threshold": 0}},  # meant: never solved, and nothing else
         {"hard_subset": {"rule": "below", "threshold": 0}},
         {"cache": {"most_used": 7}},
+        {"reward": {"overlong_buffer": 8}},
         {"cache": {"most_used": 8, "enabled": False}},
         {"search": {"step": "separator"}},
         {"search": {"step": "separator", "separator": "+"}},
