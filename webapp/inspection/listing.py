@@ -23,6 +23,7 @@ UNTRAINED = frozenset({"sft", "evaluate"})
 PAGE_SIZE = 50
 EXTRACTED_CHARACTERS = 60
 FINISH = (("stop", "Ended by itself"), ("length", "Truncated"), ("abort", "Aborted"))
+SOURCES = (("0", "Sampled"), ("1", "From the cache"))
 
 _WHOLE = {"decimal_places": 0, "max_digits": 9}
 
@@ -40,6 +41,7 @@ class RolloutFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_f
     q = django_filters.CharFilter(label="Text", method="search_text", max_length=400)
     verdict = django_filters.ChoiceFilter(choices=Verdict, empty_label="Any", method="with_verdict")
     finish = django_filters.ChoiceFilter("finish_reason", choices=FINISH, empty_label="Any", label="Ending")
+    cached = django_filters.ChoiceFilter(choices=SOURCES, empty_label="Any", label="Source")
     reward_min = _bound("reward", "gte", "Reward from")
     reward_max = _bound("reward", "lte", "Reward to")
     step_min = _bound("step", "gte", "Step from", **_WHOLE)
@@ -72,6 +74,11 @@ class Listing:
     @property
     def is_narrowed(self) -> bool:
         return any(self.filter.data.get(name) for name in RolloutFilter.base_filters if name != "split")
+
+    @property
+    def offers_cached(self) -> bool:
+        """Whether verified solutions may be among the run's rollouts; an address may ask for them of any run."""
+        return self.run.method == "deepsearch" or bool(self.filter.data.get("cached"))
 
     @property
     def query(self) -> str:

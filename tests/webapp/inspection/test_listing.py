@@ -36,6 +36,7 @@ def run() -> Run:
     make_group(run, step=2, split="heldout", rewards=[1.0, 0.0], texts=TEXTS[:2])
     make_group(make_run("other"), rewards=[1.0], texts=TEXTS[:1])
     Rollout.objects.filter(run=run, index=2).update(finish_reason="length", correct=None, extracted=None)
+    Rollout.objects.filter(run=run, index=3, step=2).update(cached=True)
     return run
 
 
@@ -63,6 +64,8 @@ FILTERS = [
     ({"verdict": "wrong"}, lambda row: row.correct is False),
     ({"verdict": "unverified"}, lambda row: row.correct is None),
     ({"finish": "length"}, lambda row: row.finish_reason == "length"),
+    ({"cached": "1"}, lambda row: row.cached),
+    ({"cached": "0"}, lambda row: not row.cached),
     ({"reward_min": "0.5", "reward_max": "0.9"}, lambda row: 0.5 <= row.reward <= 0.9),
     ({"step_min": 2, "step_max": 2}, lambda row: row.step == 2),
     ({"length_min": 12}, lambda row: row.length >= 12),
@@ -220,3 +223,16 @@ def test_csv_cells_that_a_spreadsheet_would_run_are_disarmed_and_numbers_stay(
 
 def test_there_is_no_export_of_another_kind(researcher_client: Client, run: Run) -> None:
     assert researcher_client.get(f"/runs/{run.pk}/rollouts/export/exe").status_code == 404
+
+
+def test_only_runs_that_search_are_asked_where_a_response_is_from(researcher_client: Client, run: Run) -> None:
+    searching = make_run("search", method={"kind": "deepsearch"})
+    make_group(searching, rewards=[1.0], texts=TEXTS[:1])
+
+    def page(run: Run, query: str = "") -> str:
+        return researcher_client.get(f"/runs/{run.pk}/rollouts/{query}").content.decode()
+
+    assert "From the cache" in page(searching)
+    assert "From the cache" not in page(run)
+    assert "From the cache" in page(run, "?cached=1"), "what narrows the list can be seen and undone"
+    assert "Select a valid choice" in page(run, "?cached=2")
