@@ -15,6 +15,9 @@ from training.events import (
     RolloutGroup,
     RolloutRecord,
     Started,
+    ToolCallRecord,
+    TraceRecord,
+    TurnRecord,
 )
 
 CHECKPOINT_EVERY = 5
@@ -26,6 +29,21 @@ def floats(*values: float) -> str:
 
 def started(total: int, resumed: int | None = None, attempt: int = 1) -> Started:
     return Started(step=resumed or 0, attempt=attempt, total_steps=total, resumed_step=resumed, parameters=3, at=100.0)
+
+
+def trace(step: int) -> TraceRecord:
+    """Two turns with a call between them that works every other step, and one that nobody ran."""
+    call = ToolCallRecord(
+        turn=0, name="python", arguments='{"code": "1/0"}', status="ok" if step % 2 else "error", result=f"{step}",
+        stdout=f"{step}\n", error="" if step % 2 else "ZeroDivisionError", start=1, end=2, began=0.5, ended=1.0,
+        queue_s=0.125, wall_s=0.25,
+    )  # fmt: skip
+    unread = ToolCallRecord(turn=0, name="", arguments="{nul \0", status="unanswered")
+    turns = [
+        TurnRecord(start=0, end=1, began=0.0, entered=0.25, ended=0.5),
+        TurnRecord(start=2, end=4, began=1.0, entered=1.0, ended=2.0),
+    ]
+    return TraceRecord(turns=turns, calls=[call, unread], ending="answered", answers=1, seconds=2.0)
 
 
 def group(step: int, index: int = 0, split: str = "train", samples: int = 3) -> RolloutGroup:
@@ -41,6 +59,8 @@ def group(step: int, index: int = 0, split: str = "train", samples: int = 3) -> 
             finish_reason="stop" if i else "length",
             tokens={"logprob": floats(-0.5 * i, -1.0)},
             length=2 + i,
+            selected=i != 1,
+            trace=trace(step) if i == 2 else None,
         )
         for i in range(samples)
     ]

@@ -26,10 +26,20 @@ def of_run(run: Run) -> dict[str, list[Any]]:
     )  # fmt: skip
     rollouts = inspection.Rollout.objects.filter(run=run).values_list(
         "step", "split", "group__index", "index", "reward", "advantage", "correct", "extracted", "finish_reason",
-        "length", "greedy", "cached", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
+        "length", "greedy", "cached", "selected", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
+    )  # fmt: skip
+    calls = inspection.ToolCall.objects.filter(run=run).values_list(
+        "step", "split", "rollout__group__index", "rollout__index", "index", "turn", "name", "status", "arguments",
+        "result", "stdout", "stderr", "value", "error", "truncated", "start_token", "end_token",
+    )  # fmt: skip
+    traces = inspection.RolloutTrace.objects.filter(rollout__run=run).values_list(
+        "rollout__step", "rollout__split", "rollout__group__index", "rollout__index", "ending", "turn_count",
+        "call_count", "failed_count", "tool_tokens", "answers",
     )  # fmt: skip
     run.refresh_from_db()
     return {
+        "calls": sorted(calls),
+        "traces": sorted(traces),
         "points": sorted(row for row in points if not row[0].startswith(TIMED)),
         "rollups": sorted(row for row in rollups if not row[0].startswith(TIMED)),
         "prompts": sorted(inspection.Prompt.objects.filter(run=run).values_list("problem_id", "text", "answer")),

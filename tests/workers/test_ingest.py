@@ -47,6 +47,34 @@ def test_every_event_becomes_its_rows(reference: dict[str, list[object]]) -> Non
     assert (mean, std) == (pytest.approx(2 / 3), pytest.approx(statistics.pstdev([1, 0, 1])))
 
 
+def test_turns_and_tool_calls_are_stored_with_what_a_trace_shows(reference: dict[str, list[object]]) -> None:
+    assert (len(reference["traces"]), len(reference["calls"])) == (47, 94)
+    run = new_run()
+    say(run, [started(3), group(1), group(2)])
+    catch_up(run)
+    works, fails = inspection.RolloutTrace.objects.filter(rollout__run=run).order_by("rollout__step")
+    assert (works.turn_count, works.call_count, works.failed_count, fails.failed_count) == (2, 2, 0, 1)
+    assert (works.ending, works.tool_tokens, works.answers, works.seconds) == ("answered", 1, 1, 2.0)
+    assert works.turns[1] == {"start": 2, "end": 4, "began": 1.0, "entered": 1.0, "ended": 2.0}
+    call, unread = works.rollout.tool_calls.order_by("index")
+    assert (call.name, call.status, call.code, call.result, call.stdout) == ("python", "ok", "1/0", "1", "1\n")
+    assert (call.turn, call.start_token, call.end_token, call.began, call.ended) == (0, 1, 2, 0.5, 1.0)
+    assert (call.queue_s, call.wall_s, call.truncated) == (0.125, 0.25, False)
+    assert (unread.status, unread.code, unread.arguments) == ("unanswered", None, "{nul \ufffd")
+    assert [r.selected for r in inspection.Rollout.objects.filter(run=run, step=1).order_by("index")] == [
+        True, False, True,
+    ]  # fmt: skip
+
+
+def test_tool_calls_of_steps_that_are_done_again_are_forgotten() -> None:
+    run = new_run()
+    say(run, [started(3), group(1), group(2)])
+    say(run, [started(3, resumed=1, attempt=2)])
+    catch_up(run)
+    assert {call.step for call in inspection.ToolCall.objects.filter(run=run)} == {1}
+    assert inspection.RolloutTrace.objects.filter(rollout__run=run).count() == 1
+
+
 def test_tokens_keep_their_bytes() -> None:
     run = new_run()
     say(run, [started(3), group(1)])
@@ -242,6 +270,8 @@ def test_a_deleted_run_leaves_no_row_behind_and_no_other_run_is_touched() -> Non
         (inspection.Rollout, "run"),
         (inspection.RolloutText, "rollout__run"),
         (inspection.RolloutTokens, "rollout__run"),
+        (inspection.RolloutTrace, "rollout__run"),
+        (inspection.ToolCall, "run"),
         (MetricPoint, "series__run"),
         (MetricRollup, "series__run"),
     ):

@@ -12,9 +12,10 @@ import numpy as np
 from training.agent.parser import CallRequest, parse_calls, plain
 from training.agent.results import ToolResult, result_text, shortened
 from training.agent.templates import TurnTemplate
-from training.agent.trace import Ending, ToolCall, Trace, Turn
+from training.agent.trace import ToolCall, Trace, Turn
 from training.codec import Codec
 from training.config import AgenticConfig
+from training.events.traces import Ending
 from training.experience.types import Rollout
 from training.rewards.answers import answer_tags, last_answer
 from training.sampling.types import Completion, FinishReason

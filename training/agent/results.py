@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from training.agent.trace import CallStatus
+from training.events.traces import CallStatus
 
 MARK = "...(truncated)..."
 Cut = Literal["middle", "end", "beginning"]

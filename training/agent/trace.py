@@ -1,24 +1,8 @@
 """What happened in a response of several turns: the model's turns, its tool calls, and when."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-CallStatus = Literal[
-    "ok", "error", "timeout", "memory", "malformed", "unknown_tool", "bad_arguments", "infrastructure", "unanswered"
-]
-"""How a tool call went.
-
-ok, error, timeout, memory: it ran, and ended like this. malformed, unknown_tool, bad_arguments: it could not be run as
-it was written. infrastructure: the service that runs tools failed, and the call is not to blame. unanswered: it was not
-run, being one too many, or its result found no room.
-"""
-
-FAILURES: tuple[CallStatus, ...] = ("error", "timeout", "memory", "malformed", "unknown_tool", "bad_arguments")
-"""What counts as the model's own mistake."""
-
-Ending = Literal["answered", "budget", "turns", "result", "abort"]
-"""Why a response ended. answered: a turn without a call. budget: the longest response was reached within a turn. turns:
-the last turn that is allowed called a tool. result: the tool's result found no room in the longest response."""
+from training.events.traces import FAILED_CALLS, CallStatus, Ending
 
 
 @dataclass(slots=True)
@@ -73,7 +57,7 @@ class ToolCall:
     @property
     def failed(self) -> bool:
         """Whether the model's own call was at fault."""
-        return self.status in FAILURES
+        return self.status in FAILED_CALLS
 
 
 @dataclass(slots=True)

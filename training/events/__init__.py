@@ -4,6 +4,7 @@ from training.events.base import Event
 from training.events.evaluations import ProblemsAsked
 from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
+from training.events.traces import FAILED_CALLS, CallStatus, Ending, ToolCallRecord, TraceRecord, TurnRecord
 from training.events.trees import (
     CHANGE_COLUMNS,
     NODE_STATUSES,
@@ -38,6 +39,7 @@ from training.events.types import (
 
 __all__ = [
     "CHANGE_COLUMNS",
+    "FAILED_CALLS",
     "NODE_STATUSES",
     "RECORDED",
     "REPLAY_COLUMNS",
@@ -46,8 +48,10 @@ __all__ = [
     "TREE_COLUMNS",
     "Alert",
     "AnyEvent",
+    "CallStatus",
     "CheckpointRemoved",
     "CheckpointSaved",
+    "Ending",
     "Event",
     "EventSink",
     "Finished",
@@ -64,9 +68,12 @@ __all__ = [
     "RolloutRecord",
     "SolutionsFound",
     "Started",
+    "ToolCallRecord",
+    "TraceRecord",
     "Trajectory",
     "TreeRecord",
     "TreesGrowing",
+    "TurnRecord",
     "UsedSolution",
     "all_events",
     "parse_event",

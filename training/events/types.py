@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from training.events.base import Event, Split
 from training.events.evaluations import ProblemsAsked
+from training.events.traces import TraceRecord
 from training.events.trees import HardSubset, SolutionsFound, TreeRecord, TreesGrowing
 
 Phase = Literal["loading", "filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving"]
@@ -80,6 +81,8 @@ class RolloutRecord(BaseModel):
     """A verified solution of an earlier policy, in place of a response of this one."""
     selected: bool = True
     """False where resample-on-correct left it out of the update."""
+    trace: TraceRecord | None = None
+    """Of a response that may call tools."""
 
 
 class RolloutGroup(Event):

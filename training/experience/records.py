@@ -1,12 +1,14 @@
 """From groups of rollouts to the events that show them."""
 
 import base64
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
+from training.agent.trace import Trace
 from training.codec import Codec
-from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord
+from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord, ToolCallRecord, TraceRecord, TurnRecord
 from training.events.base import Split
 from training.experience.types import Group, Rollout
 
@@ -54,6 +56,17 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         greedy=rollout.greedy,
         cached=rollout.cached,
         selected=rollout.selected,
+        trace=None if rollout.trace is None else _trace(rollout.trace),
+    )
+
+
+def _trace(trace: Trace) -> TraceRecord:
+    return TraceRecord(
+        turns=[TurnRecord(**asdict(turn)) for turn in trace.turns],
+        calls=[ToolCallRecord(**asdict(call)) for call in trace.calls],
+        ending=trace.ending,
+        answers=trace.answers,
+        seconds=trace.seconds,
     )
 
 

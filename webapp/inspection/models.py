@@ -1,4 +1,9 @@
-"""What a run produced. Lists read the narrow tables; texts and token arrays stand in 1:1 tables, read on open."""
+"""What a run produced. Lists read the narrow tables; texts and token arrays stand in 1:1 tables, read on open.
+
+One module, since the tables of a rollout are read together.
+"""
+
+import json
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -129,6 +134,8 @@ class Rollout(models.Model):
     greedy = models.BooleanField(default=False)
     cached = models.BooleanField(default=False)
     """A verified solution of an earlier policy, in place of a response of this one."""
+    selected = models.BooleanField(default=True)
+    """False where resample-on-correct left it out of the update."""
 
     class Meta:
         indexes = [
@@ -184,3 +191,72 @@ class RolloutTokens(models.Model):
 
     def __str__(self) -> str:
         return f"tokens of {self.rollout_id}"
+
+
+class RolloutTrace(models.Model):
+    """Of a response that may call tools: its turns, and how many calls there were. The calls are ``ToolCall``s."""
+
+    rollout = models.OneToOneField(Rollout, models.CASCADE, primary_key=True, related_name="trace")
+    ending = models.CharField(max_length=10)
+    """See ``training.events.Ending``."""
+    turn_count = models.PositiveIntegerField()
+    call_count = models.PositiveIntegerField()
+    """Calls that the model wrote, those that nobody ran included."""
+    failed_count = models.PositiveIntegerField()
+    """Those that went wrong by the model's own fault."""
+    tool_tokens = models.PositiveIntegerField()
+    """Tokens of the response that the model did not draw: results, and the turn marks around them."""
+    answers = models.PositiveIntegerField()
+    """Answer tags that the model opened."""
+    seconds = models.FloatField()
+    turns = models.JSONField(default=list)
+    """One for each turn, as ``training.events.TurnRecord`` says: tokens [start, end), seconds began, entered, ended."""
+
+    def __str__(self) -> str:
+        return f"trace of {self.rollout_id}"
+
+
+class ToolCall(models.Model):
+    """One tool call of a response; ``training.events.ToolCallRecord`` says what each field means."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="tool_calls", db_index=False)
+    rollout = models.ForeignKey(Rollout, models.CASCADE, related_name="tool_calls")
+    step = models.PositiveIntegerField()
+    split = models.CharField(max_length=8)
+    index = models.PositiveIntegerField()
+    """Number among the calls of the response, from 0."""
+    turn = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=16)
+    arguments = models.TextField()
+    result = models.TextField()
+    stdout = models.TextField()
+    stderr = models.TextField()
+    value = models.TextField()
+    error = models.TextField()
+    truncated = models.BooleanField()
+    start_token = models.PositiveIntegerField()
+    end_token = models.PositiveIntegerField()
+    began = models.FloatField()
+    ended = models.FloatField()
+    queue_s = models.FloatField()
+    wall_s = models.FloatField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["run", "split", "step", "id"], name="tool_call_by_step"),
+            models.Index(fields=["run", "split", "status", "id"], name="tool_call_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"call {self.index} of {self.rollout_id}"
+
+    @property
+    def code(self) -> str | None:
+        """The code it wanted run, where it can be read off the arguments."""
+        try:
+            arguments = json.loads(self.arguments)
+        except (ValueError, RecursionError):
+            return None
+        code = arguments.get("code") if isinstance(arguments, dict) else None
+        return code if isinstance(code, str) else None

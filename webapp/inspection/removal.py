@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection
 
-from webapp.inspection.models import Prompt, Rollout, RolloutGroup, RolloutText, RolloutTokens
+from webapp.inspection.models import Prompt, Rollout, RolloutGroup, RolloutText, RolloutTokens, RolloutTrace, ToolCall
 from webapp.runs.models import Run
 
 SPLITS = ["train", "heldout"]
@@ -16,13 +16,13 @@ def remove_rollouts(run: Run, after: int = -1) -> None:
     gone: dict[str, Any] = {"run": run.pk, "after": after, "splits": SPLITS}
     which = "run_id = %(run)s AND split = ANY(%(splits)s) AND step > %(after)s"
     with connection.cursor() as cursor:
-        for body in (RolloutText, RolloutTokens):
+        for body in (RolloutText, RolloutTokens, RolloutTrace):
             cursor.execute(
                 f"DELETE FROM {body._meta.db_table} body USING {Rollout._meta.db_table} rollout "  # noqa: S608
                 f"WHERE body.rollout_id = rollout.id AND {which}",
                 gone,
             )
-        for table in (Rollout, RolloutGroup):
+        for table in (ToolCall, Rollout, RolloutGroup):
             cursor.execute(f"DELETE FROM {table._meta.db_table} WHERE {which}", gone)  # noqa: S608
     Prompt.objects.filter(run=run, groups=None)._raw_delete("default")
 

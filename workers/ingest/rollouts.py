@@ -12,6 +12,7 @@ from webapp.inspection import models as rows
 from webapp.runs.models import Run
 from workers.ingest.copying import copy_rows, new_ids
 from workers.ingest.reading import clean
+from workers.ingest.traces import store_traces
 
 PROBLEM_ID_LENGTH = 120
 
@@ -23,7 +24,7 @@ GROUP_COLUMNS = {
 ROLLOUT_COLUMNS = {
     "id": "int8", "run_id": "int8", "group_id": "int8", "step": "int4", "split": "varchar", "index": "int4",
     "reward": "float8", "advantage": "float8", "correct": "bool", "extracted": "text", "parts": "jsonb",
-    "finish_reason": "varchar", "length": "int4", "greedy": "bool", "cached": "bool",
+    "finish_reason": "varchar", "length": "int4", "greedy": "bool", "cached": "bool", "selected": "bool",
 }  # fmt: skip
 TEXT_COLUMNS = {"rollout_id": "int8", "text": "text"}
 TOKEN_COLUMNS = {"rollout_id": "int8"} | {f"{name}_array": "bytea" for name in TOKEN_ARRAYS}
@@ -54,6 +55,7 @@ def store_groups(run: Run, groups: Sequence[RolloutGroup]) -> None:
     bodies = [(rollout, pk) for (*_, rollout), pk in zip(members, rollout_ids, strict=True)]
     copy_rows(rows.RolloutText, TEXT_COLUMNS, ((pk, clean(rollout.text)) for rollout, pk in bodies))
     copy_rows(rows.RolloutTokens, TOKEN_COLUMNS, (_token_row(rollout, pk) for rollout, pk in bodies if rollout.tokens))
+    store_traces(run, [(g, rollout, pk) for (g, _, _, rollout), pk in zip(members, rollout_ids, strict=True)])
 
 
 def stored_prompts(run: Run, groups: Iterable[RolloutGroup | TreeRecord]) -> dict[str, int]:
@@ -97,6 +99,7 @@ def _rollout_row(
     return (
         pk, run.pk, group_id, group.step, group.split, index, rollout.reward, rollout.advantage, rollout.correct,
         extracted, Jsonb(parts), rollout.finish_reason, rollout.length, rollout.greedy, rollout.cached,
+        rollout.selected,
     )  # fmt: skip
 
 
