@@ -10,11 +10,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from training.rewards.compare import as_number, is_words, tidy
 
 Z_95 = 1.959964
 """Normal quantile of a two-sided 95 % interval."""
 BOOTSTRAP_ROUNDS = 1000
+MAJORITY_DRAWS = 200
+"""Choices of k answers to a problem over which maj@k is averaged."""
 MOST_POINTS = 32
 """Of a curve over k."""
 
@@ -49,18 +53,46 @@ def majority(votes: Votes) -> float:
     Answers judged right equal the reference, so they are one answer however they are written; wrong ones are one where
     plain text, numbers or words show that they are. A response without an answer has no vote.
     """
-    counts: dict[str, int] = {}
-    right = 0
+    right, wrong, _ = _ballots(votes)
+    most = max(right, *wrong)
+    if not most or right < most:
+        return 0.0
+    return 1.0 / (1 + wrong.count(most))
+
+
+def majority_at_k(votes: Votes, k: int, draws: int = MAJORITY_DRAWS) -> float:
+    """What `majority` is on average among k of the n answers.
+
+    Exact for k = 1 and k = n; between them a mean over `draws` choices without replacement, the same each time.
+    """
+    right, wrong, silent = _ballots(votes)
+    n = right + sum(wrong) + silent
+    if not 1 <= k <= n:
+        raise ValueError(f"maj@k needs 1 <= k <= n, got k={k}, n={n}")
+    if k == n or not right:
+        return majority(votes)
+    if k == 1:
+        return right / n
+    chosen = np.random.default_rng(0).multivariate_hypergeometric([right, *wrong, silent], k, size=draws)
+    won, others = chosen[:, 0], chosen[:, 1:-1]
+    first = (won > 0) & (won >= others.max(axis=1))
+    ties = (others == won[:, None]).sum(axis=1)
+    return float(np.where(first, 1.0 / (1 + ties), 0.0).mean())
+
+
+def _ballots(votes: Votes) -> tuple[int, list[int], int]:
+    """Right answers, each distinct wrong one (a 0 where there is none), and responses without an answer."""
+    wrong: dict[str, int] = {"": 0}
+    right = silent = 0
     for (answer, correct), count in votes.items():
         if correct:
             right += count
-        elif answer is not None:
+        elif answer is None:
+            silent += count
+        else:
             name = canonical(answer)
-            counts[name] = counts.get(name, 0) + count
-    most = max(right, *counts.values()) if counts else right
-    if not most or right < most:
-        return 0.0
-    return 1.0 / (1 + sum(count == most for count in counts.values()))
+            wrong[name] = wrong.get(name, 0) + count
+    return right, list(wrong.values()), silent
 
 
 def canonical(answer: str) -> str:
@@ -119,3 +151,8 @@ def curve_points(n: int) -> list[int]:
     if n <= MOST_POINTS:
         return list(range(1, n + 1))
     return sorted({round(n ** (i / (MOST_POINTS - 1))) for i in range(MOST_POINTS)})
+
+
+def doublings(n: int) -> list[int]:
+    """1, 2, 4, … and n."""
+    return sorted({2**i for i in range(n.bit_length())} | {n})

@@ -43,8 +43,8 @@ class EvaluateMethod(Config):
 
     search: SearchConfig | None = None
     """Test-time search: grow a tree for each problem and count the trajectories it records; empty samples directly.
-    The verifier, which knows the reference answers, guides the tree: its pass figures are no match for those of plain
-    sampling, and it samples many more tokens than its answers have."""
+    The verifier, which knows the reference answers, guides the tree: its pass figures cannot be compared with those of
+    plain sampling, and it samples many more tokens than its answers have."""
 
     prompts_per_batch: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Problems answered at a time. After a kill, whole batches are kept."""

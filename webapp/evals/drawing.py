@@ -52,8 +52,14 @@ class Bar:
     count: int
 
 
+def curves_of(figures: dict[str, Any], which: str) -> list[tuple[str, Sequence[Sequence[float]]]]:
+    """pass@k and maj@k of an evaluation, for `draw_curves`; figures that were settled earlier have no maj@k."""
+    named = (("pass@k", figures["curve"]), ("maj@k", figures.get("maj_curve")))
+    return [(label + which, points) for label, points in named if points]
+
+
 def draw_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> Chart | None:
-    """pass@k over k on a logarithmic axis; each curve is (label, [[k, value, low, high], …])."""
+    """pass@k or maj@k over k on a logarithmic axis; each curve is (label, [[k, value, low, high], …])."""
     most = max((int(points[-1][0]) for _, points in curves if points), default=1)
     if most < 2:
         return None

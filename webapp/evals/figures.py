@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.algorithms.estimators import (
+    MAJORITY_DRAWS,
     Estimate,
     bootstrap_interval,
     curve_points,
+    doublings,
     majority,
+    majority_at_k,
     mcnemar,
     mean_interval,
     pass_at_k,
@@ -18,6 +21,8 @@ from webapp.evals.tallying import UNSORTED, Answers, Tallies
 Json = dict[str, Any]
 BINS = 10
 """Bars of the histogram of pass rates, where there are more samples than that."""
+MOST_DRAWS = 10_000
+"""Choices of k answers, over all problems, for maj@k: they make it uncertain by half a point at most."""
 SOLVED = 0.5
 """Share of votes or of right samples from which a problem counts as solved, for McNemar's test."""
 
@@ -39,6 +44,7 @@ def describe(tallies: Tallies, levels: Mapping[str, str]) -> Json:
         "samples": samples,
         **_summary(every, samples),
         "curve": [[k, *_triple(_solved(every, k))] for k in curve_points(samples)],
+        "maj_curve": [[k, *_triple(_agreed(every, k))] for k in doublings(samples)],
         "levels": [
             {"level": level, "problems": len(group), **_summary(group, samples)}
             for level, group in _by_level(tallies, levels)
@@ -96,6 +102,11 @@ def _summary(tallies: Sequence[Tally], samples: int) -> Json:
 
 def _solved(tallies: Sequence[Tally], k: int) -> Estimate:
     return mean_interval([pass_at_k(tally.samples, tally.right, min(k, tally.samples)) for tally in tallies])
+
+
+def _agreed(tallies: Sequence[Tally], k: int) -> Estimate:
+    draws = min(max(MOST_DRAWS // len(tallies), 10), MAJORITY_DRAWS)
+    return mean_interval([majority_at_k(tally.votes, k, draws) for tally in tallies])
 
 
 def _unanswered(tally: Tally) -> int:

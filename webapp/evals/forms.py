@@ -57,7 +57,7 @@ class EvaluationForm(forms.Form):
         initial="",
         choices=[("", "None: independent samples"), *((p.slug, p.title) for p in PRESETS.values())],
         label="Search at test time",
-        help_text="The verifier guides it and knows the reference answers: figures are no match for those without it.",
+        help_text="The verifier guides it and knows the answers: its figures cannot be compared with those of samples.",
     )
     seed = forms.IntegerField(
         min_value=0, max_value=2**31 - 1, initial=0, help_text="The same seed, the same problems."

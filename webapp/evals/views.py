@@ -13,7 +13,7 @@ from webapp.core.htmx import is_fragment
 from webapp.evals import export, twins
 from webapp.evals.comparison import compare, evaluations_named
 from webapp.evals.detail_page import SORTS, read_detail
-from webapp.evals.drawing import draw_bars, draw_curves, draw_history
+from webapp.evals.drawing import curves_of, draw_bars, draw_curves, draw_history
 from webapp.evals.listing import COLUMNS, NEWEST_FIRST, PAGE_SIZE, EvaluationFilter, filtered, ordered, rows_of
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.problem_history import read_history
@@ -61,9 +61,9 @@ def evaluation_detail(request: HttpRequest, evaluation_id: int) -> HttpResponse:
     if is_fragment(request) and request.GET.get("after"):
         return render(request, "evals/problem_rows.html", context)
     if page.graded:
-        curves = [("as graded", page.graded["curve"])]
+        curves = curves_of(page.graded, ", as graded" if page.overridden else "")
         if page.overridden:
-            curves.append(("with overrides", page.overridden["curve"]))
+            curves += curves_of(page.overridden, ", with overrides")
         context |= {"curve": draw_curves(curves), "bars": draw_bars(page.graded["histogram"])}
     return render(request, "evals/detail.html", context | {"sorts": SORTS})
 

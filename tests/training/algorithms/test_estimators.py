@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from training.algorithms.estimators import (
     bootstrap_interval,
     canonical,
     curve_points,
+    doublings,
     majority,
+    majority_at_k,
     mcnemar,
     mean_interval,
     pass_at_k,
@@ -79,6 +82,17 @@ def test_the_majority_is_what_counting_says(answers: list[str]) -> None:
     assert majority({(answer, answer == "7"): count for answer, count in counts.items()}) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("answers", ["77889", "7889-", "7----", "77777", "88999", "778-9"])
+def test_the_majority_of_k_is_the_mean_over_all_choices_of_k(answers: str, k: int) -> None:
+    def votes(chosen: Iterable[str]) -> dict[tuple[str | None, bool], int]:
+        return {(None if a == "-" else a, a == "7"): count for a, count in Counter(chosen).items()}
+
+    each = [majority(votes(chosen)) for chosen in itertools.combinations(answers, k)]
+    found = majority_at_k(votes(answers), k, draws=20_000)
+    assert found == pytest.approx(sum(each) / len(each), abs=0.02 if 1 < k < 5 else 1e-9)
+
+
 def test_equal_answers_have_one_spelling() -> None:
     assert canonical("1,050.50") == canonical("$1050.5$") == "1050.5"
     assert canonical("Yes.") == canonical("\\text{yes}")
@@ -117,3 +131,9 @@ def test_a_curve_begins_at_1_and_ends_at_n() -> None:
     assert (points[0], points[-1]) == (1, 1024)
     assert len(points) <= 32
     assert points == sorted(set(points))
+
+
+def test_doublings_end_at_n() -> None:
+    assert doublings(1) == [1]
+    assert doublings(8) == [1, 2, 4, 8]
+    assert doublings(12) == [1, 2, 4, 8, 12]

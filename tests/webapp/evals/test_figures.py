@@ -34,6 +34,8 @@ def test_figures_are_those_of_the_rows() -> None:
         [sum(pass_at_k(4, c, k) for c in (0, 1, 2, 4)) / 4 for k in (1, 2, 3, 4)]
     )
     assert made.maj == pytest.approx((0 + 1 / 4 + 1 + 1) / 4)
+    assert [point[0] for point in graded["maj_curve"]] == [1, 2, 4]
+    assert [graded["maj_curve"][place][1] for place in (0, -1)] == pytest.approx([made.avg, made.maj])
     assert [(level["level"], level["problems"]) for level in graded["levels"]] == [("easy", 2), ("hard", 2)]
     assert [bar["count"] for bar in graded["histogram"]] == [1, 1, 1, 0, 1]
     assert made.overridden is None

@@ -37,7 +37,7 @@ def story(transactional_db: None) -> Story:
     for step in (10, 20):
         add_checkpoint(source, step, score=0.4)
     first = make_evaluation([i % 5 for i in range(10)], checkpoint=(source, 10))
-    second = make_evaluation([min(i % 5 + 1, 4) for i in range(10)], checkpoint=(source, 20))
+    second = make_evaluation([min(i % 5 + 1, 4) for i in range(10)], checkpoint=(source, 20), searches=True)
     running = make_evaluation((), status=RunStatus.RUNNING)
     key = AskedProblem.objects.get(run=first.run, problem_id="p1").key
     return Story(source.pk, first.pk, second.pk, running.pk, key, first.run.groups.get(index=1).pk)
@@ -104,7 +104,7 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark")
     addresses = (
-        "/evals/", "/evals/?q=nothing", "/evals/new/", f"/evals/{story.first}/", f"/evals/{story.running}/",
+        "/evals/", "/evals/?q=nothing", "/evals/new/", f"/evals/{story.second}/", f"/evals/{story.running}/",
         f"/evals/{story.first}/answers/{story.group}/", f"/evals/problems/{story.key}/",
         f"/evals/compare/?ids={story.first},{story.second}", f"/runs/{story.source}/checkpoints/",
     )  # fmt: skip

@@ -65,6 +65,7 @@ def test_a_page_shows_figures_levels_and_wrong_answers_that_look_equal(researche
     assert "⟦202E⟧" in shown
     assert "holds the reference and no other number" in shown
     assert "With 1 override" not in shown
+    assert 'role="region" aria-label="maj@k"' in shown
     twin = researcher_client.get(f"/evals/{made.pk}/?format=json").json()
     assert [row["right"] for row in twin["problems"]] == [0, 1, 2, 4]
     assert len(twin["look_equal"]) == 3
@@ -159,7 +160,7 @@ def test_figures_of_a_search_are_labelled_wherever_they_stand(
     assert history.count(">oracle search</span>") == 2, "in the table and in the key of the chart"
     group = made.run.groups.get(index=1)
     assert ">oracle search</span>" in page(researcher_client, f"/evals/{made.pk}/answers/{group.pk}/")
-    assert "no match for those without it" in page(researcher_client, "/evals/new/")
+    assert "cannot be compared with those of samples" in page(researcher_client, "/evals/new/")
 
 
 def test_a_running_one_follows_and_a_failed_one_says_why(researcher_client: Client) -> None:
