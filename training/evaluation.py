@@ -6,6 +6,7 @@ from dataclasses import replace
 from training.algorithms.estimators import majority, mean_interval, pass_at_k
 from training.algorithms.tallies import Answer, Tally
 from training.events import RolloutGroup
+from training.experience.agentic_summary import summarise_traces
 from training.experience.direct import DirectExperience
 from training.experience.types import Group
 from training.methods.types import Outcome
@@ -50,6 +51,12 @@ def figures(tallies: Sequence[Tally]) -> dict[str, float]:
     return found
 
 
+def heldout_tools(groups: Sequence[Group]) -> dict[str, float]:
+    """How the answers called tools; nothing where they could not."""
+    found = summarise_traces(groups)
+    return {f"heldout/{name}": found[f"tools/{name}"] for name in ("calls_mean", "failed_share") if found}
+
+
 def ask(
     experience: DirectExperience, problems: Sequence[Problem], params: SamplingParams, greedy: bool = True
 ) -> list[Group]:
@@ -81,7 +88,8 @@ class Evaluator:
         """Sample each problem `params.n` times and once greedily. The score is the sampled pass@1."""
         with self._recorder.phase("evaluating"):
             groups = ask(self._experience, self._problems, self._params)
-        metrics = figures([tally_of(group) for group in groups])
+        self._experience.take_figures()  # no part of the next step
+        metrics = figures([tally_of(group) for group in groups]) | heldout_tools(groups)
         return Outcome(metrics, groups, score=metrics["heldout/pass_at_1"])
 
 

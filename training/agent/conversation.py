@@ -78,7 +78,7 @@ class Conversation:
         self.logprobs += completion.logprobs.tolist()
         self.entropies += completion.entropies.tolist()
         entered = self.began if entered is None else entered
-        self.trace.turns.append(Turn(start, len(self.response), self.began, entered, now))
+        self.trace.turns.append(Turn(start, len(self.response), self.began, now, entered))
         text = self.rules.codec.tokenizer.decode(completion.token_ids, clean_up_tokenization_spaces=False)
         self.texts.append(str(text))
         self.trace.seconds = now

@@ -13,9 +13,9 @@ class Turn:
     end: int
     began: float
     """When the model could have begun to write it: the prompt was there, or the tools' results."""
-    entered: float
-    """When it did begin; until then it waited for a place among the responses being written."""
     ended: float
+    entered: float = 0.0
+    """When it did begin; until then it waited for a place among the responses being written."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from training.codec import Codec
 from training.config import AgenticConfig
 from training.distributed import Processes
 from training.errors import InputError
+from training.experience.agentic_summary import summarise_clock
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.types import Group, Rollout
@@ -42,10 +43,10 @@ class AgenticExperience(DirectExperience):
         self._rules = Rules(config, codec, TurnTemplate(codec))
         self._loop = AgentLoop([engine], tools)
 
-    def take_clock(self) -> LoopClock:
-        """Where the time of sampling went since this was last asked."""
+    def take_figures(self) -> dict[str, float]:
+        """See `DirectExperience`: how long the engine waited for tools. Of this process alone."""
         clock, self._loop.clock = self._loop.clock, LoopClock()
-        return clock
+        return summarise_clock(clock)
 
     def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
         prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]

@@ -29,6 +29,10 @@ class DirectExperience:
         """Ids that end a response."""
         return self._codec.stop_ids
 
+    def take_figures(self) -> dict[str, float]:
+        """Figures of how the gathering went since this was last asked, besides those of its groups."""
+        return {}
+
     def gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams], first: int = 0) -> list[Group]:
         """One scored group for each problem, in order, drawn by the params beside it.
 

@@ -11,6 +11,7 @@ from training.algorithms.advantages import AdvantageScale, equal_rewards, group_
 from training.config import GrpoMethod, RlMethod
 from training.evaluation import Evaluator
 from training.events.types import Phase
+from training.experience.agentic_summary import summarise_traces
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.summary import summarise_groups, summarise_updates
@@ -183,7 +184,7 @@ class GrpoTraining(PolicyGradientTraining):
 
     def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:
         selection = roc_figures(groups, self._config.roc) if self._config.roc.enabled else {}
-        return Outcome(tool_errors(groups) | selection)
+        return Outcome(summarise_traces(groups) | self._experience.take_figures() | tool_errors(groups) | selection)
 
 
 def credit(groups: Sequence[Group], scale: AdvantageScale) -> None:

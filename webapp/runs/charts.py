@@ -20,10 +20,10 @@ class Chart:
     """Metrics that bound the first curve from below and above."""
 
 
-LEARNING, SEARCH, POLICY, OPTIMISATION, SYSTEM, REASONING, OTHER = (
-    "Learning", "Search", "Policy", "Optimisation", "Time and machine", "Reasoning", "Other",
+LEARNING, SEARCH, TOOLS, POLICY, OPTIMISATION, SYSTEM, REASONING, OTHER = (
+    "Learning", "Search", "Tools", "Policy", "Optimisation", "Time and machine", "Reasoning", "Other",
 )  # fmt: skip
-SECTIONS = (LEARNING, SEARCH, POLICY, OPTIMISATION, SYSTEM, OTHER)
+SECTIONS = (LEARNING, SEARCH, TOOLS, POLICY, OPTIMISATION, SYSTEM, OTHER)
 SCORE = "heldout/pass_at_1"
 """The figure runs are judged by, where they have it."""
 PHASES = ("filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving")
@@ -55,6 +55,18 @@ CHARTS = (
     Chart("cache-saved", "Tokens saved by the cache", ("cache/tokens_saved",), SEARCH),
     Chart("hard", "Hard problems", ("hard/problems",), SEARCH),
     Chart("hard-share", "Share of hard problems", ("hard/share",), SEARCH),
+    Chart("tool-calls", "Turns and tool calls", ("tools/turns_mean", "tools/calls_mean", "heldout/calls_mean"), TOOLS),
+    Chart("tool-failures", "Failing calls",
+          ("tools/failed_share", "tools/error_ratio_right", "heldout/failed_share"), TOOLS),
+    Chart("tool-failure-kinds", "What goes wrong with calls",
+          tuple(f"tools/{kind}_share" for kind in ("error", "timeout", "memory", "malformed", "unknown_tool",
+                                                   "bad_arguments", "infrastructure", "unanswered")), TOOLS),
+    Chart("tool-use", "Responses that call", ("tools/used_share",), TOOLS),
+    Chart("tool-limits", "Limits reached",
+          ("tools/out_of_turns_share", "tools/no_room_share", "tools/cut_share"), TOOLS),
+    Chart("tool-tokens", "Tool tokens", ("tools/tokens_mean",), TOOLS),
+    Chart("tool-time", "Time of a call", ("time/tool_call_s", "time/tool_queue_s"), TOOLS),
+    Chart("tool-idle", "Engine waits for tools", ("speed/engine_idle_share",), TOOLS),
     Chart("entropy", "Entropy", ("policy/entropy",), POLICY),
     Chart("kl", "KL divergence", ("policy/kl", "policy/kl_*"), POLICY),
     Chart("clip", "Clipped tokens", ("policy/clip_low_share", "policy/clip_high_share"), POLICY),

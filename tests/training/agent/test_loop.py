@@ -52,7 +52,7 @@ class Calling:
     def add_turn(self, completion: Completion, now: float, entered: float) -> list[CallRequest]:
         assert 0 <= entered <= now
         self.response += completion.token_ids
-        self.trace.turns.append(Turn(0, 0, 0, entered, now))
+        self.trace.turns.append(Turn(0, 0, 0, now, entered))
         ends = len(self.trace.turns) >= self.turns or completion.finish_reason == "length"
         return [] if ends else [REQUEST] * self.calls
 
