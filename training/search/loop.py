@@ -5,7 +5,7 @@ trees, and a single round of verdicts. What a tree becomes does not depend on th
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from training.sampling.types import Completion, Engine, SamplingParams
@@ -62,14 +62,7 @@ def grow(
         requests = [trees[number].request() for number in live]
         sampled = _sample(trees, live, places, prompts, requests, engine, draw, clock)
         ended = [trees[n].attach(r, c) for n, r, c in zip(live, requests, sampled, strict=True)]
-        since = time.perf_counter()
-        asked = [
-            (number, trees[number].tree.prefix(node), ends_there(trees[number].tree.steps[node].token_ids, stop_ids))
-            for number, nodes in zip(live, ended, strict=True)
-            for node in nodes
-        ]
-        verdicts = iter(judge(asked))
-        clock.judging += time.perf_counter() - since
+        verdicts = _judge(trees, live, ended, judge, stop_ids, clock)
         for number, nodes in zip(live, ended, strict=True):
             trees[number].take(nodes, [next(verdicts) for _ in nodes])
         clock.rounds += 1
@@ -77,6 +70,26 @@ def grow(
         after_round(len(live))
     clock.bookkeeping = time.perf_counter() - began - clock.sampling - clock.judging
     return clock
+
+
+def _judge(
+    trees: Sequence[GrowingTree],
+    live: Sequence[int],
+    ended: Sequence[Sequence[int]],
+    judge: Judge,
+    stop_ids: Sequence[int],
+    clock: Clock,
+) -> Iterator[Judged]:
+    """The verdicts on the nodes of all live trees at which a response ended, in their order."""
+    since = time.perf_counter()
+    asked = [
+        (number, trees[number].tree.prefix(node), ends_there(trees[number].tree.steps[node].token_ids, stop_ids))
+        for number, nodes in zip(live, ended, strict=True)
+        for node in nodes
+    ]
+    verdicts = judge(asked)
+    clock.judging += time.perf_counter() - since
+    return iter(verdicts)
 
 
 def _sample(
@@ -91,19 +104,7 @@ def _sample(
 ) -> list[list[Completion]]:
     """One call for the expansions of all live trees."""
     prefixes = [[*prompts[n], *trees[n].tree.prefix(r.node)] for n, r in zip(live, requests, strict=True)]
-    params = [
-        SamplingParams(
-            n=request.count,
-            max_tokens=request.max_tokens,
-            temperature=draw.temperature,
-            top_p=draw.top_p,
-            top_k=draw.top_k,
-            stop_ids=request.stop_ids,
-            seed=draw.seed,
-            stream=places[number] * STREAM_STRIDE + trees[number].expansions,
-        )
-        for number, request in zip(live, requests, strict=True)
-    ]
+    params = [_params(trees[n], r, places[n], draw) for n, r in zip(live, requests, strict=True)]
     recomputed = engine.counters.prefill_tokens_recomputed
     since = time.perf_counter()
     completions = engine.sample(prefixes, params)
@@ -117,3 +118,16 @@ def _sample(
         trees[number].prefix_recomputed += recomputed * len(prefix) / total
         trees[number].seconds += seconds / len(live)
     return completions
+
+
+def _params(tree: GrowingTree, request: Request, place: int, draw: Draw) -> SamplingParams:
+    return SamplingParams(
+        n=request.count,
+        max_tokens=request.max_tokens,
+        temperature=draw.temperature,
+        top_p=draw.top_p,
+        top_k=draw.top_k,
+        stop_ids=request.stop_ids,
+        seed=draw.seed,
+        stream=place * STREAM_STRIDE + tree.expansions,
+    )
