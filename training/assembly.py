@@ -1,4 +1,4 @@
-"""Builds a run's training method out of its parts."""
+"""Builds a run's training method out of its parts: the one place that knows what each method is made of."""
 
 import logging
 from collections.abc import Sequence
@@ -9,8 +9,10 @@ from typing import Any, Self
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from training.agent.service import open_tools
 from training.codec import Codec, stop_ids
 from training.config import (
+    AgenticConfig,
     DeepSearchMethod,
     GrpoMethod,
     RewardConfig,
@@ -23,6 +25,7 @@ from training.contamination import refuse_overlap
 from training.distributed import Processes
 from training.errors import InputError
 from training.evaluation import Evaluator
+from training.experience.agentic import AgenticExperience
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.tree import TreeExperience
@@ -38,7 +41,7 @@ from training.policy import Policy, Reference
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verifier
-from training.sampling.torch_engine import TorchEngine
+from training.sampling.torch_engine import KV_BYTES, TorchEngine
 from training.sampling.types import Engine, SamplingParams
 from training.search.journal import JOURNAL_FOLDER, SearchJournal
 from training.seeds import derive_seed
@@ -113,11 +116,14 @@ def build_method(parts: Parts, stack: ExitStack) -> Method:
 
 
 def _grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
-    engine = TorchEngine(parts.policy.model, max_rows=method.sampling.max_rows)
-    scorer, experience = sampled_experience(parts, engine, method.reward, method.sampling.max_tokens, stack)
+    engine = sampling_engine(parts, method.sampling.max_rows, method.agentic)
+    scorer, experience = sampled_experience(
+        parts, engine, method.reward, method.sampling.max_tokens, stack, method.agentic
+    )
     problems = answerable(parts, parts.problems.train, method.sampling.max_tokens)
     stream = ShuffledStream(problems, parts.config.seed)
-    return GrpoTraining(method, *_loop_parts(parts, method, stream, engine, scorer, experience))
+    hard = HardProblems(method.hard_subset, problems)
+    return GrpoTraining(method, hard, parts.recorder, *_loop_parts(parts, method, stream, engine, scorer, experience))
 
 
 def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> DeepSearchTraining:
@@ -140,6 +146,12 @@ def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> Dee
         parts.recorder,
         *_loop_parts(parts, method, ShuffledStream(problems, parts.config.seed), engine, scorer, experience),
     )
+
+
+def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> TorchEngine:
+    """An engine for responses of one turn or, with memory for those that wait for their tools, of several."""
+    prefix_bytes = KV_BYTES if agentic.enabled else 0
+    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=prefix_bytes)
 
 
 def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> TorchEngine:
@@ -187,12 +199,21 @@ def _sft(parts: Parts, method: SftMethod, stack: ExitStack) -> SftTraining:
 
 
 def sampled_experience(
-    parts: Parts, engine: Engine, reward: RewardConfig, max_tokens: int, stack: ExitStack
+    parts: Parts,
+    engine: TorchEngine,
+    reward: RewardConfig,
+    max_tokens: int,
+    stack: ExitStack,
+    agentic: AgenticConfig | None = None,
 ) -> tuple[Scorer, DirectExperience]:
-    """What samples responses and scores them."""
+    """What samples responses, in conversations with tools where these are switched on, and scores them."""
     verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=reward.verifier_timeout_s))
     scorer = Scorer(reward, max_tokens, verifier)
-    return scorer, DirectExperience(engine, parts.codec, scorer, parts.recorder, parts.processes)
+    of_all = (engine, parts.codec, scorer, parts.recorder, parts.processes)
+    if agentic is None or not agentic.enabled:
+        return scorer, DirectExperience(*of_all)
+    tools = open_tools(agentic, parts.config.prompt.tools, stack)
+    return scorer, AgenticExperience(*of_all, agentic, tools)
 
 
 def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int) -> list[Problem]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
-from training.assembly import Parts, answerable, sampled_experience
-from training.config import EvaluateMethod, RlMethod, RunConfig, SftMethod
+from training.assembly import Parts, answerable, sampled_experience, sampling_engine
+from training.config import AgenticConfig, EvaluateMethod, GrpoMethod, RlMethod, RunConfig, SftMethod
 from training.devices import choose_device
 from training.distributed import Processes
 from training.errors import InputError
@@ -17,7 +17,6 @@ from training.experience.types import Group
 from training.health import TRUNCATED_SHARE, ZERO_VARIANCE_SHARE
 from training.methods.sft import Solutions
 from training.recorder import Recorder
-from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
 from training.seeds import derive_seed
 from training.sources import load_model, load_problems
@@ -46,8 +45,9 @@ def preflight(config: RunConfig, folder: Path) -> Report:
 
 def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     sampling = method.sampling
-    engine = TorchEngine(parts.policy.model, max_rows=sampling.max_rows)
-    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack)
+    agentic = method.agentic if isinstance(method, GrpoMethod) else AgenticConfig()
+    engine = sampling_engine(parts, sampling.max_rows, agentic)
+    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic)
     train = answerable(parts, parts.problems.train, sampling.max_tokens)
     seed = derive_seed(parts.config.seed, "preflight")
     chosen = random.Random(seed).sample(train, min(PROMPTS, len(train)))
