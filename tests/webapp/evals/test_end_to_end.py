@@ -73,7 +73,7 @@ def test_a_search_at_test_time_started_from_a_shell_gets_its_row_and_leaves_tree
     trees = SearchTree.objects.filter(run=run, split="heldout")
     assert trees.count() == 3
     assert all(tree.group is not None and tree.stored for tree in trees)
-    assert "tokens a tree on average" in researcher_client.get(f"/evals/{made.pk}/").content.decode()
+    assert "tokens sampled for a tree on average" in researcher_client.get(f"/evals/{made.pk}/").content.decode()
     assert researcher_client.get(f"/runs/{run.pk}/trees/").status_code == 200
     run.delete()
     assert not Evaluation.objects.exists()
