@@ -11,20 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 from training.algorithms.tallies import Tally
-from training.assembly import VERIFIER_WORKERS, Parts, answerable
+from training.assembly import Parts, answerable, sampled_experience, sampling_engine
 from training.config import EvaluateMethod, RewardConfig
 from training.contamination import trained_keys, without_trained
 from training.errors import InputError
-from training.evaluation import ask, figures, tally_of, tally_of_event
+from training.evaluation import ask, figures, heldout_tools, tally_of, tally_of_event
 from training.events import Alert, Finished, ProblemsAsked, Started
-from training.experience.direct import DirectExperience
 from training.experience.records import group_event
-from training.experience.scoring import Scorer
 from training.experience.types import Group
 from training.history import EVENTS_FILE, History, finished_batches
 from training.problems.types import Problem
-from training.rewards.verifier import Verifier
-from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
 from training.search_answers import SearchAnswers
 from training.seeds import derive_seed
@@ -91,10 +87,9 @@ class _Evaluation:
         self._gauge = SystemGauge(parts.policy.model.device)
         size = method.prompts_per_batch
         self._batches = [asked.problems[start : start + size] for start in range(0, len(asked.problems), size)]
-        verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=method.verifier_timeout_s))
-        scorer = Scorer(RewardConfig(verifier_timeout_s=method.verifier_timeout_s), method.max_tokens, verifier)
-        engine = TorchEngine(parts.policy.model, max_rows=method.max_rows)
-        self._experience = DirectExperience(engine, parts.codec, scorer, parts.recorder, parts.processes)
+        reward = RewardConfig(verifier_timeout_s=method.verifier_timeout_s)
+        engine = sampling_engine(parts, method.max_rows, method.agentic)
+        scorer, self._experience = sampled_experience(parts, engine, reward, method.max_tokens, stack, method.agentic)
         search = method.search
         self._search = SearchAnswers(parts, method, search, scorer, self._experience) if search else None
 
@@ -190,12 +185,17 @@ class _Evaluation:
         self._tallies += fresh
         tokens = sum(group.tokens_sampled for group in groups)
         of_batch = figures(fresh)
-        metrics = figures(self._tallies) | {
-            "batch/pass_at_1": of_batch["heldout/pass_at_1"],
-            "batch/length_mean": of_batch["heldout/length_mean"],
-            "batch/problems": float(len(self._tallies)),
-            "tokens/step": float(tokens),
-            "time/step_s": elapsed,
-            "speed/tokens_per_s": tokens / elapsed,
-        }
+        tools = heldout_tools(groups) | self._experience.take_figures()
+        metrics = (
+            figures(self._tallies)
+            | tools
+            | {
+                "batch/pass_at_1": of_batch["heldout/pass_at_1"],
+                "batch/length_mean": of_batch["heldout/length_mean"],
+                "batch/problems": float(len(self._tallies)),
+                "tokens/step": float(tokens),
+                "time/step_s": elapsed,
+                "speed/tokens_per_s": tokens / elapsed,
+            }
+        )
         recorder.metrics(metrics | self._gauge.read())

@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.agentic import AgenticConfig
+from training.config.base import Config, impossible
 from training.config.nearest import MOST_SEQUENCES
 from training.config.search import SearchConfig, unequal_steps
 
@@ -46,6 +47,8 @@ class EvaluateMethod(Config):
     The verifier, which knows the reference answers, guides the tree: its pass figures cannot be compared with those of
     plain sampling, and it samples many more tokens than its answers have."""
 
+    agentic: AgenticConfig = AgenticConfig()
+
     prompts_per_batch: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Problems answered at a time. After a kill, whole batches are kept."""
 
@@ -64,4 +67,12 @@ class EvaluateMethod(Config):
     def _steps_fill_the_response(self) -> Self:
         if self.search is not None and self.search.step == "tokens" and self.max_tokens % self.search.max_depth:
             raise unequal_steps(self.max_tokens, self.search.max_depth, "max_tokens")
+        return self
+
+    @model_validator(mode="after")
+    def _a_search_calls_no_tools(self) -> Self:
+        if self.search is not None and self.agentic.enabled:
+            raise impossible(
+                "a search grows single turns, and runs no tools", {"agentic.enabled": False}, {"search": None}
+            )
         return self

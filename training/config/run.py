@@ -143,6 +143,16 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _tools_need_a_chat(self) -> Self:
+        agentic = getattr(self.method, "agentic", None)
+        if self.prompt.template != "chat" and (self.prompt.tools != "none" or (agentic and agentic.enabled)):
+            raise impossible(
+                f"tools speak between the turns of a chat, and the prompt template {self.prompt.template} has no turns",
+                {"prompt.template": "chat"},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _warmup_ends_before_the_run(self) -> Self:
         if self.optimisation.warmup_steps >= self.steps:
             raise impossible(

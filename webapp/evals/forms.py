@@ -103,29 +103,33 @@ class EvaluationForm(forms.Form):
             )
             self.configs = [
                 RunConfig.model_validate(
-                    {"model": model, "prompt": prompt, "problems": _problems(values), "method": method.model_dump(),
-                     "seed": values["seed"]}
+                    {"model": model, "prompt": prompt, "problems": _problems(values), "seed": values["seed"],
+                     "method": method.model_dump() | ({} if method.search else tools)}
                 )
-                for model, prompt in self._models(values)
+                for model, prompt, tools in self._models(values)
             ]  # fmt: skip
         except ValidationError as error:
             self.add_error(None, explain(error.errors()[0]))
 
-    def _models(self, values: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Each model with its prompt config."""
+    def _models(self, values: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
+        """Each model with its prompt config and, of a checkpoint, how its run called tools: it is asked in that way."""
         prompt = {"template": values["template"]}
         match values["model"]:
             case "checkpoint":
                 chosen = [self._kept[key] for key in values["checkpoints"]]
                 return [
-                    ({"kind": "checkpoint", "run": each.run_id, "step": each.step}, each.run.config.get("prompt", {}))
+                    (
+                        {"kind": "checkpoint", "run": each.run_id, "step": each.step},
+                        each.run.config.get("prompt", {}),
+                        {"agentic": tools} if (tools := each.run.config.get("method", {}).get("agentic")) else {},
+                    )
                     for each in chosen
                 ]
             case "local":
-                return [({"kind": "local", "path": values["path"]}, prompt)]
+                return [({"kind": "local", "path": values["path"]}, prompt, {})]
             case "hub":
-                return [({"kind": "hub", "name": values["name"]}, prompt)]
-        return [({"kind": "builtin"}, prompt)]
+                return [({"kind": "hub", "name": values["name"]}, prompt, {})]
+        return [({"kind": "builtin"}, prompt, {})]
 
 
 class OverrideForm(forms.Form):

@@ -115,3 +115,19 @@ def test_every_way_out_of_unequal_steps_works(longest: int, depth: int) -> None:
 def test_an_overlong_buffer_as_long_as_the_limit_gets_a_fifth_of_it() -> None:
     problem = refused(method={"kind": "grpo", "reward": {"overlong_buffer": 96}})
     assert problem["ctx"]["fixes"] == [{"reward.overlong_buffer": 19}]
+
+
+@pytest.mark.parametrize("kind", ["grpo", "evaluate"])
+def test_tools_need_a_chat_to_speak_in(kind: str) -> None:
+    method = {"kind": kind, "agentic": {"enabled": True}}
+    problem = refused(method=method, prompt={"template": "plain"})
+    assert problem["ctx"]["fixes"] == [{"prompt.template": "chat"}]
+    RunConfig.model_validate({"method": method})
+    assert refused(prompt={"template": "r1_zero", "tools": "schema"})["ctx"]["fixes"] == [{"prompt.template": "chat"}]
+
+
+def test_a_search_at_test_time_calls_no_tools() -> None:
+    method = {"kind": "evaluate", "search": {}, "agentic": {"enabled": True}}
+    for fix in refused(method=method)["ctx"]["fixes"]:
+        ((name, value),) = fix.items()
+        RunConfig.model_validate({"method": method | ({"agentic": {}} if name == "agentic.enabled" else {name: value})})

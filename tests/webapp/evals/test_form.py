@@ -55,3 +55,19 @@ def test_a_search_preset_fits_the_longest_answer(researcher_client: Client) -> N
     config = Evaluation.objects.get().run.config["method"]
     assert config["search"]["max_depth"] == 6
     assert Evaluation.objects.get().searches
+
+
+def test_a_checkpoint_is_asked_with_the_tools_it_was_trained_with(researcher_client: Client) -> None:
+    run = make_run()
+    run.config["prompt"]["tools"] = "template"
+    run.config["method"]["agentic"] = {"enabled": True, "max_turns": 3}
+    run.save()
+    add_checkpoint(run, 10)
+    with patch("workers.queue._send"):
+        researcher_client.post("/evals/new/", form(model="checkpoint", checkpoints=[f"{run.pk}:10"]))
+        researcher_client.post("/evals/new/", form(model="builtin"))
+    of_checkpoint, of_model = (each.run.config for each in Evaluation.objects.order_by("pk"))
+    assert of_checkpoint["method"]["agentic"]["enabled"]
+    assert of_checkpoint["method"]["agentic"]["max_turns"] == 3
+    assert of_checkpoint["prompt"]["tools"] == "template"
+    assert not of_model["method"]["agentic"]["enabled"]
