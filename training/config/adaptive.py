@@ -8,7 +8,10 @@ from training.config.base import Config
 
 
 class HardSubsetConfig(Config):
-    """Train only on problems that direct sampling seldom solves, and look again after each phase (eq. 8 and 9)."""
+    """Train only on problems that direct sampling seldom solves, and look again after each phase (eq. 8 and 9).
+
+    rStar2-Agent's third stage leaves out what is always solved: 8 responses, below a share of 1.
+    """
 
     enabled: bool = False
     """Filter before the first step and after each phase."""

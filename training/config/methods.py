@@ -35,6 +35,8 @@ class GrpoMethod(RlMethod):
 
     roc: RocConfig = RocConfig()
 
+    hard_subset: HardSubsetConfig = HardSubsetConfig()
+
     @model_validator(mode="after")
     def _minimums_fit_the_group(self) -> Self:
         minimums_fit(self.roc, self.sampling.samples_per_prompt)

@@ -10,7 +10,7 @@ from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
-from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan
+from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan, subset_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
     words = [_step(config, plan)]
     if plan.search:
         words += search_in_words(config, plan.search, train_count)
+    if isinstance(config.method, GrpoMethod):
+        words += subset_in_words(config.method.hard_subset, config.steps, train_count)
     sampled = plan.sequences * plan.oversample
     if plan.oversample > 1:
         words.append(

@@ -69,9 +69,27 @@ def search_plan(config: RunConfig) -> SearchPlan | None:
         tokens=sampled * step,
         direct_tokens=0 if search.exhausted == "stop" else wanted * longest,
         nodes=nodes + (0 if search.exhausted == "stop" else wanted * search.max_depth),
-        looks=-(-config.steps // subset.phase_steps) if subset.enabled else 0,
+        looks=looks_of(subset, config.steps),
         looked_at=subset.samples if subset.enabled else 0,
     )
+
+
+def looks_of(subset: HardSubsetConfig, steps: int) -> int:
+    """Times the hard subset is measured."""
+    return -(-steps // subset.phase_steps) if subset.enabled else 0
+
+
+def subset_in_words(subset: HardSubsetConfig, steps: int, train_count: int | None = None) -> list[str]:
+    """What measuring the hard subset takes; nothing where there is none."""
+    looks = looks_of(subset, steps)
+    if not looks:
+        return []
+    looked = f"{train_count:,} problems × " if train_count else "each problem × "
+    total = f" = {train_count * subset.samples:,} responses" if train_count else " responses"
+    return [
+        f"Hard subset: measured {counted(looks, 'time')}, first before step 1, on at most {looked}"
+        f"{subset.samples:,}{total}; problems with {_hard(subset)} right stay."
+    ]
 
 
 def search_in_words(config: RunConfig, plan: SearchPlan, train_count: int | None = None) -> list[str]:
@@ -83,13 +101,7 @@ def search_in_words(config: RunConfig, plan: SearchPlan, train_count: int | None
         _growing(method.search, plan),
         *_cost(method.search, plan, method.sampling.prompts_per_step, longest),
     ]
-    if plan.looks:
-        looked = f"{train_count:,} problems × " if train_count else "each problem × "
-        total = f" = {train_count * plan.looked_at:,} responses" if train_count else " responses"
-        words.append(
-            f"Hard subset: measured {counted(plan.looks, 'time')}, first before step 1, on at most {looked}"
-            f"{plan.looked_at:,}{total}; problems with {_hard(subset)} right stay."
-        )
+    words += subset_in_words(subset, config.steps, train_count)
     if cache.enabled:
         used = min(cache.most_used, plan.trajectories)
         words.append(

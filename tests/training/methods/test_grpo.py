@@ -8,7 +8,10 @@ import torch
 
 from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
+from training.config import HardSubsetConfig
+from training.events import HardSubset
 from training.experience.types import Group
+from training.methods.hard_subset import is_hard
 from training.methods.rl import GrpoTraining
 from training.policy import Policy
 
@@ -129,3 +132,45 @@ def test_a_few_steps_raise_the_reward() -> None:
     assert before is not None
     assert after is not None
     assert after.metrics["heldout/pass_at_1"] > before.metrics["heldout/pass_at_1_high"]
+
+
+def with_subset(**options: Any) -> dict[str, Any]:
+    subset = {"enabled": True, "samples": 4, "threshold": 1.0, "rule": "below", "phase_steps": 2, "smallest": 1}
+    return {
+        "method": grpo(hard_subset=subset | options),
+        "problems": {"kind": "builtin", "level": "easy", "train_count": 24, "heldout_count": 4},
+    }
+
+
+def test_problems_that_are_always_solved_drop_out_of_the_hard_subset() -> None:
+    with ExitStack() as stack:
+        _, method = build(stack, **with_subset(samples=2))
+        outcome = method.step(1)
+        quiet = method.step(2)
+    (event,) = [event for event in outcome.events if isinstance(event, HardSubset)]
+    assert event.kept == [right < 2 for right in event.right]
+    assert not all(event.kept)
+    hard = {name for name, kept in zip(event.ids, event.kept, strict=True) if kept}
+    assert {group.problem.id for group in outcome.groups} <= hard
+    assert outcome.metrics["hard/problems"] == len(hard)
+    assert outcome.metrics["tokens/step"] == event.tokens + sum(group.tokens_sampled for group in outcome.groups)
+    assert quiet.events == []
+
+
+def test_the_hard_subset_goes_on_where_it_was() -> None:
+    with ExitStack() as stack:
+        _, method = build(stack, **with_subset(samples=2))
+        method.step(1)
+        state = method.state_dict()
+        _, other = build(stack, **with_subset(samples=2))
+        other.load_state_dict(state, 1)
+        assert other.state_dict() == state
+        assert isinstance(method, GrpoTraining)
+        assert isinstance(other, GrpoTraining)
+        assert other._problems.take(8) == method._problems.take(8)
+
+
+@pytest.mark.parametrize(("right", "stays"), [(8, False), (7, True), (0, True)])
+def test_the_papers_filter_leaves_out_exactly_what_is_right_eight_times_of_eight(right: int, stays: bool) -> None:
+    config = HardSubsetConfig(enabled=True, samples=8, threshold=1.0, rule="below")
+    assert is_hard(right, 8, config) is stays

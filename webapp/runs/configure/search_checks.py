@@ -6,7 +6,7 @@ from math import floor
 
 from tokenizers import Tokenizer
 
-from training.config import DeepSearchMethod, RunConfig
+from training.config import DeepSearchMethod, GrpoMethod, RunConfig
 from training.config.search_plan import MANY, fewest_expansions, most_ends
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
@@ -32,11 +32,12 @@ def check_separator(config: RunConfig, facts: Facts) -> Iterator[Fault]:
 
 def check_hard_share(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     method = config.method
-    if not isinstance(method, DeepSearchMethod) or not method.hard_subset.enabled:
+    if not isinstance(method, DeepSearchMethod | GrpoMethod) or not method.hard_subset.enabled:
         return
     if method.hard_subset.rule == "below" and method.hard_subset.threshold == 0:
+        subset = f"method.{method.kind}.hard_subset"
         message = "No share of right responses is below 0, so no problem would count as hard."
-        yield Fault(message, (f"{SUBSET}.threshold",), (Fix({f"{SUBSET}.rule": "at_most"}),))
+        yield Fault(message, (f"{subset}.threshold",), (Fix({f"{subset}.rule": "at_most"}),))
 
 
 def advise_on_width(config: RunConfig, facts: Facts) -> Iterator[Fault]:
