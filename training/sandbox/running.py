@@ -1,0 +1,181 @@
+"""A call under way: its descriptors, its output as it comes, and the result made of them."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from training.sandbox.program import REPORT_BYTES, read_report
+from training.sandbox.setup import TIMED_OUT, Order
+from training.sandbox.types import Call, ExecutionResult, ProgramError, Status
+
+_ADD_SEALS, _ALL_SEALS, _SIZE_SEALS = 1033, 0xF, 0x7
+_READ_AFTER_S = 0.01
+"""Most calls end before that, and their output lies in the pipe: it is read once, at the end."""
+_TOO_MUCH = 4
+"""Times what is kept of an output that a call may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the kernel says that a call ended."""
+
+    status: int
+    why: int
+    cpu_s: float
+    max_rss_mb: float
+
+
+class Running:
+    """Belongs to an event loop. `result` gets what came of it."""
+
+    def __init__(self, call: Call, number: int, slot: int, tier: str, queue_s: float) -> None:
+        limits = call.limits
+        self.order = Order(
+            number, slot, limits.wall_s, limits.cpu_s, limits.memory_mb, limits.processes, limits.file_mb
+        )
+        self.call = call
+        self._loop = asyncio.get_running_loop()
+        self.result: asyncio.Future[ExecutionResult] = self._loop.create_future()
+        self._about: dict[str, Any] = {"id": call.id, "tier": tier, "queue_s": queue_s}
+        self._began = time.perf_counter()
+        self._stop: Callable[[int], None] = lambda _: None
+        self._timer: asyncio.TimerHandle | None = None
+        self._too_much = False
+        self._written = 0
+        stdin = _sealed(call.stdin) if call.stdin else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        out, stdout = os.pipe2(os.O_CLOEXEC)
+        err, stderr = os.pipe2(os.O_CLOEXEC)
+        self._report = _report()
+        self._outputs = {out: bytearray(), err: bytearray()}
+        self._theirs = [_sealed(call.program), stdin, stdout, stderr]
+        for descriptor in self._outputs:
+            os.set_blocking(descriptor, False)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What the order goes with."""
+        return [*self._theirs, self._report]
+
+    def begun(self, stop: Callable[[int], None]) -> None:
+        """The order is sent; `stop` ends the call."""
+        self._close_theirs()
+        self._stop = stop
+        self._timer = self._loop.call_later(_READ_AFTER_S, self._listen)
+
+    def ended(self, end: Ended) -> None:
+        """Nothing of the call runs any more."""
+        for descriptor in self._outputs:
+            while self._read(descriptor):
+                pass
+        noted = read_report(os.pread(self._report, REPORT_BYTES, 0))
+        code = os.waitstatus_to_exitcode(end.status)
+        self._give(
+            status=self._status(end, code),
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            value=noted["value"] if isinstance(noted.get("value"), str) and code == 0 else None,
+            error=_error(noted.get("error")) if code != 0 else None,
+            wall_s=time.perf_counter() - self._began,
+            cpu_s=end.cpu_s,
+            max_rss_mb=end.max_rss_mb,
+        )
+
+    def failed(self, status: Status, detail: str) -> None:
+        """The service could not run it, or not to its end."""
+        self._give(status=status, detail=detail)
+
+    def _status(self, end: Ended, code: int) -> Status:
+        if self._too_much:
+            return "output_limit"
+        if end.why == TIMED_OUT:
+            return "timeout"
+        if code in {-signal.SIGXCPU, -signal.SIGKILL} and end.cpu_s > 0.8 * self.order.cpu_s:
+            return "cpu_limit"
+        return "killed" if code < 0 else "error" if code else "ok"
+
+    def _give(self, **found: Any) -> None:
+        if self.result.done():
+            return
+        out, err = ((bytes(each).decode("utf-8", "replace")) for each in self._outputs.values())
+        kept = sum(len(each) for each in self._outputs.values())
+        self._close()
+        self.result.set_result(
+            ExecutionResult(**self._about, **found, stdout=out, stderr=err, truncated=self._written > kept)
+        )
+
+    def _listen(self) -> None:
+        self._timer = None
+        for descriptor in self._outputs:
+            self._loop.add_reader(descriptor, self._read, descriptor)
+
+    def _read(self, descriptor: int) -> bool:
+        """Take what is there; whether there may be more."""
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.remove_reader(descriptor)
+            return False
+        kept, most = self._outputs[descriptor], self.call.limits.output_bytes
+        kept += data[: most - len(kept)]
+        self._written += len(data)
+        if self._written > _TOO_MUCH * most and not self._too_much:
+            self._too_much = True
+            for each in self._outputs:
+                self._loop.remove_reader(each)
+            self._stop(self.order.number)
+        return not self._too_much
+
+    def _close_theirs(self) -> None:
+        for descriptor in self._theirs:
+            os.close(descriptor)
+        self._theirs = []
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for descriptor in self._outputs:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+        os.close(self._report)
+        self._close_theirs()
+
+
+def _sealed(text: str) -> int:
+    """A file in memory that nobody can change any more."""
+    descriptor = os.memfd_create("text", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    data = memoryview(text.encode("utf-8", "surrogatepass"))
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    fcntl.fcntl(descriptor, _ADD_SEALS, _ALL_SEALS)
+    return descriptor
+
+
+def _report() -> int:
+    """A file in memory of fixed size, which the call writes to."""
+    descriptor = os.memfd_create("report", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(descriptor, REPORT_BYTES)
+    fcntl.fcntl(descriptor, _ADD_SEALS, _SIZE_SEALS)
+    return descriptor
+
+
+def _error(noted: object) -> ProgramError | None:
+    """What the program's own process noted: any shape may come."""
+    if not isinstance(noted, dict):
+        return None
+    kind, message, line, text = (noted.get(name) for name in ("kind", "message", "line", "text"))
+    if not (isinstance(kind, str) and isinstance(message, str)):
+        return None
+    with suppress(ValueError):
+        return ProgramError(
+            kind[:256], message, line if isinstance(line, int) else None, text if isinstance(text, str) else ""
+        )
+    return None
