@@ -15,7 +15,7 @@ from training.assembly import Parts, answerable, sampled_experience, sampling_en
 from training.config import EvaluateMethod, RewardConfig
 from training.contamination import trained_keys, without_trained
 from training.errors import InputError
-from training.evaluation import ask, figures, heldout_tools, tally_of, tally_of_event
+from training.evaluation import ask, figures, tally_of, tally_of_event, tool_figures
 from training.events import Alert, Finished, ProblemsAsked, Started
 from training.experience.records import group_event
 from training.experience.types import Group
@@ -185,17 +185,13 @@ class _Evaluation:
         self._tallies += fresh
         tokens = sum(group.tokens_sampled for group in groups)
         of_batch = figures(fresh)
-        tools = heldout_tools(groups) | self._experience.take_figures()
-        metrics = (
-            figures(self._tallies)
-            | tools
-            | {
-                "batch/pass_at_1": of_batch["heldout/pass_at_1"],
-                "batch/length_mean": of_batch["heldout/length_mean"],
-                "batch/problems": float(len(self._tallies)),
-                "tokens/step": float(tokens),
-                "time/step_s": elapsed,
-                "speed/tokens_per_s": tokens / elapsed,
-            }
-        )
+        metrics = figures(self._tallies) | {
+            "batch/pass_at_1": of_batch["heldout/pass_at_1"],
+            "batch/length_mean": of_batch["heldout/length_mean"],
+            "batch/problems": float(len(self._tallies)),
+            "tokens/step": float(tokens),
+            "time/step_s": elapsed,
+            "speed/tokens_per_s": tokens / elapsed,
+        }
+        metrics |= tool_figures(groups, "batch") | self._experience.take_figures()
         recorder.metrics(metrics | self._gauge.read())

@@ -51,10 +51,10 @@ def figures(tallies: Sequence[Tally]) -> dict[str, float]:
     return found
 
 
-def heldout_tools(groups: Sequence[Group]) -> dict[str, float]:
-    """How the answers called tools; nothing where they could not."""
+def tool_figures(groups: Sequence[Group], of: str) -> dict[str, float]:
+    """How the answers called tools, as figures of this group of metrics; nothing where they could not."""
     found = summarise_traces(groups)
-    return {f"heldout/{name}": found[f"tools/{name}"] for name in ("calls_mean", "failed_share") if found}
+    return {f"{of}/{name}": found[f"tools/{name}"] for name in ("calls_mean", "failed_share") if found}
 
 
 def ask(
@@ -89,7 +89,7 @@ class Evaluator:
         with self._recorder.phase("evaluating"):
             groups = ask(self._experience, self._problems, self._params)
         self._experience.take_figures()  # no part of the next step
-        metrics = figures([tally_of(group) for group in groups]) | heldout_tools(groups)
+        metrics = figures([tally_of(group) for group in groups]) | tool_figures(groups, "heldout")
         return Outcome(metrics, groups, score=metrics["heldout/pass_at_1"])
 
 

@@ -95,6 +95,8 @@ _TABLE = (
     MetricInfo("heldout/truncated_share", "Held-out truncated", "Share of sampled held-out answers cut at the longest length before they ended.", "mean of 1[finish reason is length]", "share", "down"),
     MetricInfo("batch/pass_at_1", "pass@1 of the batch", "Share of right samples among the problems of this batch alone.", "mean over the batch's problems of the share of right samples", "share", "up"),
     MetricInfo("batch/length_mean", "Response length of the batch", "Tokens of a sampled answer to this batch's problems on average.", "mean of |o|", "tokens"),
+    MetricInfo("batch/calls_mean", "Tool calls of the batch", "Tool calls that an answer to this batch's problems makes.", "mean over the batch's answers of the number of calls", "calls"),
+    MetricInfo("batch/failed_share", "Failing calls of the batch", "Share of the batch's tool calls that went wrong by the model's own fault.", "failing calls ÷ answered calls", "share", "down"),
     MetricInfo("batch/problems", "Problems answered", "Problems answered so far.", "number of problems in this and all earlier batches", "problems"),
     MetricInfo("heldout/loss", "Held-out loss", "How unlikely the model finds the held-out solutions.", "mean negative log-likelihood over their response tokens", "nats", "down"),
     MetricInfo("data/too_long", "Solutions left out", "Training solutions longer than max_length, which are never learned from.", "number of training problems with |prompt| + |solution| > max_length", "problems", "down"),

@@ -1,0 +1,201 @@
+"""GRPO on responses that call tools, on the built-in model and an executor that runs nothing.
+
+The built-in model was never shown a tool, so what it says stands in for calls: turns of every third length are some.
+"""
+
+import random
+import threading
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
+from training.agent import conversation, service
+from training.agent.parser import CallRequest
+from training.algorithms.losses import LossInputs, policy_loss, token_weights
+from training.assembly import Parts
+from training.config import AgenticConfig
+from training.events import parse_event
+from training.experience.records import group_event
+from training.experience.types import Group, Rollout
+from training.methods.rl import GrpoTraining
+from training.policy import Policy
+from training.sandbox.types import Call, ExecutionResult, Executor, SandboxStatus
+
+
+class Telling(Executor):
+    """Tells every program's answer, in all kinds of marks, some time later."""
+
+    def __init__(self, text: str, slowest_s: float = 0.0) -> None:
+        self.calls: list[Call] = []
+        self._text = text
+        self._slowest_s = slowest_s
+        self._rng = random.Random(0)
+
+    def submit(self, call: Call) -> "Future[ExecutionResult]":
+        self.calls.append(call)
+        future: Future[ExecutionResult] = Future()
+        result = ExecutionResult(call.id, "ok", stdout=self._text, wall_s=0.001)
+        threading.Timer(self._rng.random() * self._slowest_s, future.set_result, [result]).start()
+        return future
+
+    def run(self, calls: Iterable[Call]) -> Iterator[ExecutionResult]:
+        raise NotImplementedError
+
+    def status(self) -> SandboxStatus:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> Telling:
+    return use(monkeypatch, Telling("13"))
+
+
+def use(monkeypatch: pytest.MonkeyPatch, executor: Telling) -> Telling:
+    def calls_of(text: str) -> list[CallRequest]:
+        return [CallRequest("python", {"code": text}, "{}")] if len(text) % 3 == 0 else []
+
+    def opened(config: AgenticConfig, stack: ExitStack) -> Executor:
+        return executor
+
+    monkeypatch.setattr(conversation, "parse_calls", calls_of)
+    monkeypatch.setattr(service, "open_executor", opened)
+    return executor
+
+
+def agentic(**options: Any) -> dict[str, Any]:
+    sampling = {"prompts_per_step": 6, "samples_per_prompt": 4, "max_tokens": 80}
+    method = {"kind": "grpo", "sampling": sampling, "reward": {"format": 0.5}}
+    return method | {"agentic": {"enabled": True, "max_turns": 3}} | options
+
+
+def first_step(stack: ExitStack, **changes: Any) -> tuple[Parts, GrpoTraining, list[Group], dict[str, float]]:
+    parts, method = build(stack, **({"method": agentic(), "prompt": {"tools": "template"}} | changes))
+    assert isinstance(method, GrpoTraining)
+    outcome = method.step(1)
+    return parts, method, outcome.groups, outcome.metrics
+
+
+def rollouts_of(groups: list[Group]) -> list[Rollout]:
+    return [rollout for group in groups for rollout in group.rollouts]
+
+
+def test_a_step_has_the_gradient_of_what_the_model_drew_and_of_nothing_else(executor: Telling) -> None:
+    """Against one plain padded forward over all tokens, with tools' tokens taken out of its loss by hand."""
+    with ExitStack() as stack:
+        parts, _, groups, metrics = first_step(stack, optimisation={"micro_batch_tokens": 256})
+        optimiser = parts.optimiser
+        before, _ = build(stack, method=agentic())
+    rollouts = rollouts_of(groups)
+    assert any(rollout.mask is not None and rollout.advantage for rollout in rollouts)
+    whole = [type(e)(e.prompt, e.response) for group in groups for e in group.examples]
+    logprobs = Policy(before.policy.model, packing=False).statistics(whole).logprobs
+    masks = [np.ones(len(r), bool) if r.mask is None else r.mask for r in rollouts]
+    mask, lengths = torch.from_numpy(np.concatenate(masks)), torch.tensor([len(r) for r in rollouts])
+    drawn = [int(each.sum()) for each in masks]
+    inputs = LossInputs(
+        logprobs,
+        logprobs.detach(),
+        torch.tensor([r.advantage for r in rollouts]).repeat_interleave(lengths),
+        torch.arange(len(rollouts)).repeat_interleave(lengths),
+        torch.tensor(token_weights(drawn, "token_mean", 80)).repeat_interleave(lengths) * mask,
+    )
+    loss = policy_loss(inputs, parts.config.method.loss).loss  # type: ignore[union-attr]
+    loss.backward()
+    expected = flat_gradient(list(before.policy.model.parameters()))
+    assert isinstance(optimiser, WatchedOptimiser)
+    assert float((optimiser.gradients[0] - expected).norm() / expected.norm()) < 1e-5
+    assert metrics["optim/loss"] == pytest.approx(float(loss.detach()), abs=1e-6)
+    assert metrics["tokens/step"] == sum(drawn)
+    assert metrics["policy/sampler_gap"] < 1e-4
+
+
+def test_what_is_drawn_does_not_depend_on_how_long_tools_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    for slowest in (0.0, 0.03):
+        with ExitStack() as stack:
+            use(monkeypatch, Telling("13", slowest))
+            *_, groups, _ = first_step(stack)
+            drawn.append([(r.token_ids, r.reward, r.text) for r in rollouts_of(groups)])
+    assert drawn[0] == drawn[1]
+
+
+def test_every_answer_in_a_tools_output_is_worth_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All problems of a level of one digit: the tool tells all answers, in the marks of answers."""
+    told = "".join(rf"<answer>\boxed{{{number}}}</answer>" for number in range(20, 0, -1))
+    use(monkeypatch, Telling(told))
+    with ExitStack() as stack:
+        *_, groups, metrics = first_step(
+            stack, method=agentic(agentic={"enabled": True, "max_turns": 2, "result_characters": 1000})
+        )
+    for rollout in rollouts_of(groups):
+        trace = rollout.trace
+        assert trace is not None
+        of_model = rollout.own_text
+        assert rollout.extracted is None or f"<answer>{rollout.extracted}</answer>" in of_model
+        assert rollout.parts["accuracy"] == float(rollout.correct is True)
+    assert metrics["tools/calls_mean"] > 0
+
+
+def test_a_response_out_of_room_earns_nothing_and_stays(executor: Telling) -> None:
+    sampling = {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 12}
+    with ExitStack() as stack:
+        *_, groups, metrics = first_step(stack, method=agentic(sampling=sampling))
+    rollouts = rollouts_of(groups)
+    assert len(rollouts) == 16
+    cut = [r for r in rollouts if r.truncated and r.extracted is None]
+    assert cut
+    assert all(r.parts["accuracy"] == 0 for r in cut)
+    assert all(len(r) <= 12 for r in rollouts)
+    assert metrics["response/truncated_share"] > 0
+
+
+def test_figures_tell_how_tools_were_used(executor: Telling) -> None:
+    with ExitStack() as stack:
+        _, method, groups, metrics = first_step(stack)
+        heldout = method.evaluate()
+    traces = [rollout.trace for rollout in rollouts_of(groups) if rollout.trace is not None]
+    assert len(traces) == 24
+    assert metrics["tools/turns_mean"] == sum(len(trace.turns) for trace in traces) / 24
+    assert metrics["tools/calls_mean"] == sum(len(trace.calls) for trace in traces) / 24
+    calls = [call for trace in traces for call in trace.calls]
+    assert metrics["tools/unanswered_share"] == sum(call.status == "unanswered" for call in calls) / len(calls)
+    assert metrics["tools/failed_share"] == 0
+    assert 0 <= metrics["speed/engine_idle_share"] < 1
+    assert metrics["time/tool_call_s"] > 0
+    assert heldout is not None
+    assert heldout.metrics["heldout/calls_mean"] > 0
+    assert all(rollout.trace is not None for rollout in rollouts_of(heldout.groups))
+
+
+def test_an_event_tells_the_whole_trace(executor: Telling) -> None:
+    with ExitStack() as stack:
+        parts, _, groups, _ = first_step(stack)
+    group = next(g for g in groups if any(r.mask is not None for r in g.rollouts))
+    event = parse_event(group_event(group, 1, "train", 0, parts.codec).model_dump_json())
+    assert event.kind == "group"
+    assert event.prompt.startswith("<|im_start|>tool\npython<|im_end|>")
+    for rollout, record in zip(group.rollouts, event.rollouts, strict=True):
+        assert record.trace is not None
+        turns, calls = record.trace.turns, record.trace.calls
+        mask = np.ones(record.length, bool)
+        if "mask" in record.tokens:
+            mask = np.frombuffer(b64decode(record.tokens["mask"]), np.uint8) == 1
+        assert mask.tolist() == [any(t.start <= place < t.end for t in turns) for place in range(record.length)]
+        for turn in turns:
+            assert 0 <= turn.began <= turn.entered <= turn.ended <= record.trace.seconds
+        for call in calls:
+            seen = parts.codec.text(rollout.token_ids[call.start : call.end])
+            assert seen == call.result == ("13" if call.status == "ok" and call.end else seen)
+            assert turns[call.turn].ended <= call.began <= call.ended
+        if turns[1:]:
+            assert turns[1].began >= calls[0].ended
