@@ -26,8 +26,10 @@ METHOD: dict[str, Any] = {
 AT_ONCE: dict[str, Any] = {"fill": "at_once"}
 
 
-def training(stack: ExitStack, folder: Path | None = None, **method: Any) -> DeepSearchTraining:
-    parts, made = build(stack, method=METHOD | method)
+def training(stack: ExitStack, folder: Path | None = None, count: int = 64, **method: Any) -> DeepSearchTraining:
+    """The method on so many easy problems; by default those of `problems`."""
+    easy = {"kind": "builtin", "level": "easy", "train_count": count, "heldout_count": 16}
+    parts, made = build(stack, method=METHOD | method, problems=easy)
     if folder:
         made = build_method(replace(parts, folder=folder), stack)
     assert isinstance(made, DeepSearchTraining)

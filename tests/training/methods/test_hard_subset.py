@@ -75,7 +75,7 @@ def test_a_run_that_resumes_looks_where_it_would_have_looked(saved: int) -> None
     """Phases begin before steps 1, 3 and 5; it resumes inside a phase, or at its boundary."""
     subset = {"enabled": True, "samples": 2, "threshold": 0.5, "phase_steps": 2, "smallest": 2}
     with ExitStack() as stack:
-        undisturbed, resumed = (training(stack, hard_subset=subset) for _ in range(2))
+        undisturbed, resumed = (training(stack, count=16, hard_subset=subset) for _ in range(2))
         looks = [looks_of(undisturbed.step(step)) for step in range(1, saved + 1)]
         assert [len(each) for each in looks] == [1, 0][:saved]
         resumed.load_state_dict(deepcopy(undisturbed.state_dict()), saved)
