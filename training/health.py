@@ -1,6 +1,7 @@
 """Says in words when a run looks ill, from its recent metrics. Pure Python; every threshold has a name and a reason.
 
-A rule speaks once per episode: again only after it has been silent for `QUIET_STEPS`.
+A rule speaks once per episode: again only after it has been silent for `QUIET_STEPS`. One module, so that all rules
+and their thresholds can be read together.
 """
 
 import math
@@ -51,6 +52,12 @@ SOLVED_REWARD = 0.9
 
 OVERFIT_RISE = 1.05
 """Held-out loss this factor above its best has turned, not wavered."""
+
+UNREADABLE_SHARE = 0.5
+"""Most of the calls being no calls, the model does not know how they are written, and finds out by luck only."""
+
+SERVICE_SHARE = 0.02
+"""Where tools fail without the model's doing, right calls are punished; a few in a hundred are an outage, not luck."""
 
 Severity = Literal["info", "warning", "error"]
 History = Mapping[str, Sequence[float]]
@@ -138,6 +145,20 @@ def _overfitting(history: History) -> str | None:
     return f"The held-out loss rose from {min(losses):.3f} to {losses[-1]:.3f}: the solutions are being memorised."
 
 
+def _unreadable_calls(history: History) -> str | None:
+    share = _recent(history, "tools/malformed_share")
+    if share is None or share <= UNREADABLE_SHARE:
+        return None
+    return f"{share:.0%} of the tool calls cannot be read: they are no JSON, or lack a name or arguments."
+
+
+def _tool_service(history: History) -> str | None:
+    share = _recent(history, "tools/infrastructure_share")
+    if share is None or share <= SERVICE_SHARE:
+        return None
+    return f"{share:.0%} of the tool calls failed through the service that runs them, not through the model."
+
+
 RULES = (
     Rule(
         "not_finite", "error", "optim/loss", _not_finite,
@@ -171,6 +192,14 @@ RULES = (
     Rule(
         "overfitting", "warning", "heldout/loss", _overfitting,
         "Stop here and take the best checkpoint, or train on more solutions.",
+    ),
+    Rule(
+        "unreadable_calls", "warning", "tools/malformed_share", _unreadable_calls,
+        "Teach the form first: fine-tune on demonstrations of calls, and start from that checkpoint.",
+    ),
+    Rule(
+        "tool_service", "error", "tools/infrastructure_share", _tool_service,
+        "Look at the log and at what runs tools; lower tool_workers, or stop the run until calls go through.",
     ),
 )  # fmt: skip
 
