@@ -7,7 +7,7 @@ those one can do something about.
 from dataclasses import dataclass
 
 from training.config.evaluate import EvaluateMethod
-from training.config.methods import DeepSearchMethod
+from training.config.methods import DeepSearchMethod, GrpoMethod
 from training.config.plan import Plan
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -93,7 +93,7 @@ def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> 
         always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
     if keeps_reference(config):
         always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
-    if cache := _prefix_cache(config, plan, shape):
+    if cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
@@ -153,6 +153,16 @@ def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
     spare = KV_SPARE_TOKENS * key_value_bytes_per_token(shape)
     why = f"keys and values of {rows:,} responses at once, {plan.longest_sampled:,} tokens each"
     return Part("KV cache", rows * (row + spare), why)
+
+
+def _waiting(config: RunConfig, plan: Plan, shape: ModelShape) -> Part | None:
+    """States of responses between their turns, in memory that the engine keeps for them."""
+    if not isinstance(config.method, GrpoMethod | EvaluateMethod) or not config.method.agentic.enabled:
+        return None
+    responses = plan.answers if isinstance(config.method, EvaluateMethod) else plan.sequences * plan.oversample
+    tokens = -(-responses // plan.processes) * plan.longest_sampled
+    held = min(KV_LIMIT, tokens * key_value_bytes_per_token(shape))
+    return Part("Waiting responses", held, "keys and values of responses whose tools run") if held else None
 
 
 def _prefix_cache(config: RunConfig, plan: Plan, shape: ModelShape) -> Part | None:

@@ -131,6 +131,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         words += search_in_words(config, plan.search, train_count)
     if isinstance(config.method, GrpoMethod):
         words += subset_in_words(config.method.hard_subset, config.steps, train_count)
+    words += _tools(config)
     sampled = plan.sequences * plan.oversample
     if plan.oversample > 1:
         words.append(
@@ -154,6 +155,17 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
     return words
+
+
+def _tools(config: RunConfig) -> list[str]:
+    if not isinstance(config.method, GrpoMethod) or not config.method.agentic.enabled:
+        return []
+    agentic = config.method.agentic
+    calls = counted(agentic.max_calls, "tool call")
+    return [
+        f"Each response has up to {counted(agentic.max_turns, 'turn')}, with {calls} at most between two of them; the "
+        f"longest response, {config.method.sampling.max_tokens:,} tokens, includes what tools say."
+    ]
 
 
 def _evaluation(method: EvaluateMethod) -> list[str]:

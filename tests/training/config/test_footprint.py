@@ -183,3 +183,15 @@ def test_stored_trees_take_disk_for_their_nodes() -> None:
     assert trees(kept_trees=99) == trees(kept_trees=32)  # a step has no more trees
     config = RunConfig()
     assert disk_of(config, plan_of(config, 40), read_shape(MODEL_DIR)).trees == 0
+
+
+def test_responses_that_wait_for_their_tools_keep_their_memory() -> None:
+    method = {"kind": "grpo", "sampling": {"prompts_per_step": 4, "samples_per_prompt": 8, "max_tokens": 320}}
+    plain, waiting = (
+        RunConfig.model_validate({"method": method | {"agentic": {"enabled": enabled}}}) for enabled in (False, True)
+    )
+    shape = read_shape(MODEL_DIR)
+    parts = {part.name: part for part in memory_of(waiting, plan_of(waiting, 40), shape, "cpu").always}
+    tokens = 4 * 8 * plan_of(waiting, 40).longest_sampled
+    assert parts["Waiting responses"].bytes == tokens * key_value_bytes_per_token(shape)
+    assert "Waiting responses" not in {p.name for p in memory_of(plain, plan_of(plain, 40), shape, "cpu").always}

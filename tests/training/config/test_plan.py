@@ -83,6 +83,17 @@ def test_one_of_a_thing_is_not_many() -> None:
     assert "1 step: 1 solution, 1 update." in in_words(single, plan_of(single))
 
 
+def test_it_says_that_tools_run_between_turns() -> None:
+    method = {"kind": "grpo", "agentic": {"enabled": True, "max_turns": 4}, "sampling": {"max_tokens": 320}}
+    config = RunConfig.model_validate({"method": method})
+    said = in_words(config, plan_of(config))
+    assert (
+        "Each response has up to 4 turns, with 1 tool call at most between two of them; the longest response, "
+        "320 tokens, includes what tools say."
+    ) in said
+    assert not any("tool" in sentence for sentence in in_words(RunConfig(), plan_of(RunConfig())))
+
+
 def test_it_says_how_many_are_drawn_for_those_that_are_kept() -> None:
     oversampled = config(method={"kind": "grpo", "roc": {"enabled": True}})
     plan = plan_of(oversampled)
