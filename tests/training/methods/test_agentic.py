@@ -3,25 +3,30 @@
 The built-in model was never shown a tool, so what it says stands in for calls: turns of every third length are some.
 """
 
+import json
 import random
 import threading
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
+from tests.training.runs import events, tiny_config
+from training.__main__ import DONE, main
 from training.agent import conversation, service
 from training.agent.parser import CallRequest
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.assembly import Parts
 from training.config import AgenticConfig
-from training.events import parse_event
+from training.events import Metrics, RolloutGroup, parse_event
 from training.experience.records import group_event
 from training.experience.types import Group, Rollout
 from training.methods.rl import GrpoTraining
@@ -199,3 +204,65 @@ def test_an_event_tells_the_whole_trace(executor: Telling) -> None:
             assert turns[call.turn].ended <= call.began <= call.ended
         if turns[1:]:
             assert turns[1].began >= calls[0].ended
+
+
+def whole_run(folder: Path, steps: int, **changes: Any) -> Path:
+    """A run of so many steps, in this process, in a folder that may hold a shorter one."""
+    sampling = {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 60}
+    method = agentic(sampling=sampling)
+    config = tiny_config(
+        steps=steps, method=method, prompt={"tools": "template"},
+        evaluation={"every_steps": 1, "problems": 2, "samples": 2}, checkpoints={"every_steps": 1},
+    )  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    assert main(["run", str(folder)]) == DONE
+    return folder
+
+
+def test_a_resumed_run_draws_and_learns_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """However long the tools took; what is measured of the machine differs, and so may a last bit of an entropy."""
+    use(monkeypatch, Telling("13", 0.01))
+    undisturbed = whole_run(tmp_path / "undisturbed", 2)
+    use(monkeypatch, Telling("13", 0.002))
+    resumed = whole_run(tmp_path / "resumed", 1)
+    whole_run(resumed, 2)
+    told = [drawn_by(folder) for folder in (undisturbed, resumed)]
+    assert told[0] == told[1]
+    assert {(step, split) for step, split, *_ in told[0]} == {
+        (0, "heldout"), (1, "train"), (1, "heldout"), (2, "train"), (2, "heldout"),
+    }  # fmt: skip
+    of_step = Path("checkpoints/step_000002/model.safetensors")
+    first, second = (load_file(folder / of_step) for folder in (undisturbed, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def drawn_by(folder: Path) -> list[Any]:
+    """Ids, rewards and calls of each response that a follower of the events would have stored."""
+    groups = [event for event in events(folder) if isinstance(event, RolloutGroup)]
+    assert any(rollout.trace and rollout.trace.calls for group in groups for rollout in group.rollouts)
+    return [
+        (
+            g.step,
+            g.split,
+            g.index,
+            r.tokens["id"],
+            r.reward,
+            [(c.status, c.result) for c in (r.trace.calls if r.trace else ())],
+        )
+        for g in groups
+        for r in g.rollouts
+    ]
+
+
+def test_an_evaluation_runs_tools_as_well(executor: Telling, tmp_path: Path) -> None:
+    method = {"kind": "evaluate", "samples": 2, "max_tokens": 60, "prompts_per_batch": 4, "problems": 4}
+    folder = whole_run(tmp_path / "run", 1, method=method | {"agentic": {"enabled": True, "max_turns": 3}})
+    groups = [event for event in events(folder) if isinstance(event, RolloutGroup)]
+    assert len(groups) == 4
+    assert all(rollout.trace is not None for group in groups for rollout in group.rollouts)
+    [figures] = [event.values for event in events(folder) if isinstance(event, Metrics)]
+    assert figures["batch/calls_mean"] == pytest.approx(
+        sum(len(r.trace.calls) for g in groups for r in g.rollouts if r.trace) / 12
+    )
+    assert executor.calls
