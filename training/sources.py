@@ -8,7 +8,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from training.builtin import MODEL_DIR
+from training.builtin import MODEL_DIRS
 from training.builtin.tool_styles import with_demonstrations
 from training.checkpoints import checkpoint_name
 from training.config import (
@@ -73,7 +73,7 @@ def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel
     if isinstance(source, HubModel):
         return _load(source.name, device, revision=source.revision)
     if isinstance(source, BuiltinModel):
-        return load_folder(MODEL_DIR, device)
+        return load_folder(MODEL_DIRS[source.variant], device)
     if isinstance(source, CheckpointModel):
         path = data_folder() / "runs" / str(source.run) / "checkpoints" / checkpoint_name(source.step)
         if not path.is_dir():

@@ -1,9 +1,15 @@
-"""The small model that ships with the product, and the scripts that made it.
+"""The small models that ship with the product, and the scripts that made them.
 
-`MODEL_DIR` is an ordinary Hugging Face folder; nothing that loads it needs to know that it is small.
+A shipped model is an ordinary Hugging Face folder; nothing that loads it needs to know that it is small.
 """
 
 from pathlib import Path
 
 MODEL_DIR: Path = Path(__file__).parent / "model"
-"""Folder of the shipped checkpoint: weights, configs, tokenizer, model card."""
+"""The model of arithmetic: weights, configs, tokenizer, model card."""
+
+TOOLS_MODEL_DIR: Path = Path(__file__).parent / "tools_model"
+"""The same model, fine-tuned on the form of tool calls."""
+
+MODEL_DIRS = {"arithmetic": MODEL_DIR, "tools": TOOLS_MODEL_DIR}
+"""By what a config calls them."""

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from training.agent.parser import CLOSING, OPENING, parse_calls
+from training.agent.python_tool import in_one_line
 from training.agent.results import ToolResult, could_not_run, result_text
 from training.agent.schema import PYTHON
 from training.builtin.styles import near_miss
 from training.problems.types import DemonstratedTurn, Problem
+from training.sandbox.types import ProgramError
 from training.seeds import derive_seed
 
 PRINTED, IN_A_VARIABLE, LAST_EXPRESSION = "print({})", "x={}\nprint(x)", "{}"
@@ -116,7 +118,7 @@ def written_call(code: str, tool: str = PYTHON) -> str:
 
 
 def _raised(line: str, kind: str, message: str) -> ToolResult:
-    return ToolResult("error", error=f"{kind} at line 1: {message}\n  {line}")
+    return ToolResult("error", error=in_one_line(ProgramError(kind, message, line=1, text=line)))
 
 
 def _call(code: str, result: ToolResult, tool: str = PYTHON) -> Sequence[DemonstratedTurn]:

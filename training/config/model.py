@@ -12,6 +12,10 @@ class BuiltinModel(Config):
 
     kind: Literal["builtin"] = "builtin"
 
+    variant: Literal["arithmetic", "tools"] = "arithmetic"
+    """arithmetic: answers in words and steps. tools: the same after the preset Tool format, which has taught it how
+    tool calls are written; it wants prompt.tools set to template."""
+
 
 class LocalModel(Config):
     """A folder with a Hugging Face checkpoint."""

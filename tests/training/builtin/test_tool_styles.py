@@ -1,18 +1,26 @@
 """Demonstrations of tool calls: a mixture of ways, and nothing in them that a tool would not say."""
 
+import io
 import json
+import mmap
 import random
 from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from training.agent.parser import parse_calls
-from training.agent.results import result_text
+from training.agent.python_tool import read_result
+from training.agent.results import could_not_run, result_text
+from training.agent.schema import PYTHON
 from training.builtin.tool_styles import OTHER_TOOL, ToolMixture, demonstrate, failing_call, with_demonstrations
 from training.config import AgenticConfig
 from training.problems import Problem
 from training.problems.computation import generate_computations
+from training.sandbox.program import REPORT_BYTES, _execute, read_report
+from training.sandbox.types import ExecutionResult
 
 NONE = ToolMixture(guess=0, corrected=0, silent=0, repeated=0, given_up=0)
 
@@ -102,3 +110,29 @@ def test_the_seed_decides_everything(problems: list[Problem]) -> None:
     again = with_demonstrations(generate_computations(50, "train", 0), 0)
     assert again[:50] == problems[:50]
     assert with_demonstrations(generate_computations(50, "train", 0), 1) != again
+
+
+def executed(program: str) -> ExecutionResult:
+    """The result of a harmless program, run here by the sandbox's own code."""
+    report, out = mmap.mmap(-1, REPORT_BYTES), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(io.StringIO()):
+        code = _execute(program, {}, report)
+    noted: dict[str, Any] = dict(read_report(report[:]))
+    values = {"id": "", "status": "error" if code else "ok", "stdout": out.getvalue()}
+    return ExecutionResult.from_dict(values | noted)
+
+
+def test_tools_say_what_they_would_say(problems: list[Problem]) -> None:
+    seen: Counter[str] = Counter()
+    for problem in problems:
+        for call, said in zip(problem.turns[:-1:2], problem.turns[1::2], strict=True):
+            (request,) = parse_calls(call.text)
+            if request.refusal is not None:
+                result = request.refusal
+            elif request.name != PYTHON:
+                result = could_not_run("unknown_tool", repr(request.name))
+            else:
+                result = read_result(executed(request.arguments["code"]), 4)
+            seen[result.status] += 1
+            assert said.text == result_text(result)
+    assert min(seen[kind] for kind in ("ok", "error", "malformed", "unknown_tool")) > 30

@@ -2,9 +2,21 @@
 
 import pytest
 
-from training.config import DeepSearchMethod, GrpoMethod, RunConfig
-from training.config.presets import ABLATIONS, DAPO, DEEPSEARCH, DR_GRPO, PRESETS, R1_ZERO, Preset
+from training.config import BuiltinModel, DeepSearchMethod, GrpoMethod, OptimisationConfig, RunConfig, SftMethod
+from training.config.presets import (
+    ABLATIONS,
+    DAPO,
+    DEEPSEARCH,
+    DR_GRPO,
+    GRPO_AGENTIC,
+    PRESETS,
+    R1_ZERO,
+    RSTAR2_AGENT,
+    TOOL_FORMAT,
+    Preset,
+)
 from training.config.presets.search import RECIPE
+from training.schedule import learning_rate
 
 presets = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 
@@ -108,3 +120,37 @@ def test_presets_stand_in_three_groups() -> None:
     groups = [preset.group for preset in PRESETS.values()]
     assert groups == sorted(groups, key=["start", "recipe", "ablation"].index)
     assert set(groups) == {"start", "recipe", "ablation"}
+
+
+def test_rstar2_agent_has_the_papers_ingredients() -> None:
+    config = RSTAR2_AGENT.config
+    method = config.method
+    assert isinstance(method, GrpoMethod)
+    assert method.agentic.enabled
+    assert (method.roc.enabled, method.roc.oversample, method.roc.rule) == (True, 2, "paper")
+    assert (method.loss.clip_low, method.loss.clip_high, method.loss.kl_coefficient) == (0.2, 0.28, 0)
+    assert (method.loss.advantage_scale, method.loss.aggregation) == ("sample", "token_mean")
+    assert (method.reward.accuracy, method.reward.format, method.reward.overlong_buffer) == (1, 0, 0)
+    assert (method.sampling.temperature, method.sampling.top_p, method.sampling.top_k) == (1, 1, 0)
+    assert config.optimisation.schedule == "constant"
+    assert config.optimisation.warmup_steps > 0
+
+
+def test_agentic_grpo_is_the_same_without_resampling() -> None:
+    pairs = zip(GRPO_AGENTIC.choices, RSTAR2_AGENT.choices, strict=True)
+    assert [mine.path for mine, recipe in pairs if mine.value != recipe.value] == ["method.roc.enabled"]
+    assert GRPO_AGENTIC.group == "ablation"
+
+
+def test_the_tool_format_is_learned_from_what_the_agent_starts_with() -> None:
+    sft, agent = TOOL_FORMAT.config, RSTAR2_AGENT.config
+    assert isinstance(sft.method, SftMethod)
+    assert (sft.problems, sft.prompt) == (agent.problems, agent.prompt)
+    assert sft.model == BuiltinModel()
+    assert agent.model == BuiltinModel(variant="tools")
+
+
+def test_the_papers_warm_up_is_linear_over_twenty_steps() -> None:
+    rates = [learning_rate(step, 300, OptimisationConfig(learning_rate=1e-6, warmup_steps=20)) for step in (1, 10, 20)]
+    assert rates == pytest.approx([5e-8, 5e-7, 1e-6])
+    assert learning_rate(300, 300, OptimisationConfig(learning_rate=1e-6, warmup_steps=20)) == 1e-6

@@ -7,6 +7,7 @@ billions of parameters take the paper's numbers, which stand beside them.
 from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
 from training.config.presets.search import ABLATIONS, DEEPSEARCH, DEEPSEARCH_LAZY
 from training.config.presets.sft import SFT
+from training.config.presets.tools import GRPO_AGENTIC, RSTAR2_AGENT, TOOL_FORMAT
 from training.config.presets.types import Choice, Preset
 
 __all__ = [
@@ -16,16 +17,19 @@ __all__ = [
     "DEEPSEARCH_LAZY",
     "DEMO",
     "DR_GRPO",
+    "GRPO_AGENTIC",
     "PRESETS",
     "R1_ZERO",
+    "RSTAR2_AGENT",
     "SFT",
     "SMOKE",
+    "TOOL_FORMAT",
     "Choice",
     "Preset",
 ]
 
-PRESETS = {
-    preset.slug: preset
-    for preset in (SMOKE, DEMO, R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, SFT, *ABLATIONS)
-}
+_STARTS = (SMOKE, DEMO)
+_RECIPES = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SFT, TOOL_FORMAT)
+
+PRESETS = {preset.slug: preset for preset in (*_STARTS, *_RECIPES, *ABLATIONS, GRPO_AGENTIC)}
 """In the order they are offered."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from django.conf import settings
 from django.db.models.functions import Length
 from huggingface_hub import try_to_load_from_cache
 from tokenizers import Tokenizer
 
+from training.builtin import MODEL_DIRS
 from training.config import (
     BuiltinModel,
     BuiltinProblems,
@@ -25,7 +25,6 @@ from training.config.shape import ModelShape, ShapeError, read_shape
 from webapp.datasets.models import Problem, ProblemSet
 from webapp.runs.models import Checkpoint
 
-BUILTIN_MODEL = settings.BASE_DIR / "training" / "builtin" / "model"
 BUILTIN_PROMPTS = ("Start with 12. " + "Multiply by 23. " * 6, "2*3-4=?")
 """As long as the longest built-in problem, and as short as the shortest."""
 TEMPLATE_CHARACTERS = {"chat": 24, "r1_zero": 480, "plain": 1}
@@ -97,8 +96,8 @@ def parameters_in_name(name: str) -> int | None:
 def model_folder(config: RunConfig) -> Path | None:
     """The folder of the config's model; None for a hub model that is not in this machine's cache."""
     match config.model:
-        case BuiltinModel():
-            return Path(BUILTIN_MODEL)
+        case BuiltinModel(variant=variant):
+            return MODEL_DIRS[variant]
         case LocalModel(path=path):
             return Path(path)
         case CheckpointModel(run=run, step=step):
