@@ -41,7 +41,7 @@ from training.policy import Policy, Reference
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verifier
-from training.sampling.torch_engine import KV_BYTES, TorchEngine
+from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Engine, SamplingParams
 from training.search.journal import JOURNAL_FOLDER, SearchJournal
 from training.seeds import derive_seed
@@ -150,7 +150,7 @@ def _deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> Dee
 
 def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> TorchEngine:
     """An engine for responses of one turn or, with memory for those that wait for their tools, of several."""
-    prefix_bytes = KV_BYTES if agentic.enabled else 0
+    prefix_bytes = agentic.kv_cache_mib << 20 if agentic.enabled else 0
     return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=prefix_bytes)
 
 

@@ -38,6 +38,14 @@ class AgenticConfig(Config):
     tool_workers: int = Field(default=2, ge=1, le=256)
     """Tool calls that run at the same time; more wait their turn, while the model writes other responses."""
 
+    kv_cache_mib: int = Field(default=2048, ge=1, le=1 << 20)
+    """Memory for keys and values of responses under way. Each reserves what it may need at most before it begins; those
+    that find no room wait."""
+
+    kv_oversubscription: float = Field(default=1.0, ge=1, le=8)
+    """Reserve so many times the memory there is: good where most responses stay short, bad where states are thrown out
+    and computed again."""
+
     prefix: str = Field(default="", max_length=64)
     """Text that every turn begins with, given and not learned: <reason> in the paper's traces; empty for none."""
 

@@ -161,7 +161,7 @@ def _waiting(config: RunConfig, plan: Plan, shape: ModelShape) -> Part | None:
         return None
     responses = plan.answers if isinstance(config.method, EvaluateMethod) else plan.sequences * plan.oversample
     tokens = -(-responses // plan.processes) * plan.longest_sampled
-    held = min(KV_LIMIT, tokens * key_value_bytes_per_token(shape))
+    held = min(config.method.agentic.kv_cache_mib << 20, tokens * key_value_bytes_per_token(shape))
     return Part("Waiting responses", held, "keys and values of responses whose tools run") if held else None
 
 

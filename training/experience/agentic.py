@@ -41,7 +41,7 @@ class AgenticExperience(DirectExperience):
     ) -> None:
         super().__init__(engine, codec, scorer, recorder, processes)
         self._rules = Rules(config, codec, TurnTemplate(codec))
-        self._loop = AgentLoop([engine], tools)
+        self._loop = AgentLoop([engine], tools, config.kv_oversubscription)
 
     def take_figures(self) -> dict[str, float]:
         """See `DirectExperience`: how long the engine waited for tools. Of this process alone."""

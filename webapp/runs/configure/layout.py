@@ -68,7 +68,6 @@ SIMPLE = frozenset({
     "method.sampling.max_tokens",
     "method.grpo.sampling.temperature",
     "method.agentic.enabled",
-    "method.agentic.max_turns",
     "method.roc.enabled",
     "method.search.expansion",
     "method.search.width",

@@ -50,7 +50,7 @@ def test_the_layout_names_no_kind_unit_or_group_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "least", "most"), [(GrpoMethod(), 9, 13), (SftMethod(), 7, 11), (DeepSearchMethod(), 12, 17)]
+    ("method", "least", "most"), [(GrpoMethod(), 9, 14), (SftMethod(), 7, 11), (DeepSearchMethod(), 12, 17)]
 )
 def test_the_first_screen_has_a_dozen_knobs_or_a_few_more(method: Any, least: int, most: int) -> None:
     values = values_of(RunConfig(method=method))
