@@ -5,8 +5,8 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-REPORT = struct.Struct("<QiBddq")
-"""What a zygote says of a call that ended: number, wait status, why, CPU seconds of user and system, KiB at most."""
+REPORT = struct.Struct("<BQiBddq")
+"""What a zygote says of a call that ended: 0 (no JSON), number, wait status, why, CPU seconds (user, system), KiB."""
 
 ENDED, TIMED_OUT, TOLD_TO = 0, 1, 2
 """Why it ended: by itself; at its time limit; killed on request. One that never ran is told of in words."""

@@ -63,8 +63,8 @@ def packages_folder() -> Path:
     return Path(found.origin).parents[1]
 
 
-def setup_of(tier: Tier, python: str, slots: int, become: int = 0) -> Setup:
-    """What a zygote of this tier is told."""
+def setup_of(tier: Tier, python: str, slots: int, place: int = 0, become: int = 0) -> Setup:
+    """What a zygote of this tier is told. Zygotes at different places have calls of different users."""
     packages = packages_folder()
     prefix = Path(python).resolve().parents[1]
     library = prefix / "lib" / f"python3.{sys.version_info.minor}"
@@ -80,8 +80,8 @@ def setup_of(tier: Tier, python: str, slots: int, become: int = 0) -> Setup:
         binds=binds,
         packages=seen,
         hidden=str(project_folder()),
-        first_user=1000 if tier.namespaces else 300_000,
-        slots=slots,
+        first_user=1000 if tier.namespaces else 300_000 + place * (slots + 1),
+        slots=slots + 1,  # the last is that of the proof
         become=become,
     )
 

@@ -26,7 +26,8 @@ class StartError(RuntimeError):
 class Worker:
     """Started by `start`, from the main thread: the kernel ends a zygote with the thread that made it."""
 
-    def __init__(self, python: str, setup: Setup, lost: Callable[["Worker"], None]) -> None:
+    def __init__(self, python: str, setup: Setup, place: int, lost: Callable[["Worker"], None]) -> None:
+        self.place = place
         self.calls: dict[int, Running] = {}
         self.proven = False
         self.errors = 0
@@ -94,7 +95,7 @@ class Worker:
 
     def _take(self, message: bytes) -> None:
         if not message.startswith(b"{"):
-            number, status, why, user, system, rss = REPORT.unpack(message)
+            _, number, status, why, user, system, rss = REPORT.unpack(message)
             running = self.calls.pop(number, None)
             if running is not None:
                 self.errors = 0

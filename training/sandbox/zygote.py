@@ -32,6 +32,7 @@ from training.sandbox.kernel import (
     NEWPID,
     NEWUSER,
     NEWUTS,
+    PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
@@ -169,6 +170,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Until the manager goes."""
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # what a call leaves behind becomes this one's, not the machine's
         if self._setup.privileged and not self._setup.namespaces:
             for slot in range(self._setup.slots):
                 self._sweep(slot)  # what a zygote before this one may have left
@@ -277,7 +279,7 @@ class Zygote:
 
     def _tell(self, number: int, status: int, used: resource.struct_rusage) -> None:
         why = self._why.pop(number, ENDED)
-        self._control.send(REPORT.pack(number, status, why, used.ru_utime, used.ru_stime, used.ru_maxrss))
+        self._control.send(REPORT.pack(0, number, status, why, used.ru_utime, used.ru_stime, used.ru_maxrss))
 
     def _end_relatives(self, pid: int, slot: int) -> None:
         """Processes that a call started: its namespace has ended them; else they have its group or its user."""

@@ -1,0 +1,294 @@
+"""The manager: a queue of calls, a few slots in which they run, and the zygotes that run them.
+
+More slots than a few for each core only make calls slow, until programs run into time limits that are not theirs; so
+calls wait in the queue instead, and a program's clock starts when the program does.
+"""
+
+import asyncio
+import os
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from training.sandbox.proof import prove
+from training.sandbox.running import Running
+from training.sandbox.tiers import Tier, candidates, interpreters, machine, setup_of
+from training.sandbox.types import (
+    Call,
+    ExecutionResult,
+    Failure,
+    Percentiles,
+    SandboxRefusedError,
+    SandboxStatus,
+    Status,
+)
+from training.sandbox.worker import StartError, Worker
+
+MOST_TRIES = 3
+_MOST_ERRORS = 8
+"""Calls in a row that could not be confined, after which a zygote is replaced."""
+_REMEMBERED, _SHOWN = 2_000, 20
+_LEAST_FREE_MB = 384
+_LOOK_AGAIN_S = 0.2
+_TRY_AGAIN_S = (0.0, 0.5, 2.0, 10.0)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A call in the queue."""
+
+    call: Call
+    result: "asyncio.Future[ExecutionResult]"
+    since: float = field(default_factory=time.perf_counter)
+    tries: int = 0
+
+
+class Pool:
+    """Create and `start` it in a running event loop, on the main thread.
+
+    `tiers`: those to try, strongest first; by default all that this user may. `become` makes root's zygotes those of an
+    ordinary user, for tests.
+    """
+
+    def __init__(
+        self,
+        zygotes: int = 0,
+        slots: int = 0,
+        tiers: list[Tier] | None = None,
+        pythons: list[str] | None = None,
+        become: int = 0,
+    ) -> None:
+        cores = len(os.sched_getaffinity(0))
+        self._wanted = zygotes or max(2, cores // 2)
+        self._free = deque(range(slots or 3 * cores))
+        self._slots = len(self._free)
+        self._tiers = candidates() if tiers is None else tiers
+        self._pythons = pythons or list(interpreters())
+        self._become = become
+        self._tier: Tier | None = None
+        self.tier, self.python = "", ""
+        self._workers: list[Worker] = []
+        self._queue: deque[Waiting] = deque()
+        self._number = 0
+        self._restarts = 0
+        self._started = time.time()
+        self._outcomes: Counter[str] = Counter()
+        self._walls: deque[float] = deque(maxlen=_REMEMBERED)
+        self._totals: deque[float] = deque(maxlen=_REMEMBERED)
+        self._failures: deque[Failure] = deque(maxlen=_SHOWN)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._look: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Find the strongest isolation that proves itself. Raises SandboxRefusedError where none does."""
+        found: list[str] = []
+        for tier in self._tiers:
+            for python in self._pythons:
+                why = await self._try(tier, python, place=0)
+                if why is None:
+                    for place in range(1, self._wanted):
+                        self._add(place)
+                    return
+                found.append(f"  {tier.name} with {python}: {why}. It needs {tier.needs}.")
+        raise SandboxRefusedError(
+            f"no isolation could be proven on this machine ({machine()}), so no program of a model is run here.\n"
+            + "\n".join(found)
+        )
+
+    def submit(self, call: Call) -> "asyncio.Future[ExecutionResult]":
+        """Queue a call. The future never fails."""
+        waiting = Waiting(call, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._dispatch()
+        return waiting.result
+
+    def status(self) -> SandboxStatus:
+        """As it is now."""
+        return SandboxStatus(
+            tier=self.tier,
+            python=self.python,
+            zygotes=sum(worker.proven for worker in self._workers),
+            slots=self._slots,
+            in_flight=self._slots - len(self._free),
+            queued=len(self._queue),
+            oldest_queue_s=time.perf_counter() - self._queue[0].since if self._queue else 0.0,
+            restarts=self._restarts,
+            started=self._started,
+            outcomes=dict(self._outcomes),
+            wall=percentiles(self._walls),
+            total=percentiles(self._totals),
+            failures=list(self._failures),
+        )
+
+    async def close(self) -> None:
+        """End all calls and zygotes."""
+        self._closed = True
+        if self._look is not None:
+            self._look.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+        while self._queue:
+            self._give(self._queue.popleft(), self._failure("sandbox_died", "the sandbox was closed"))
+
+    async def run_on(self, worker: Worker, call: Call) -> ExecutionResult:
+        """Run a call on one zygote, past the queue: how zygotes are proven."""
+        self._number += 1
+        running = Running(call, self._number, self._slots, self.tier, 0.0)
+        worker.begin(running)
+        return await running.result
+
+    async def _try(self, tier: Tier, python: str, place: int) -> str | None:
+        """Start and prove one zygote; None, or why it is not fit."""
+        self._tier, self.tier, self.python = tier, tier.name, python
+        worker = None
+        try:
+            worker = Worker(python, setup_of(tier, python, self._slots, place, self._become), place, self._lost)
+            await worker.ready()
+            broken = await prove(self, worker)
+        except (StartError, OSError) as error:
+            broken = [str(error)]
+        if not broken and worker is not None:
+            self._admit(worker)
+            return None
+        if worker is not None:
+            worker.close()
+        return "; ".join(broken)
+
+    def _admit(self, worker: Worker) -> None:
+        worker.proven = True
+        self._workers.append(worker)
+        self._dispatch()
+
+    def _add(self, place: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._start_another(place))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_another(self, place: int) -> None:
+        """Until there is one more zygote, proven like the first."""
+        assert self._tier is not None
+        for number in range(1_000_000):
+            await asyncio.sleep(_TRY_AGAIN_S[min(number, len(_TRY_AGAIN_S) - 1)])
+            why = await self._try(self._tier, self.python, place)
+            if why is None:
+                return
+            self._note("sandbox_error", f"a fork server is not fit: {why}")
+
+    def _lost(self, worker: Worker) -> None:
+        if worker in self._workers:
+            self._workers.remove(worker)
+            if not self._closed:
+                self._restarts += 1
+                self._note("sandbox_died", "a fork server was lost")
+                self._add(worker.place)
+
+    def _dispatch(self) -> None:
+        """Give waiting calls to free slots."""
+        while self._queue and self._free and (worker := self._idlest()) is not None:
+            if _free_memory_mb() < _LEAST_FREE_MB and len(self._free) < self._slots:
+                break  # what runs gives memory back; with nothing running, waiting would not help
+            self._begin(self._queue.popleft(), worker)
+        self._expire()
+
+    def _expire(self) -> None:
+        """Give up calls that have waited too long, and look again later while any wait."""
+        now = time.perf_counter()
+        while self._queue and now - self._queue[0].since > self._queue[0].call.limits.queue_s:
+            waiting = self._queue.popleft()
+            self._give(waiting, self._failure("queue_timeout", f"waited {now - waiting.since:.0f} s for a free slot"))
+        if self._queue and self._look is None and not self._closed:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        self._dispatch()
+
+    def _idlest(self) -> Worker | None:
+        fit = [worker for worker in self._workers if worker.lives]
+        return min(fit, key=lambda worker: len(worker.calls), default=None)
+
+    def _begin(self, waiting: Waiting, worker: Worker) -> None:
+        slot = self._free.popleft()
+        self._number += 1
+        waiting.tries += 1
+        try:
+            running = Running(waiting.call, self._number, slot, self.tier, time.perf_counter() - waiting.since)
+        except OSError as error:  # no descriptors left
+            self._free.append(slot)
+            self._after(waiting, self._failure("sandbox_error", str(error)))
+            return
+        running.result.add_done_callback(lambda done: self._ended(waiting, slot, worker, done.result()))
+        try:
+            worker.begin(running)
+        except OSError as error:
+            running.failed("sandbox_error", str(error))
+
+    def _ended(self, waiting: Waiting, slot: int, worker: Worker, result: ExecutionResult) -> None:
+        self._free.append(slot)
+        if worker.errors >= _MOST_ERRORS and worker.lives:
+            worker.close()
+            self._lost(worker)
+        self._after(waiting, result)
+        self._dispatch()
+
+    def _after(self, waiting: Waiting, result: ExecutionResult) -> None:
+        """Try again what the service lost, at the head of the queue; give what is known."""
+        if result.is_infrastructure and waiting.tries < MOST_TRIES and not self._closed:
+            self._note(result.status, result.detail)
+            self._queue.appendleft(waiting)
+        else:
+            self._give(waiting, result)
+
+    def _give(self, waiting: Waiting, result: ExecutionResult) -> None:
+        result = replace(result, id=waiting.call.id)
+        self._outcomes[result.status] += 1
+        if result.is_infrastructure:
+            self._note(result.status, result.detail)
+        else:
+            self._walls.append(result.wall_s)
+        self._totals.append(time.perf_counter() - waiting.since)
+        if not waiting.result.done():
+            waiting.result.set_result(result)
+
+    def _failure(self, status: Status, detail: str) -> ExecutionResult:
+        return ExecutionResult("", status, detail=detail, tier=self.tier)
+
+    def _note(self, status: Status, detail: str) -> None:
+        self._failures.appendleft(Failure(time.time(), status, detail))
+
+
+def percentiles(seconds: "deque[float]") -> Percentiles:
+    """Of some durations, in milliseconds; zeros for none."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return Percentiles()
+    return Percentiles(
+        *(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+    )
+
+
+def _free_memory_mb() -> int:
+    """What the kernel thinks could be had without swapping; much where it does not say."""
+    now = time.monotonic()
+    if now - _memory.looked > _LOOK_AGAIN_S:
+        _memory.looked = now
+        _memory.free_mb = 1 << 20
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                _memory.free_mb = int(line.split()[1]) // 1024
+    return _memory.free_mb
+
+
+@dataclass(slots=True)
+class _Memory:
+    looked: float = float("-inf")
+    free_mb: int = 1 << 20
+
+
+_memory = _Memory()
