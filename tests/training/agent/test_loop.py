@@ -197,6 +197,21 @@ def test_rollouts_wait_for_memory_and_stay_with_their_engine() -> None:
     assert all(made.counters.tokens_sampled > 0 for made in engines)
 
 
+def test_more_than_fit_at_once_draw_the_same_at_the_price_of_computing_again() -> None:
+    found, recomputed = [], []
+    for conversations, oversubscription in ((8, 1.0), (2, 4.0)):
+        tools, _ = runner(lambda _: 0.005)
+        all_seats, made = seats(8), engine(rows=2)
+        token_bytes = (1 << 24) // made.capacity_tokens
+        made._prefixes.budget = conversations * 72 * token_bytes
+        with tools:
+            AgentLoop([made], tools, oversubscription).run(all_seats)
+        found.append(responses(all_seats))
+        recomputed.append(made.counters.prefill_tokens_recomputed)
+    assert found[0] == found[1]
+    assert recomputed[0] < recomputed[1]
+
+
 def test_what_never_fits_is_said_at_once() -> None:
     tools, _ = runner()
     with tools, pytest.raises(NeverFitsError, match="lower max_tokens"):

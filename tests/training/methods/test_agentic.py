@@ -25,12 +25,13 @@ from training.agent import conversation, service
 from training.agent.parser import CallRequest
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.assembly import Parts
-from training.config import AgenticConfig
+from training.config import AgenticConfig, RunConfig
 from training.events import Metrics, RolloutGroup, parse_event
 from training.experience.records import group_event
 from training.experience.types import Group, Rollout
 from training.methods.rl import GrpoTraining
 from training.policy import Policy
+from training.preflight import preflight
 from training.sandbox.types import Call, ExecutionResult, Executor, SandboxStatus
 
 
@@ -204,6 +205,14 @@ def test_an_event_tells_the_whole_trace(executor: Telling) -> None:
             assert turns[call.turn].ended <= call.began <= call.ended
         if turns[1:]:
             assert turns[1].began >= calls[0].ended
+
+
+def test_a_look_before_the_run_calls_tools_as_well(executor: Telling, tmp_path: Path) -> None:
+    sampling = {"prompts_per_step": 4, "samples_per_prompt": 2, "max_tokens": 60}
+    config = tiny_config(method=agentic(sampling=sampling), prompt={"tools": "template"})
+    report = preflight(RunConfig.model_validate(config), tmp_path)
+    assert report["responses"] == 32
+    assert executor.calls
 
 
 def whole_run(folder: Path, steps: int, **changes: Any) -> Path:
