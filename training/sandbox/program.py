@@ -56,7 +56,7 @@ def read_report(data: bytes) -> dict[str, object]:
         return {}
     try:
         noted = json.loads(data[4 : 4 + length])
-    except ValueError:
+    except (ValueError, RecursionError):  # anything may stand there
         return {}
     return noted if isinstance(noted, dict) else {}
 

@@ -48,14 +48,26 @@ class Running:
         self._timer: asyncio.TimerHandle | None = None
         self._too_much = False
         self._written = 0
-        stdin = _sealed(call.stdin) if call.stdin else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        out, stdout = os.pipe2(os.O_CLOEXEC)
-        err, stderr = os.pipe2(os.O_CLOEXEC)
+        self._outputs: dict[int, bytearray] = {}
+        self._theirs: list[int] = []
+        self._report = -1
+        try:
+            self._open()
+        except OSError:
+            self._close()
+            raise
+
+    def _open(self) -> None:
+        """All descriptors of the call. Raises OSError when there are none left."""
         self._report = _report()
-        self._outputs = {out: bytearray(), err: bytearray()}
-        self._theirs = [_sealed(call.program), stdin, stdout, stderr]
-        for descriptor in self._outputs:
-            os.set_blocking(descriptor, False)
+        self._theirs.append(_sealed(self.call.program))
+        stdin = self.call.stdin
+        self._theirs.append(_sealed(stdin) if stdin else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        for _ in range(2):
+            ours, theirs = os.pipe2(os.O_CLOEXEC)
+            self._theirs.append(theirs)
+            self._outputs[ours] = bytearray()
+            os.set_blocking(ours, False)
 
     @property
     def descriptors(self) -> list[int]:
@@ -102,7 +114,7 @@ class Running:
     def _give(self, **found: Any) -> None:
         if self.result.done():
             return
-        out, err = ((bytes(each).decode("utf-8", "replace")) for each in self._outputs.values())
+        out, err = (each.decode("utf-8", "replace") for each in self._outputs.values())
         kept = sum(len(each) for each in self._outputs.values())
         self._close()
         self.result.set_result(
@@ -144,7 +156,9 @@ class Running:
         for descriptor in self._outputs:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
-        os.close(self._report)
+        self._outputs = {}
+        if self._report >= 0:
+            os.close(self._report)
         self._close_theirs()
 
 

@@ -183,7 +183,7 @@ def _simple(assembler: _Assembler, processes: bool) -> None:
 
 
 _EXAMINED = (
-    "clone ioctl prctl socketpair prlimit64 fcntl open openat kill tgkill rt_sigqueueinfo".split()  # noqa: SIM905
+    "clone ioctl prctl socketpair prlimit64 sched_setaffinity fcntl open openat kill tgkill rt_sigqueueinfo".split()  # noqa: SIM905
 )
 
 
@@ -200,7 +200,8 @@ def _examined(assembler: _Assembler, processes: bool, contained: bool) -> None:
         "ioctl": _Assembler().one_of(1, _IOCTLS, _ALLOW, _refuse(errno.ENOTTY)),
         "prctl": _Assembler().one_of(0, _PRCTLS, _ALLOW, _refuse(errno.EINVAL)),
         "socketpair": _Assembler().one_of(0, (1,), _ALLOW, no),
-        "prlimit64": _own_limits(contained),
+        "prlimit64": _of_oneself(contained),
+        "sched_setaffinity": _of_oneself(contained),
         "fcntl": _Assembler().one_of(1, _FCNTLS, no, _ALLOW),
         "open": _Assembler().no_hidden_truncation(1),
         "openat": _Assembler().no_hidden_truncation(2),
@@ -214,8 +215,8 @@ def _examined(assembler: _Assembler, processes: bool, contained: bool) -> None:
             assembler.block(NUMBERS[MACHINE][name], rule)
 
 
-def _own_limits(contained: bool) -> _Assembler:
-    """Limits of oneself, which 0 stands for; one's own number says the same."""
+def _of_oneself(contained: bool) -> _Assembler:
+    """Only with oneself as the first argument, for which 0 stands; one's own number says the same."""
     rule = _Assembler()
     rule.argument(0)
     rule.add(_EQUAL, 0, miss=1)
