@@ -6,12 +6,16 @@ from training.agent.python_tool import python_tool
 from training.agent.tools import Registry, ToolRunner
 from training.config import AgenticConfig
 from training.errors import InputError
-from training.sandbox.types import Executor
+from training.sandbox.client import LocalSandbox
+from training.sandbox.types import Executor, SandboxRefusedError
 
 
 def open_executor(config: AgenticConfig, stack: ExitStack) -> Executor:
     """What runs programs. Raises InputError where nothing can run them safely."""
-    raise InputError("this installation cannot isolate programs; switch agentic.enabled off")
+    try:
+        return stack.enter_context(LocalSandbox(slots=config.tool_workers))
+    except SandboxRefusedError as refusal:
+        raise InputError(f"agentic.enabled needs a sandbox: {refusal}") from refusal
 
 
 def open_tools(config: AgenticConfig, prompt_tools: str, stack: ExitStack) -> ToolRunner:
