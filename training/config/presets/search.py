@@ -1,4 +1,4 @@
-"""DeepSearch as published, the variant that learned best here, and ablations: the recipe with one part taken out."""
+"""DeepSearch as published, the search that learned best here, and ablations: the recipe with one part taken out."""
 
 from training.config.presets.types import BUILTIN_RATE, Choice, Preset
 
@@ -107,7 +107,7 @@ def derived(*changes: Choice) -> tuple[Choice, ...]:
 DEEPSEARCH_LAZY = Preset(
     "deepsearch-lazy",
     "DeepSearch, lazy",
-    "Whole responses that branch where it pays, and every solution reused at once: what learned best in our runs.",
+    "Whole responses that branch where it pays, and every solution reused at once: the search that learned best here.",
     f"{PAPER}, changed",
     derived(
         Choice("problems.train_count", 512, "Few problems come up often, so that solutions are reused."),
