@@ -35,7 +35,8 @@ def python_tool(executor: Executor, config: AgenticConfig, prompt_tools: str) ->
             call = Call(str(next(numbers)), plain(code), plain(stdin), limits)
         except ValueError as error:
             raise BadArgumentsError(str(error)) from error
-        return read_result(await asyncio.wrap_future(executor.submit(call)), seconds)
+        # Shielded: who runs it must find its future as it was, also when the run ends first.
+        return read_result(await asyncio.shield(asyncio.wrap_future(executor.submit(call))), seconds)
 
     with_io = prompt_tools == "schema"
     return Tool(PYTHON_WITH_IO if with_io else PYTHON, PYTHON_WITH_IO_SCHEMA if with_io else PYTHON_SCHEMA, run)

@@ -3,14 +3,14 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.utils import timezone
 from huggingface_hub import constants
 
 from training.builtin import MODEL_DIR
-from training.config import RunConfig
+from training.config import PromptConfig, RunConfig
 from webapp.datasets.models import Problem, ProblemSet
 from webapp.runs.config_forms import Fault
 from webapp.runs.configure import checks
@@ -293,12 +293,13 @@ def test_a_large_model_wants_a_small_rate(model: Path) -> None:
     assert advice(model=local(model), optimisation={"learning_rate": 1e-6}) == []
 
 
-def test_prompts_are_counted_by_the_models_own_tokenizer() -> None:
+@pytest.mark.parametrize("tools", ["none", "template", "schema"])
+def test_prompts_are_counted_by_the_models_own_tokenizer(tools: Literal["none", "template", "schema"]) -> None:
     from transformers import AutoTokenizer
 
+    from training.codec import Codec
+
     tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR)
-    problem = "Start with 12. Add 7. Multiply by 3."
-    exact = len(
-        tokenizer.apply_chat_template([{"role": "user", "content": problem}], add_generation_prompt=True)["input_ids"]
-    )
-    assert exact <= prompt_tokens(MODEL_DIR, problem, RunConfig().prompt) <= exact + 24
+    problem, prompt = "Start with 12. Add 7. Multiply by 3.", PromptConfig(tools=tools)
+    exact = len(Codec(tokenizer, prompt, [3]).prompt_ids(problem))
+    assert exact <= prompt_tokens(MODEL_DIR, problem, prompt) <= exact + 24
