@@ -1,5 +1,6 @@
 """Finds what a config names: models and problem sets, in the product, in the data folder, on disk or on the hub."""
 
+import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from training.config import (
     BuiltinProblems,
     CheckpointModel,
     EvaluateMethod,
+    FileProblems,
     HubModel,
     ImportedProblems,
     RunConfig,
@@ -24,6 +26,9 @@ from training.errors import InputError
 from training.problems import Problem, ProblemFileError, Split, read_problems
 from training.problems.arithmetic import generate
 from training.problems.computation import TOOLS_LEVEL, generate_computations
+from training.problems.filters import has_integer_answer, without_overlap
+
+logger = logging.getLogger("training")
 
 
 class Problems(NamedTuple):
@@ -55,10 +60,26 @@ def load_problems(config: RunConfig, run_folder: Path) -> Problems:
         raise InputError(f"there is no problem set at {path}; import it first, or correct the name") from error
     except ProblemFileError as error:
         raise InputError(str(error)) from error
+    heldout = [problem for problem in problems if problem.split == "heldout"]
     train = [problem for problem in problems if problem.split == "train"]
     if not train and not isinstance(config.method, EvaluateMethod):
         raise InputError(f"{path} has no training problems; some lines need split train")
-    return Problems(train, [problem for problem in problems if problem.split == "heldout"])
+    return Problems(_filtered(source, train, heldout), heldout)
+
+
+def _filtered(source: ImportedProblems | FileProblems, train: list[Problem], heldout: list[Problem]) -> list[Problem]:
+    """The training problems that the source's filters leave. Raises InputError when none is left."""
+    kept = train
+    if source.answers == "integers":
+        kept = [problem for problem in kept if has_integer_answer(problem)]
+    if source.overlap_words:
+        kept = without_overlap(kept, heldout, source.overlap_words)
+    if len(kept) < len(train):
+        left_out = f"{len(train) - len(kept)} of {len(train)} training problems"
+        logger.info("%s left out: no integer answer, or overlapping with held-out ones", left_out)
+    if train and not kept:
+        raise InputError("the filters leave no training problem; switch problems.answers or problems.overlap_words off")
+    return kept
 
 
 def _generated(source: BuiltinProblems, count: int, split: Split) -> list[Problem]:

@@ -40,7 +40,18 @@ class BuiltinProblems(Config):
         return self
 
 
-class ImportedProblems(Config):
+class CollectedProblems(Config):
+    """What problems that were not made here can be filtered by, before they are trained on."""
+
+    answers: Literal["all", "integers"] = "all"
+    """integers: train only on problems whose answer is an integer, which no verifier can misread (rStar2-Agent)."""
+
+    overlap_words: int = Field(default=0, ge=0, le=1000)
+    """Leave out training problems that share so many words in a row with a held-out one (rStar2-Agent: 8); 0 for
+    none."""
+
+
+class ImportedProblems(CollectedProblems):
     """A problem set imported on the Datasets page."""
 
     kind: Literal["imported"] = "imported"
@@ -49,7 +60,7 @@ class ImportedProblems(Config):
     """Short name of the set, as in its address."""
 
 
-class FileProblems(Config):
+class FileProblems(CollectedProblems):
     """A JSONL file of problems, one object a line with prompt, answer, split and optionally solution."""
 
     kind: Literal["file"] = "file"

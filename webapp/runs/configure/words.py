@@ -24,6 +24,8 @@ LABELS = {
     "problems.builtin.seed": "Generator seed",
     "problems.imported.slug": "Imported set",
     "problems.file.path": "File",
+    "problems.answers": "Answers trained on",
+    "problems.overlap_words": "Overlap left out",
     "method.sampling.max_tokens": "Longest response",
     "method.sampling.top_p": "Top-p",
     "method.sampling.top_k": "Top-k",
@@ -153,6 +155,7 @@ UNITS = {
     "result_characters": "characters",
     "kept_trees": "a step",
     "smallest": "problems",
+    "overlap_words": "words",
 }
 """By the last part of the name."""
 
