@@ -19,7 +19,7 @@ from training.agent.parser import CallRequest
 from training.agent.results import ToolResult
 from training.agent.scheduler import NeverFitsError
 from training.agent.tools import Registry, Tool, ToolRunner
-from training.agent.trace import Trace, Turn
+from training.agent.trace import ToolCall, Trace, Turn
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 
@@ -167,6 +167,14 @@ def test_two_thousand_calls_in_flight_are_each_answered_once() -> None:
     assert echo.count == 2048
 
 
+def test_a_slow_call_delays_no_other() -> None:
+    tools, _ = runner(lambda number: 30.0 if number == 1 else 0.0)
+    with tools:
+        slow, *others = [tools.start(REQUEST) for _ in range(20)]
+        assert [int(other.result(timeout=5).value) for other in others] == list(range(2, 21))
+        assert not slow.done()
+
+
 def test_a_tools_own_failure_is_told_apart_and_ends_nothing() -> None:
     async def broken(arguments: Mapping[str, Any]) -> ToolResult:
         raise ConnectionError("nobody there")
@@ -176,6 +184,8 @@ def test_a_tools_own_failure_is_told_apart_and_ends_nothing() -> None:
         unknown = tools.start(CallRequest("math", {}, "{}")).result(5)
     assert (result.status, result.error) == ("infrastructure", "Error when executing tool: nobody there")
     assert (unknown.status, unknown.error) == ("unknown_tool", "Error when executing tool: 'math'")
+    blamed = [ToolCall(0, "", "", made.status).failed for made in (result, unknown)]
+    assert blamed == [False, True]
 
 
 def test_rollouts_wait_for_memory_and_stay_with_their_engine() -> None:

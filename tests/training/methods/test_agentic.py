@@ -32,6 +32,7 @@ from training.experience.types import Group, Rollout
 from training.methods.rl import GrpoTraining
 from training.policy import Policy
 from training.preflight import preflight
+from training.rewards.verifier import Verdict, Verifier
 from training.sandbox.types import Call, ExecutionResult, Executor, SandboxStatus
 
 
@@ -165,6 +166,28 @@ def test_a_response_out_of_room_earns_nothing_and_stays(executor: Telling) -> No
     assert metrics["response/truncated_share"] > 0
 
 
+def test_each_response_has_the_verdict_on_itself(executor: Telling) -> None:
+    """However ragged, and more of them than any batch of verdicts has."""
+    sampling = {"prompts_per_step": 10, "samples_per_prompt": 8, "max_tokens": 60}
+    with ExitStack() as stack, Verifier(workers=1) as verifier:
+        *_, groups, _ = first_step(stack, method=agentic(sampling=sampling, reward={}))
+        told = [(r, g.problem.answer) for g in groups for r in g.rollouts]
+        verdicts = verifier.verify([(rollout.graded_text, answer) for rollout, answer in told])
+    assert len(told) == 80
+    assert [rollout.correct for rollout, _ in told] == [verdict.correct for verdict in verdicts]
+    assert [rollout.reward for rollout, _ in told] == [float(verdict.correct is True) for verdict in verdicts]
+    assert len({len(rollout) for rollout, _ in told}) > 5
+
+
+def test_what_the_grader_cannot_tell_earns_nothing(executor: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
+    unsure: Future[Verdict] = Future()
+    unsure.set_result(Verdict(None, "7", "the comparison ran out of time"))
+    monkeypatch.setattr(Verifier, "start", lambda self, pair: unsure)
+    with ExitStack() as stack:
+        *_, groups, _ = first_step(stack)
+    assert all(r.parts["accuracy"] == 0 and r.correct is None for r in rollouts_of(groups))
+
+
 def test_figures_tell_how_tools_were_used(executor: Telling) -> None:
     with ExitStack() as stack:
         _, method, groups, metrics = first_step(stack)
@@ -275,3 +298,20 @@ def test_an_evaluation_runs_tools_as_well(executor: Telling, tmp_path: Path) -> 
         sum(len(r.trace.calls) for g in groups for r in g.rollouts if r.trace) / 12
     )
     assert executor.calls
+
+
+def test_programs_of_a_run_are_really_run(tmp_path: Path) -> None:
+    """Two steps and their evaluations, on the shipped model for tools and in the real sandbox."""
+    sampling = {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 320}
+    folder = whole_run(
+        tmp_path / "run", 2, model={"kind": "builtin", "variant": "tools"},
+        problems={"kind": "builtin", "level": "tools", "train_count": 64, "heldout_count": 16},
+        method=agentic(sampling=sampling),
+    )  # fmt: skip
+    groups = [event for event in events(folder) if isinstance(event, RolloutGroup)]
+    calls = [call for g in groups for r in g.rollouts if r.trace for call in r.trace.calls]
+    works = [call for call in calls if call.status == "ok"]
+    assert works
+    assert any(call.result.isdigit() for call in works)
+    assert not any(call.status == "infrastructure" for call in calls)
+    assert any(r.correct and r.trace and r.trace.calls for g in groups for r in g.rollouts)
