@@ -104,10 +104,10 @@ class Conversation:
         for call, (result, ended) in zip(calls, results, strict=True):
             text = plain(result_text(result))
             call.result, call.truncated = shortened(text, config.result_characters, config.result_cut)
-            call.status, call.error = result.status, plain(result.error)
-            call.stdout, call.stderr, call.value = (
+            call.status = result.status
+            call.stdout, call.stderr, call.value, call.error = (
                 shortened(plain(part), MOST_STORED, "middle")[0]
-                for part in (result.stdout, result.stderr, result.value)
+                for part in (result.stdout, result.stderr, result.value, result.error)
             )
             call.queue_s, call.wall_s, call.ended = result.queue_s, result.wall_s, ended
         between = self.rules.template.between([call.result for call in calls], self.response[-1])

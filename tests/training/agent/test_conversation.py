@@ -153,6 +153,17 @@ def test_of_several_answers_the_last_counts() -> None:
     assert "7" not in rollout.own_text
 
 
+def test_what_is_kept_of_a_call_is_bounded_and_can_be_stored() -> None:
+    talk = conversation()
+    talk.add_turn(drawn(call()), 1.0)
+    huge = "\ud800" + "x" * 100_000
+    talk.add_results([(ToolResult("error", stdout=huge, stderr=huge, value=huge, error=huge), 1.0)], 1.0)
+    [made] = talk.trace.calls
+    for text in (made.stdout, made.stderr, made.value, made.error, made.result):
+        assert len(text.encode()) < 5000
+        assert text.startswith("?x")
+
+
 def test_what_a_page_shows_of_it_adds_up() -> None:
     talk = conversation(result_characters=16)
     talk.add_turn(drawn(call("print('x'*99)")), 1.0)
