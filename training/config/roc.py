@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 
+MOST_SAMPLES = 1024
+"""As many as `SamplingConfig.samples_per_prompt` may be."""
+
 
 class RocConfig(Config):
     """Draw more rollouts than are learned from: failures are kept as they come, successes by how clean they are."""
@@ -52,8 +55,12 @@ class RocConfig(Config):
 def minimums_fit(roc: RocConfig, group: int) -> None:
     """Raise, named as from the method, when the minimums together are more than the rollouts that are kept."""
     together = roc.min_right + roc.min_wrong
-    if roc.enabled and roc.rule == "released" and together > group:
-        raise impossible(
-            f"at least {roc.min_right} right and {roc.min_wrong} wrong rollouts cannot both stay in a group of {group}",
-            {"sampling.samples_per_prompt": together},
-        )
+    if not roc.enabled or roc.rule != "released" or together <= group:
+        return
+    fixes = [{"roc.min_right": group // 2, "roc.min_wrong": group // 2}]
+    if together <= MOST_SAMPLES:
+        fixes.append({"sampling.samples_per_prompt": together})
+    message = (
+        f"at least {roc.min_right} right and {roc.min_wrong} wrong rollouts cannot both stay in a group of {group}"
+    )
+    raise impossible(message, *fixes)

@@ -131,3 +131,18 @@ def test_a_search_at_test_time_calls_no_tools() -> None:
     for fix in refused(method=method)["ctx"]["fixes"]:
         ((name, value),) = fix.items()
         RunConfig.model_validate({"method": method | ({"agentic": {}} if name == "agentic.enabled" else {name: value})})
+
+
+def test_the_minimums_of_resampling_fit_into_a_group() -> None:
+    roc = {"enabled": True, "rule": "released", "min_right": 5, "min_wrong": 6}
+    method = {"kind": "grpo", "sampling": {"samples_per_prompt": 8}}
+    problem = refused(method=method | {"roc": roc})
+    fixes = [{"roc.min_right": 4, "roc.min_wrong": 4}, {"sampling.samples_per_prompt": 11}]
+    assert problem["ctx"]["fixes"] == fixes
+    assert len(refused(method=method | {"roc": roc | {"min_right": 1024}})["ctx"]["fixes"]) == 1
+    RunConfig.model_validate({"method": method | {"roc": roc | {"rule": "paper"}}})
+
+
+def test_a_selection_by_nothing_says_what_to_switch_on() -> None:
+    problem = refused(method={"kind": "grpo", "roc": {"enabled": True, "error_ratio": False, "answer_format": False}})
+    assert problem["ctx"]["fixes"] == [{"error_ratio": True}, {"answer_format": True}, {"enabled": False}]
