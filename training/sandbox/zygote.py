@@ -6,7 +6,9 @@ Started by exec with an empty environment. It never holds a program: the text co
 reads, so that no other call's memory can have it.
 """
 
+import _sitebuiltins
 import array
+import builtins
 import fcntl
 import heapq
 import importlib
@@ -144,6 +146,8 @@ def _prepare(setup: Setup) -> None:
     sys.dont_write_bytecode = True
     sys.path[:] = [path for path in sys.path if path and path != setup.hidden] + [setup.packages]
     importlib.invalidate_caches()
+    for name in ("exit", "quit"):  # programs use them, and nothing else of the module that was left out with -S
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     warm.warm_up()
 
 
