@@ -49,6 +49,8 @@ _PRCTLS = (3, 15, 16, 23, 27, 39, 0x53564D41)
 """Reads, names of threads, and names of memory."""
 _FCNTLS = (8, 10, 15, 1026)
 """F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY: each sends signals that no rule for kill would see."""
+_AF_UNIX, _SOCK_TYPE, _STREAMS = 1, 0xF, (1, 5)
+"""SOCK_STREAM and SOCK_SEQPACKET. SOCK_RAW would be datagrams by another name."""
 _O_TRUNC, _O_ACCMODE = 0o1000, 0o3
 
 Instruction = tuple[int, int, int, int]
@@ -100,6 +102,19 @@ class _Assembler:
         self.argument(place)
         self.add(_ANY_BIT, bits, miss=1)
         self.add(_RETURN, found)
+        self.add(_RETURN, otherwise)
+        return self
+
+    def stream_pair(self, otherwise: int) -> "_Assembler":
+        """Pairs whose ends reach each other alone: from a pair for datagrams, letters can be sent to any socket."""
+        self.argument(0)
+        self.add(_EQUAL, _AF_UNIX, hit=1)
+        self.add(_RETURN, otherwise)
+        self.argument(1)
+        self.add(_AND, _SOCK_TYPE)
+        for kind in _STREAMS:
+            self.add(_EQUAL, kind, miss=1)
+            self.add(_RETURN, _ALLOW)
         self.add(_RETURN, otherwise)
         return self
 
@@ -199,7 +214,7 @@ def _examined(assembler: _Assembler, processes: bool, contained: bool) -> None:
         "clone": clone,
         "ioctl": _Assembler().one_of(1, _IOCTLS, _ALLOW, _refuse(errno.ENOTTY)),
         "prctl": _Assembler().one_of(0, _PRCTLS, _ALLOW, _refuse(errno.EINVAL)),
-        "socketpair": _Assembler().one_of(0, (1,), _ALLOW, no),
+        "socketpair": _Assembler().stream_pair(no),
         "prlimit64": _of_oneself(contained),
         "sched_setaffinity": _of_oneself(contained),
         "fcntl": _Assembler().one_of(1, _FCNTLS, no, _ALLOW),

@@ -19,7 +19,6 @@ SYSTEM_PYTHON = "/usr/bin/python3.11"
 
 
 def _options(tier: str) -> dict[str, Any]:
-    # An interpreter below /root is not for other users.
     pythons = (SYSTEM_PYTHON,) if tier != "ns-root" and Path(SYSTEM_PYTHON).exists() else ()
     become = ORDINARY_USER if tier.endswith("user") and os.geteuid() == 0 else 0
     return {"tiers": (tier,), "pythons": pythons, "become": become}
@@ -31,6 +30,9 @@ TIERS = ("ns-root", "ns-user", "ll-root", "ll-user") if os.geteuid() == 0 else (
 def start(tier: str, zygotes: int = 1, slots: int = 0) -> LocalSandbox:
     """A sandbox of this tier and no other: it is proven like any."""
     return LocalSandbox(zygotes=zygotes, slots=slots, **_options(tier))
+
+
+_LAID = {"secret", "socket", "letters"}
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Bait:
             "FOLDER": str(self.folder),
             "SOCKET": str(self.folder / "socket"),
             "ABSTRACT": self.abstract,
+            "LETTERS": str(self.folder / "letters"),
             "PORT": self.listeners[0].getsockname()[1],
             "CANARY": self.canary,
             "PROJECT": str(project_folder()),
@@ -61,7 +64,7 @@ class Bait:
 
     def traces(self) -> list[str]:
         """What programs did to it."""
-        found = [f"a file {path.name}" for path in self.folder.iterdir() if path.name not in {"secret", "socket"}]
+        found = [f"a file {path.name}" for path in self.folder.iterdir() if path.name not in _LAID]
         for listener in self.listeners:
             listener.setblocking(False)
             try:
@@ -93,11 +96,12 @@ def bait() -> Iterator[Bait]:
         udp = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
         udp.bind(tcp.getsockname())
         laid.listeners += [tcp, udp]
-        for address in (str(laid.folder / "socket"), f"\0{laid.abstract}"):
-            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
-            listener.bind(address)
-            laid.listeners.append(listener)
-        (laid.folder / "socket").chmod(0o777)
+        for name, kind in (("socket", socket.SOCK_STREAM), ("letters", socket.SOCK_DGRAM)):
+            for address in (str(laid.folder / name), f"\0{laid.abstract}-{name}"):
+                listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+                listener.bind(address)
+                laid.listeners.append(listener)
+            (laid.folder / name).chmod(0o777)
         for listener in laid.listeners:
             if listener.type == socket.SOCK_STREAM:
                 listener.listen(64)

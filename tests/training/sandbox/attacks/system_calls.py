@@ -12,7 +12,7 @@ def connect(family, address):
 refused("TCP", connect, socket.AF_INET, ("127.0.0.1", PORT))
 refused("TCP of six", connect, socket.AF_INET6, ("::1", PORT))
 refused("a socket in a file", connect, socket.AF_UNIX, SOCKET)
-refused("an abstract socket", connect, socket.AF_UNIX, chr(0) + ABSTRACT)
+refused("an abstract socket", connect, socket.AF_UNIX, chr(0) + ABSTRACT + "-socket")
 refused("names", socket.getaddrinfo, "localhost", PORT)
 import urllib.request
 refused("HTTP", urllib.request.urlopen, f"http://127.0.0.1:{PORT}/", None, 1)
@@ -37,10 +37,17 @@ refused("abstract", listen, socket.AF_UNIX, chr(0) + "listening")
 one, other = socket.socketpair()
 refused("bind an end of a pair", one.bind, chr(0) + "pair")
 refused("connect an end of a pair", other.connect, SOCKET)
-one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-refused("send from a pair to a file", one.sendto, b"x", SOCKET)
-refused("send from a pair to an abstract name", one.sendto, b"x", chr(0) + ABSTRACT)
-refused("address of a message", one.sendmsg, [b"x"], [], 0, chr(0) + ABSTRACT)
+""", open=True),
+    Attack("letters from one end of a pair", """
+for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET, socket.SOCK_STREAM):
+    for address in (LETTERS, chr(0) + ABSTRACT + "-letters", "/dev/log", "/run/systemd/notify"):
+        def post(send):
+            one, other = socket.socketpair(socket.AF_UNIX, kind)
+            send(one)
+            other.setblocking(False)
+            with contextlib.suppress(BlockingIOError): raise OSError("went to the other end", other.recv(1))
+        refused(f"{kind} to {address}", post, lambda one: one.sendto(b"x", address))
+        refused(f"{kind} in a message to {address}", post, lambda one: one.sendmsg([b"x"], [], 0, address))
 """, open=True),
     Attack("namespaces", """
 for name, flag in (("user", 0x10000000), ("mount", 0x20000), ("pid", 0x20000000), ("net", 0x40000000),
