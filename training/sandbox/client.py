@@ -12,18 +12,35 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from training.sandbox.tiers import project_folder
-from training.sandbox.types import Call, ExecutionResult, SandboxRefusedError, SandboxStatus
+from training.sandbox.types import Call, ExecutionResult, SandboxRefusedError, SandboxStatus, Status
 
 _START_SECONDS, _STATUS_SECONDS, _END_SECONDS = 120.0, 10.0, 10.0
 MOST_TRIES = 3
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A call under way."""
+
+    call: Call
+    future: "Future[ExecutionResult]" = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
+    tries: int = 1
+    sent: bool = False
+
+    def fail(self, status: Status, detail: str) -> None:
+        """Say that the service could not run it."""
+        self.future.set_result(ExecutionResult(self.call.id, status, detail=detail))
 
 
 class LocalSandbox:
@@ -44,14 +61,14 @@ class LocalSandbox:
         self._options = json.dumps({name: value for name, value in options.items() if value})
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-")
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
-        self._waiting: dict[str, tuple[Call, Future[ExecutionResult], int]] = {}
-        self._statuses: queue.Queue[SandboxStatus] = queue.Queue()
-        self._asking = threading.Lock()
+        self._waiting: dict[str, _Waiting] = {}
+        self._outgoing: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        """What the service has not been told yet: it takes no more than it can queue. None at the end."""
         self._closed = False
         self._numbers = itertools.count()
-        self._process, self._link = self._start()
+        self._process, self._path, self._link = self._start()
         threading.Thread(target=self._listen, name="sandbox answers", daemon=True).start()
+        threading.Thread(target=self._send_all, name="sandbox calls", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -60,16 +77,16 @@ class LocalSandbox:
 
     def submit(self, call: Call) -> "Future[ExecutionResult]":
         """See `Executor`. Raises ValueError for an id that is under way."""
-        future: Future[ExecutionResult] = Future()
+        waiting = _Waiting(call)
         with self._lock:
             if call.id in self._waiting:
                 raise ValueError(f"a call with the id {call.id!r} is under way")
-            if self._closed:
-                future.set_result(ExecutionResult(call.id, "sandbox_died", detail="the sandbox is closed"))
-                return future
-            self._waiting[call.id] = (call, future, 1)
-        self._send(call)
-        return future
+            if not self._closed:
+                self._waiting[call.id] = waiting
+                self._outgoing.put(waiting)
+                return waiting.future
+        waiting.fail("sandbox_died", "the sandbox is closed")
+        return waiting.future
 
     def run(self, calls: Iterable[Call]) -> Iterator[ExecutionResult]:
         """See `Executor`."""
@@ -82,15 +99,14 @@ class LocalSandbox:
             yield done.get().result()
 
     def status(self) -> SandboxStatus:
-        """See `Executor`. Raises TimeoutError when the service does not answer."""
-        with self._asking:
-            while not self._statuses.empty():
-                self._statuses.get_nowait()
-            self._write({"status": 1})
-            try:
-                return self._statuses.get(timeout=_STATUS_SECONDS)
-            except queue.Empty:
-                raise TimeoutError("the sandbox does not say how it is") from None
+        """See `Executor`. Raises OSError, TimeoutError among them, when the service does not answer."""
+        # A connection of its own: on the other, the question would wait behind calls.
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(_STATUS_SECONDS)
+            link.connect(str(self._path))
+            link.sendall(b'{"status": 1}\n')
+            with link.makefile("rb") as lines:
+                return SandboxStatus.from_dict(json.loads(lines.readline())["status"])
 
     def close(self) -> None:
         """See `Executor`: calls under way end as lost."""
@@ -98,6 +114,7 @@ class LocalSandbox:
             if self._closed:
                 return
             self._closed = True
+        self._outgoing.put(None)
         _end(self._process)
         with suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
@@ -112,8 +129,8 @@ class LocalSandbox:
     ) -> None:
         self.close()
 
-    def _start(self) -> tuple["subprocess.Popen[bytes]", socket.socket]:
-        """sandboxd, and a connection to it."""
+    def _start(self) -> tuple["subprocess.Popen[bytes]", Path, socket.socket]:
+        """sandboxd, the path of its socket, and a connection."""
         path = Path(self._folder.name) / f"socket-{next(self._numbers)}"
         process = subprocess.Popen(
             [sys.executable, "-m", "training.sandbox", "serve", "--socket", str(path), "--options", self._options],
@@ -130,20 +147,20 @@ class LocalSandbox:
             raise SandboxRefusedError(said.get("refused", "sandboxd ended without a word"))
         link = socket.socket(socket.AF_UNIX)
         link.connect(str(path))
-        return process, link
+        return process, path, link
 
-    def _send(self, call: Call) -> None:
-        self._write({"run": call.as_dict()})
-
-    def _send_all(self, calls: list[Call]) -> None:
-        for call in calls:
-            self._send(call)
-
-    def _write(self, request: dict[str, Any]) -> None:
-        data = json.dumps(request).encode() + b"\n"
-        # One at a time, so that lines stay whole. What is lost with the connection is sent again by the listener.
-        with self._sending, suppress(OSError):
-            self._link.sendall(data)
+    def _send_all(self) -> None:
+        """One after another, so that lines stay whole. What is lost with a connection is sent again by `_recover`."""
+        while (waiting := self._outgoing.get()) is not None:
+            if time.monotonic() - waiting.since > waiting.call.limits.queue_s:
+                self._resolve(
+                    ExecutionResult(waiting.call.id, "queue_timeout", detail="the sandbox took no more calls")
+                )
+                continue
+            with self._lock:
+                waiting.sent, link = True, self._link
+            with suppress(OSError):
+                link.sendall(json.dumps({"run": waiting.call.as_dict()}).encode() + b"\n")
 
     def _listen(self) -> None:
         """Hand out answers; when the service is gone, start it again."""
@@ -155,41 +172,43 @@ class LocalSandbox:
                 return
 
     def _take(self, answer: dict[str, Any]) -> None:
-        if "status" in answer:
-            self._statuses.put(SandboxStatus.from_dict(answer["status"]))
-            return
-        result = ExecutionResult.from_dict(answer["result"])
+        if "result" in answer:
+            self._resolve(ExecutionResult.from_dict(answer["result"]))
+
+    def _resolve(self, result: ExecutionResult) -> None:
         with self._lock:
-            found = self._waiting.pop(result.id, None)
-        if found is not None:
-            found[1].set_result(result)
+            waiting = self._waiting.pop(result.id, None)
+        if waiting is not None:
+            waiting.future.set_result(result)
 
     def _recover(self) -> bool:
         """Whether there is a service again, with all that was under way."""
         _end(self._process)
         try:
-            self._process, self._link = self._start()
+            process, path, link = self._start()
         except (SandboxRefusedError, OSError) as error:
             with self._lock:
                 self._closed = True
             self._give_up(str(error))
             return False
         with self._lock:
-            lost = [key for key, (_, _, tries) in self._waiting.items() if tries >= MOST_TRIES]
-            given_up = [self._waiting.pop(key) for key in lost]
-            self._waiting = {key: (call, future, tries + 1) for key, (call, future, tries) in self._waiting.items()}
-            again = [call for call, _, _ in self._waiting.values()]
-        for call, future, _ in given_up:
-            future.set_result(ExecutionResult(call.id, "sandbox_died", detail="the sandbox was lost"))
-        # Beside the listener, which must read the first answers before the last call can be sent.
-        threading.Thread(target=self._send_all, args=(again,), daemon=True).start()
+            self._process, self._path, self._link = process, path, link
+            # The others are with the sender still.
+            under_way = [waiting for waiting in self._waiting.values() if waiting.sent]
+            for waiting in under_way:
+                waiting.sent, waiting.tries = False, waiting.tries + 1
+        for waiting in under_way:
+            if waiting.tries > MOST_TRIES:
+                self._resolve(ExecutionResult(waiting.call.id, "sandbox_died", detail="the sandbox was lost"))
+            else:
+                self._outgoing.put(waiting)
         return True
 
     def _give_up(self, why: str) -> None:
         with self._lock:
-            waiting, self._waiting = list(self._waiting.values()), {}
-        for call, future, _ in waiting:
-            future.set_result(ExecutionResult(call.id, "sandbox_died", detail=why))
+            lost, self._waiting = list(self._waiting.values()), {}
+        for waiting in lost:
+            waiting.fail("sandbox_died", why)
 
 
 def _first_line(process: "subprocess.Popen[bytes]") -> dict[str, str]:

@@ -98,7 +98,7 @@ class Pool:
         )
 
     def submit(self, call: Call) -> "asyncio.Future[ExecutionResult]":
-        """Queue a call. The future never fails."""
+        """Queue a call. The future never fails; cancelled while it waits, the call does not run."""
         waiting = Waiting(call, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._dispatch()
@@ -191,6 +191,9 @@ class Pool:
     def _dispatch(self) -> None:
         """Give waiting calls to free slots."""
         while self._queue and self._free and (worker := self._idlest()) is not None:
+            if self._queue[0].result.done():  # nobody waits for it any more
+                self._queue.popleft()
+                continue
             if _free_memory_mb() < _LEAST_FREE_MB and len(self._free) < self._slots:
                 break  # what runs gives memory back; with nothing running, waiting would not help
             self._begin(self._queue.popleft(), worker)

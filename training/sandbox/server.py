@@ -4,6 +4,9 @@ Clients write a line of JSON for each request and read a line for each answer, i
 
     {"run": call}     → {"result": result}
     {"status": 1}     → {"status": status}
+    anything else     → {"error": why}, and the end of the connection
+
+What a client has waiting is dropped when it goes.
 
 The socket is its owner's alone. Whoever started the process holds its stdin open; when that ends, so does all of it.
 """
@@ -66,12 +69,19 @@ class _Client:
         self._reader = reader
         self._writer = writer
         self._room = asyncio.Semaphore(_MOST_WAITING)
+        self._waiting: set[asyncio.Future[ExecutionResult]] = set()
 
     async def serve(self) -> None:
         """Until it closes its end."""
-        with suppress(ConnectionError, ValueError):
+        try:
             while line := await self._reader.readline():
                 await self._answer(json.loads(line))
+        except ConnectionError:
+            pass
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            self._say({"error": f"{type(error).__name__}: {error}"})
+        for waiting in list(self._waiting):
+            waiting.cancel()
         self._writer.close()
 
     async def _answer(self, request: dict[str, object]) -> None:
@@ -80,11 +90,15 @@ class _Client:
             return
         await self._room.acquire()
         call = Call.from_dict(request["run"])  # type: ignore[arg-type]  # checked there
-        self._pool.submit(call).add_done_callback(self._tell)
+        waiting = self._pool.submit(call)
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._tell)
 
     def _tell(self, done: "asyncio.Future[ExecutionResult]") -> None:
+        self._waiting.discard(done)
         self._room.release()
-        self._say({"result": done.result().as_dict()})
+        if not done.cancelled():
+            self._say({"result": done.result().as_dict()})
 
     def _say(self, answer: dict[str, object]) -> None:
         if not self._writer.is_closing():
