@@ -68,7 +68,9 @@ class Codec:
         opening = [*self._opening("?"), {"role": "assistant", "content": turn}]
         if self._prompt.tools == "template":
             with suppress(TemplateError):  # of templates that know no tools, or want more of a call than its text
-                return self._render([*opening, *({"role": "tool", "content": result} for result in results)])
+                text = self._render([*opening, *({"role": "tool", "content": result} for result in results)])
+                if all(result in text for result in results):  # not those that quote it as JSON
+                    return text
         said = "\n".join(f"<tool_response>\n{result}\n</tool_response>" for result in results)
         try:
             return self._render([*opening, {"role": "user", "content": said}])

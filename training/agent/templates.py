@@ -13,8 +13,9 @@ from functools import cache
 from training.codec import Codec
 from training.errors import InputError
 
-_TURN = "§turn§"
-_RESULT = "§result{}§"
+_TURN = "[turn]"
+_RESULT = '[result "{}"\n]'
+"""With what would show that a template does not take it as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ HERMES = (
     "{{- '<|im_start|>' + m.role + '\n' + m.content | trim + '<|im_end|>\n' }}{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
+QUOTING = HERMES.replace("+ m.content }}", "+ (m.content | tojson) }}")
 STRICT = (
     "{% for m in messages %}{% if m.role not in ('user', 'assistant') %}{{ raise_exception('no') }}{% endif %}"
     "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
@@ -78,6 +79,16 @@ def test_appended_ids_are_those_of_the_whole_conversation(template: str | None, 
     whole = made.conversation(turn, [result])
     assert own.decode(appended) == whole
     assert appended == ids(whole)
+
+
+def test_a_template_that_quotes_what_tools_say_is_gone_round() -> None:
+    own = with_template(QUOTING)
+    made = Codec(own, PromptConfig(tools="template"), [own.eos_token_id])
+    between = TurnTemplate(made).between(['a"b\nc'], own.eos_token_id)
+    assert own.decode(between.ids) == (
+        '\n<|im_start|>user\n<tool_response>\na"b\nc\n</tool_response><|im_end|>\n<|im_start|>assistant\n'
+    )
+    assert '"a"' in made.conversation("", ["a"])  # which it would do otherwise
 
 
 def test_a_turn_that_ended_otherwise_gets_the_mark_it_lacks() -> None:
