@@ -10,6 +10,7 @@ from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
+from webapp.runs.configure.tool_checks import SHOULD_OF_TOOLS
 from webapp.runs.models import Checkpoint
 
 Check = Callable[[RunConfig, Facts], Iterator[Fault]]
@@ -210,6 +211,7 @@ SHOULD: tuple[Check, ...] = (
     advise_on_clip,
     advise_on_learning_rate,
     *SHOULD_OF_SEARCH,
+    *SHOULD_OF_TOOLS,
 )
 
 
