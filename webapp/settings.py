@@ -32,6 +32,9 @@ class Environment(BaseSettings):
     stop_grace_seconds: float = 600.0
     shutdown_grace_seconds: float = 30.0
     search_nodes_per_run: int = 2_000_000
+    sandbox_workers: int = Field(default=1, ge=0, le=64)
+    sandbox_slots: int = Field(default=0, ge=0, le=1024)
+    sandbox_lease_seconds: float = Field(default=15.0, ge=1.0)
 
 
 env = Environment()
@@ -79,6 +82,12 @@ SHUTDOWN_GRACE_SECONDS = env.shutdown_grace_seconds
 """The same when its worker has to end; the run goes on from its last checkpoint later."""
 SEARCH_NODES_PER_RUN = env.search_nodes_per_run
 """Nodes of search trees kept for a run; beyond that, unsolved and older trees keep their figures only."""
+SANDBOX_WORKERS = env.sandbox_workers
+"""How many workers for model-written programs `manage.py up` starts."""
+SANDBOX_SLOTS = env.sandbox_slots
+"""Programs that each of them runs at once; 0: three for each core."""
+SANDBOX_LEASE_SECONDS = env.sandbox_lease_seconds
+"""Silence after which the calls in the hands of a sandbox worker go to another one."""
 
 SECRET_KEY = env.secret_key or EMBEDDED.secret_key()
 DEBUG = env.debug
@@ -103,6 +112,7 @@ INSTALLED_APPS = [
     "webapp.runs",
     "webapp.inspection",
     "webapp.search",
+    "webapp.sandbox",
     "webapp.evals",
     "webapp.reports",
     "workers",

@@ -16,6 +16,8 @@ GPU_QUEUE = "gpu"
 """Runs: one at a time on each worker."""
 CPU_QUEUE = "cpu"
 """Everything short."""
+SANDBOX_QUEUE = "sandbox"
+"""Programs that models wrote; its workers are those of `workers.sandbox.app`."""
 
 TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions")
 

@@ -3,11 +3,14 @@
 from functools import partial
 from uuid import UUID
 
+import redis
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from webapp.core.errors import UserError
-from workers.app import CPU_QUEUE, GPU_QUEUE, app
+from workers.app import CPU_QUEUE, GPU_QUEUE, SANDBOX_QUEUE, app
+from workers.sandbox.mailbox import Mailbox, Waiting
 
 RETRY = {"max_retries": 1, "interval_start": 0.1}
 """A connection that broke while idle is made anew; a broker that is away is said to be so at once."""
@@ -35,6 +38,25 @@ def preflight(key: UUID) -> None:
 def verify_solutions(check_id: int) -> None:
     """Ask a worker to judge the solutions of a check again. Raises UserError like the others."""
     transaction.on_commit(partial(_send, "workers.solutions.verify_again", CPU_QUEUE, check_id))
+
+
+def run_console_call(call_id: int) -> None:
+    """Ask a sandbox worker to run what a user wrote. Raises UserError like the others."""
+    transaction.on_commit(partial(_send, "workers.sandbox.run_console_call", SANDBOX_QUEUE, call_id))
+
+
+def waiting_for_sandbox() -> Waiting | None:
+    """What no sandbox worker has taken yet; None when the broker does not answer, or cannot say."""
+    try:
+        mailbox = Mailbox(settings.BROKER_URL)
+    except ValueError:  # no address of a Redis
+        return None
+    try:
+        return mailbox.waiting()
+    except redis.RedisError:
+        return None
+    finally:
+        mailbox.close()
 
 
 def waiting_messages() -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from webapp.core.stack import checks, child
 from webapp.core.stack.checks import CannotStart, check_folder, check_port
-from webapp.core.stack.child import MOST_QUICK_DEATHS, Child, GaveUp
+from webapp.core.stack.child import MOST_QUICK_DEATHS, REFUSED_EXIT_CODE, Child, GaveUp
 from webapp.core.stack.lock import StackLock
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,6 +87,16 @@ def test_a_process_that_dies_again_and_again_is_given_up_with_the_end_of_its_log
         look_until(broken, lambda: False)
     assert f"ended {MOST_QUICK_DEATHS} times in a row" in str(reason.value)
     assert (tmp_path / "thing.log").read_text().count("no such module") == MOST_QUICK_DEATHS
+
+
+def test_a_process_that_refuses_this_machine_is_named_once_and_left_alone(tmp_path: Path) -> None:
+    refusing = make_child(tmp_path, f"print('no isolation here'); raise SystemExit({REFUSED_EXIT_CODE})")
+    refusing.start()
+    assert refusing._process is not None
+    refusing._process.wait(20)
+    said = [refusing.look_after() for _ in range(50)]
+    assert said == [f"thing does not run on this machine; {tmp_path / 'thing.log'} says why", *[""] * 49]
+    assert not refusing.is_alive()
 
 
 def test_a_long_log_is_put_aside(tmp_path: Path, sleeper: Child, monkeypatch: pytest.MonkeyPatch) -> None:

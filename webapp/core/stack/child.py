@@ -18,6 +18,9 @@ FIRST_PAUSE_S = 0.5
 LOG_BYTES = 20 * 2**20
 """A longer log is put aside when its process starts."""
 SHOWN_LINES = 15
+REFUSED_EXIT_CODE = 78
+"""EX_CONFIG of sysexits.h. A process that ends with it says that this machine cannot have it: trying again is useless,
+and the others can do without it."""
 
 
 class GaveUp(Exception):  # noqa: N818  # a reason, in words for the user
@@ -99,6 +102,9 @@ class Child:
         return "\n".join(text.splitlines()[-SHOWN_LINES:])
 
     def _note_death(self, code: int) -> str:
+        if code == REFUSED_EXIT_CODE:
+            self._again_at = float("inf")
+            return f"{self.name} does not run on this machine; {self.log} says why"
         quick = time.monotonic() - self._began < QUICK_S
         self._quick_deaths = self._quick_deaths + 1 if quick else 1
         if self._quick_deaths >= MOST_QUICK_DEATHS:

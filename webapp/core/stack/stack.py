@@ -64,7 +64,8 @@ class Stack:
         check_port(self._options.host, self._options.port)
         self._start_servers()
         self._prepare()
-        self._children = [self._web(), self._worker("gpu", 1), self._worker("cpu", 2)]
+        sandboxes = [self._sandbox_worker(number + 1) for number in range(settings.SANDBOX_WORKERS)]
+        self._children = [self._web(), self._worker("gpu", 1), self._worker("cpu", 2), *sandboxes]
         for child in self._children:
             child.start()
         self._wait_for_web()
@@ -145,6 +146,16 @@ class Stack:
                 sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--queues", queue,
                 "--concurrency", str(concurrency), "--hostname", f"{queue}@%h", "--loglevel", "INFO",
                 "--without-gossip", "--without-mingle", "--without-heartbeat",
+            ],
+        )  # fmt: skip
+
+    def _sandbox_worker(self, number: int) -> Child:
+        name = "sandbox" if number == 1 else f"sandbox{number}"
+        return self._child(
+            f"worker-{name}",
+            [
+                sys.executable, "-m", "celery", "--app", "workers.sandbox.app", "worker", "--hostname", f"{name}@%h",
+                "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat",
             ],
         )  # fmt: skip
 
