@@ -46,8 +46,10 @@ async def serve(pool: Pool, path: Path) -> None:
             await _owner_gone()
     finally:
         await pool.close()
-        with suppress(FileNotFoundError):
-            path.unlink()
+        # The owner may have been killed, and its folder is of no use to others.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
 
 
 def main(pool: Pool, path: Path) -> int:
