@@ -8,7 +8,7 @@ abstract sockets since 6. What a version lacks is left to the system call filter
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.sandbox.kernel import check, libc
@@ -23,10 +23,11 @@ def version() -> int:
     return max(0, int(libc.syscall(_CREATE, None, ctypes.c_size_t(0), 1)))
 
 
-def ruleset(readable: Iterable[str], newest: int = 99) -> int:
+def ruleset(readable: Iterable[str], hidden: Sequence[str] = (), newest: int = 99) -> int:
     """Descriptor of rules by which only files under `readable` can be read and executed, and none written.
 
-    `newest` bounds the version used, for tests. Raises OSError where there is no Landlock.
+    Files under `hidden` cannot be read, though their names can be listed: rules only ever add. `newest` bounds the
+    version used, for tests. Raises OSError where there is no Landlock.
     """
     known = min(version(), newest)
     if not known:
@@ -36,8 +37,21 @@ def ruleset(readable: Iterable[str], newest: int = 99) -> int:
     size = 8 if known < 4 else 16 if known < 6 else 24
     rules = check(libc.syscall(_CREATE, ctypes.create_string_buffer(fields, 24), ctypes.c_size_t(size), 0), "landlock")
     for path in readable:
-        _allow(rules, path, _READ_FILE | _EXECUTE | (_READ_DIR if Path(path).is_dir() else 0))
+        _show(rules, path, hidden)
     return rules
+
+
+def _show(rules: int, path: str, hidden: Sequence[str]) -> None:
+    """A file, or a folder; where something hidden lies in it, all that lies beside that."""
+    if path in hidden:
+        return
+    if any(each.startswith(f"{path}/") for each in hidden):
+        _allow(rules, path, _READ_DIR)
+        for entry in os.scandir(path):
+            if not entry.is_symlink():  # what it leads to is shown by itself, or not
+                _show(rules, entry.path, hidden)
+        return
+    _allow(rules, path, _READ_FILE | _EXECUTE | (_READ_DIR if Path(path).is_dir() else 0))
 
 
 def restrict(rules: int) -> None:

@@ -9,8 +9,8 @@ import os
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
+from training.sandbox.measures import free_memory_mb, percentiles
 from training.sandbox.proof import prove
 from training.sandbox.running import Running
 from training.sandbox.tiers import Tier, candidates, interpreters, machine, setup_of
@@ -18,11 +18,11 @@ from training.sandbox.types import (
     Call,
     ExecutionResult,
     Failure,
-    Percentiles,
     SandboxRefusedError,
     SandboxStatus,
     Status,
 )
+from training.sandbox.users import Users, lease_users
 from training.sandbox.worker import StartError, Worker
 
 MOST_TRIES = 3
@@ -34,7 +34,7 @@ _LOOK_AGAIN_S = 0.2
 _TRY_AGAIN_S = (0.0, 0.5, 2.0, 10.0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
     """A call in the queue."""
 
@@ -67,6 +67,7 @@ class Pool:
         self._pythons = pythons or list(interpreters())
         self._become = become
         self._tier: Tier | None = None
+        self._users: Users | None = None
         self.tier, self.python = "", ""
         self._workers: list[Worker] = []
         self._queue: deque[Waiting] = deque()
@@ -133,6 +134,8 @@ class Pool:
         for worker in self._workers:
             worker.close()
         self._workers.clear()
+        if self._users is not None:
+            self._users.close()
         while self._queue:
             self._give(self._queue.popleft(), self._failure("sandbox_died", "the sandbox was closed"))
 
@@ -148,7 +151,8 @@ class Pool:
         self._tier, self.tier, self.python = tier, tier.name, python
         worker = None
         try:
-            worker = Worker(python, setup_of(tier, python, self._slots, place, self._become), place, self._lost)
+            setup = setup_of(tier, python, self._slots, self._users_of(tier, place), self._become)
+            worker = Worker(python, setup, place, self._lost)
             await worker.ready()
             broken = await prove(self, worker)
         except (StartError, OSError) as error:
@@ -159,6 +163,17 @@ class Pool:
         if worker is not None:
             worker.close()
         return "; ".join(broken)
+
+    def _users_of(self, tier: Tier, place: int) -> int:
+        """First of the users that calls of the zygote at a place have to themselves. Raises OSError."""
+        if tier.namespaces or not tier.privileged:
+            return 0
+        if self._users is None:
+            self._users = lease_users()
+        each = self._slots + 1  # the last is that of the proof
+        if (place + 1) * each > self._users.count:
+            raise OSError(f"{self._wanted} zygotes with {self._slots} slots need too many users")
+        return self._users.first + place * each
 
     def _admit(self, worker: Worker) -> None:
         worker.proven = True
@@ -194,23 +209,25 @@ class Pool:
             if self._queue[0].result.done():  # nobody waits for it any more
                 self._queue.popleft()
                 continue
-            if _free_memory_mb() < _LEAST_FREE_MB and len(self._free) < self._slots:
+            if free_memory_mb() < _LEAST_FREE_MB and len(self._free) < self._slots:
                 break  # what runs gives memory back; with nothing running, waiting would not help
             self._begin(self._queue.popleft(), worker)
-        self._expire()
-
-    def _expire(self) -> None:
-        """Give up calls that have waited too long, and look again later while any wait."""
-        now = time.perf_counter()
-        while self._queue and now - self._queue[0].since > self._queue[0].call.limits.queue_s:
-            waiting = self._queue.popleft()
-            self._give(waiting, self._failure("queue_timeout", f"waited {now - waiting.since:.0f} s for a free slot"))
         if self._queue and self._look is None and not self._closed:
             self._look = asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._look_again)
 
     def _look_again(self) -> None:
         self._look = None
+        self._expire()
         self._dispatch()
+
+    def _expire(self) -> None:
+        """Give up calls that have waited too long."""
+        now = time.perf_counter()
+        late = {each for each in self._queue if now - each.since > each.call.limits.queue_s}
+        if late:
+            self._queue = deque(each for each in self._queue if each not in late)
+        for waiting in late:
+            self._give(waiting, self._failure("queue_timeout", f"waited {now - waiting.since:.0f} s for a free slot"))
 
     def _idlest(self) -> Worker | None:
         fit = [worker for worker in self._workers if worker.lives]
@@ -264,34 +281,3 @@ class Pool:
 
     def _note(self, status: Status, detail: str) -> None:
         self._failures.appendleft(Failure(time.time(), status, detail))
-
-
-def percentiles(seconds: "deque[float]") -> Percentiles:
-    """Of some durations, in milliseconds; zeros for none."""
-    ordered = sorted(seconds)
-    if not ordered:
-        return Percentiles()
-    return Percentiles(
-        *(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
-    )
-
-
-def _free_memory_mb() -> int:
-    """What the kernel thinks could be had without swapping; much where it does not say."""
-    now = time.monotonic()
-    if now - _memory.looked > _LOOK_AGAIN_S:
-        _memory.looked = now
-        _memory.free_mb = 1 << 20
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                _memory.free_mb = int(line.split()[1]) // 1024
-    return _memory.free_mb
-
-
-@dataclass(slots=True)
-class _Memory:
-    looked: float = float("-inf")
-    free_mb: int = 1 << 20
-
-
-_memory = _Memory()

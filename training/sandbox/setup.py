@@ -39,6 +39,11 @@ class Setup:
         """Whether calls may start processes: only where all of them can be found and ended with the call."""
         return self.namespaces or self.privileged
 
+    @property
+    def sweeps(self) -> bool:
+        """Whether what a call leaves behind is found by the call's user."""
+        return self.privileged and not self.namespaces
+
     def dump(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 

@@ -15,6 +15,7 @@ PACKAGES = ("numpy", "numpy.libs", "sympy", "mpmath")
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/bin", "/usr/share/zoneinfo", "/bin", "/lib", "/lib64", "/etc/ld.so.cache",
            "/etc/localtime")  # fmt: skip
 _SEEN = "/packages"
+_FIRST_INSIDE_USER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def packages_folder() -> Path:
     return Path(found.origin).parents[1]
 
 
-def setup_of(tier: Tier, python: str, slots: int, place: int = 0, become: int = 0) -> Setup:
-    """What a zygote of this tier is told. Zygotes at different places have calls of different users."""
+def setup_of(tier: Tier, python: str, slots: int, first_user: int = 0, become: int = 0) -> Setup:
+    """What a zygote of this tier is told. `first_user`: of those it may use, one for each slot and one more."""
     packages = packages_folder()
     prefix = Path(python).resolve().parents[1]
     library = prefix / "lib" / f"python3.{sys.version_info.minor}"
@@ -80,7 +81,7 @@ def setup_of(tier: Tier, python: str, slots: int, place: int = 0, become: int = 
         binds=binds,
         packages=seen,
         hidden=str(project_folder()),
-        first_user=1000 if tier.namespaces else 300_000 + place * (slots + 1),
+        first_user=_FIRST_INSIDE_USER if tier.namespaces else first_user,
         slots=slots + 1,  # the last is that of the proof
         become=become,
     )

@@ -1,7 +1,21 @@
 """What a zygote imports and does once, so that no call has to: packages, and their parts that load at first use."""
 
+import _sitebuiltins
+import builtins
 import gc
 import importlib
+import os
+import sys
+
+from training.sandbox.setup import Setup
+
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",  # noqa: S108
+    "LANG": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 _MODULES = (
     "numpy numpy.random numpy.linalg numpy.fft numpy.polynomial sympy mpmath math cmath fractions decimal itertools "
@@ -20,6 +34,17 @@ s.sympify("x + 1"); s.latex(x**2); str(s.sqrt(8)); repr(s.sqrt(8)); s.gcd(12, 18
 np.linalg.solve(np.eye(2), np.ones(2)); np.linalg.eig(np.eye(2)); np.linalg.inv(np.eye(2)); np.roots([1, -3, 2])
 np.random.rand(2); np.fft.fft(np.ones(4)); str(np.arange(3)); print(np.array([1.5]), file=io.StringIO())
 """
+
+
+def become_interpreter(setup: Setup) -> None:
+    """Make this the interpreter that programs find."""
+    os.environ.clear()
+    os.environ.update(_ENVIRONMENT)
+    sys.dont_write_bytecode = True
+    sys.path[:] = [path for path in sys.path if path and path != setup.hidden] + [setup.packages]
+    importlib.invalidate_caches()
+    for name in ("exit", "quit"):  # programs use them, and nothing else of the module that was left out with -S
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
 
 
 def warm_up() -> None:

@@ -16,7 +16,9 @@ from training.sandbox.setup import REPORT, Setup
 from training.sandbox.tiers import project_folder
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from training.sandbox.zygote import main; main(int(sys.argv[2]))"
-_START_SECONDS = 60.0
+_START_SECONDS, _END_SECONDS = 60.0, 1.0
+_LATE_S = 15.0
+"""After its time limit, in which a zygote ends a call: then the zygote hangs."""
 
 
 class StartError(RuntimeError):
@@ -61,19 +63,26 @@ class Worker:
         socket.send_fds(self._socket, [running.order.dump()], running.descriptors)
         self.calls[running.order.number] = running
         running.begun(self._stop)
+        late = self._loop.call_later(running.order.wall_s + _LATE_S, self._hangs, running)
+        running.result.add_done_callback(lambda _: late.cancel())
 
-    def close(self) -> None:
-        """End it and all its calls."""
+    def close(self, why: str = "the fork server was ended") -> None:
+        """End it and all its calls, which are lost."""
         if self.lives:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
+            # It ends by itself then, and takes with it what only it can find; unless it hangs.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_SECONDS)
         with suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
         self._process.wait()
         self._said.close()
         if not self._ready.done():
             self._ready.cancel()
+        calls, self.calls = list(self.calls.values()), {}
+        for running in calls:
+            running.failed("sandbox_died", why)
 
     def _stop(self, number: int) -> None:
         """A call has written too much."""
@@ -112,14 +121,16 @@ class Worker:
         self._said.seek(0)
         words = self._said.read()[-2000:].decode("utf-8", "replace").strip()
         was_ready = self._ready.done()
-        calls = list(self.calls.values())
-        self.calls.clear()
         if not was_ready:
             self._ready.set_exception(StartError(words.splitlines()[-1] if words else "it ended without a word"))
-        self.close()
-        for running in calls:
-            running.failed("sandbox_died", "the fork server was lost")
+        self.close("the fork server was lost")
         if was_ready:
+            self._lost(self)
+
+    def _hangs(self, running: Running) -> None:
+        """A call has not ended long after it had to."""
+        if running.order.number in self.calls and self.lives:
+            self.close("the fork server hangs")
             self._lost(self)
 
 

@@ -6,12 +6,9 @@ Started by exec with an empty environment. It never holds a program: the text co
 reads, so that no other call's memory can have it.
 """
 
-import _sitebuiltins
 import array
-import builtins
 import fcntl
 import heapq
-import importlib
 import json
 import mmap
 import os
@@ -25,39 +22,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from training.sandbox import landlock, warm
+from training.sandbox import landlock
 from training.sandbox.child import Confinement, close_from
 from training.sandbox.kernel import (
     NEWIPC,
-    NEWNET,
     NEWNS,
     NEWPID,
     NEWUSER,
-    NEWUTS,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     clone,
-    map_ids,
     prctl,
-    unshare,
 )
+from training.sandbox.namespaces import enter_namespaces
 from training.sandbox.program import REPORT_BYTES, run_program
-from training.sandbox.root import PROC_FORMS, build_root, mount_proc
 from training.sandbox.seccomp import Filter
 from training.sandbox.setup import ENDED, REPORT, TIMED_OUT, TOLD_TO, Order, Setup
+from training.sandbox.warm import become_interpreter, warm_up
 
 CONTROL = 3
 _PROGRAM, _RULES = 4, 5
-_FIRST_OUTSIDE_USER, _USERS = 200_000, 65_536
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/tmp",  # noqa: S108
-    "LANG": "C.UTF-8",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
 
 
 def main(descriptor: int) -> None:
@@ -67,7 +53,8 @@ def main(descriptor: int) -> None:
         os.close(descriptor)
     control = socket.socket(fileno=CONTROL)
     setup = Setup.load(control.recv(1 << 16))
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not setup.sweeps:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):  # short of memory, the kernel takes programs first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if setup.become:
@@ -76,8 +63,12 @@ def main(descriptor: int) -> None:
         os.setresuid(setup.become, setup.become, setup.become)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(PR_SET_DUMPABLE, 1)
-    proc = _enter_namespaces(setup, control) if setup.namespaces else None
-    _prepare(setup)
+    proc = enter_namespaces(setup, control) if setup.namespaces else None
+    become_interpreter(setup)
+    warm_up()
+    if not setup.namespaces:
+        # All that programs may import is; its folder may hold more, which they could find there and not read.
+        sys.path.remove(setup.packages)
     rules = -1 if setup.namespaces else _rules(setup)
     prctl(PR_SET_DUMPABLE, 0)  # nobody of the same user may trace it or read its memory
     prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -91,70 +82,12 @@ def _has_proc() -> bool:
     return Path("/proc/self/statm").exists()
 
 
-def _enter_namespaces(setup: Setup, control: socket.socket) -> str | None:
-    """Leave the machine's file system, network, processes and users; returns how /proc can be mounted."""
-    proc: str | None
-    if setup.privileged:
-        told, mapped = _mapped_by_a_helper()
-        unshare(NEWNS)
-        proc = build_root(setup.binds, PROC_FORMS[-1])
-        # Only now: no user of the new namespace could have read what root alone may enter.
-        unshare(NEWUSER)
-        os.write(told, b"x")
-        if os.read(mapped, 1) != b"x":
-            raise OSError("users could not be mapped")
-        os.setresgid(0, 0, 0)
-        os.setresuid(0, 0, 0)
-        unshare(NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS)
-    else:
-        user, group = os.getuid(), os.getgid()
-        unshare(NEWUSER | NEWNS | NEWPID | NEWNET | NEWIPC | NEWUTS)
-        map_ids("self", 0, user, group=group)
-    if (pid := os.fork()) != 0:
-        _follow(pid, control)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if setup.privileged:
-        return None if proc is None else mount_proc("/proc")
-    return build_root(setup.binds, PROC_FORMS[0])
-
-
-def _follow(pid: int, control: socket.socket) -> None:
-    """Stay outside of the namespace of processes, and end with its first one."""
-    control.close()
-    _, status = os.waitpid(pid, 0)
-    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-
-
-def _mapped_by_a_helper() -> tuple[int, int]:
-    """A process that maps this one's users from outside: write to the first descriptor, then read the second."""
-    asked, told = os.pipe()
-    mapped, done = os.pipe()
-    parent = os.getpid()
-    if os.fork() == 0:
-        os.read(asked, 1)
-        with suppress(OSError):
-            map_ids(parent, 0, _FIRST_OUTSIDE_USER, _USERS)
-            os.write(done, b"x")
-        os._exit(0)
-    return told, mapped
-
-
-def _prepare(setup: Setup) -> None:
-    """Make this the interpreter that programs find, and warm it up."""
-    os.environ.clear()
-    os.environ.update(_ENVIRONMENT)
-    sys.dont_write_bytecode = True
-    sys.path[:] = [path for path in sys.path if path and path != setup.hidden] + [setup.packages]
-    importlib.invalidate_caches()
-    for name in ("exit", "quit"):  # programs use them, and nothing else of the module that was left out with -S
-        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
-    warm.warm_up()
-
-
 def _rules(setup: Setup) -> int:
     devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-    readable = [source for source, _ in setup.binds if Path(source).exists()]
-    return landlock.ruleset([*readable, *(each for each in devices if Path(each).exists())], setup.newest_landlock)
+    readable = [source for source, _ in setup.binds if source]
+    hidden = [target for source, target in setup.binds if not source]
+    shown = [path for path in [*readable, *devices] if Path(path).exists()]
+    return landlock.ruleset(shown, hidden, setup.newest_landlock)
 
 
 class Zygote:
@@ -175,9 +108,7 @@ class Zygote:
     def serve(self) -> None:
         """Until the manager goes."""
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # what a call leaves behind becomes this one's, not the machine's
-        if self._setup.privileged and not self._setup.namespaces:
-            for slot in range(self._setup.slots):
-                self._sweep(slot)  # what a zygote before this one may have left
+        self._sweep_all()  # what a zygote before this one may have left
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -196,6 +127,7 @@ class Zygote:
     def _obey(self) -> None:
         message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_LEN(8 * 4))
         if not message:
+            self._sweep_all()
             os._exit(0)
         values: dict[str, Any] = json.loads(message)
         if "kill" in values:
@@ -291,8 +223,13 @@ class Zygote:
             return
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
-        if self._setup.privileged:
+        if self._setup.sweeps:
             self._sweep(slot)
+
+    def _sweep_all(self) -> None:
+        if self._setup.sweeps:
+            for slot in range(self._setup.slots):
+                self._sweep(slot)
 
     def _sweep(self, slot: int) -> None:
         """Kill all that runs as the slot's user, whatever sessions it has made."""
