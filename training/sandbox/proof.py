@@ -20,9 +20,18 @@ from training.sandbox.worker import Worker
 
 _PROGRAM = Path(__file__).with_name("canary.py")
 _ENVIRONMENT = "ESPALIER_SANDBOX_CANARY"
-_LIMITS = Limits(wall_s=1.0, cpu_s=4, memory_mb=1024)
+_LIMITS = Limits(wall_s=15.0, cpu_s=10, memory_mb=1024)
+_BRIEF = Limits(wall_s=0.2)
 _FLOOD = 'while True: print("x" * 5000)'
-_SLOW_S = 20.0
+_SPIN = """
+import contextlib, signal
+for number in range(1, 65):
+    with contextlib.suppress(OSError, ValueError): signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+while True: pass
+"""
+_SLOW_S, _LATE_S = 30.0, 5.0
+_LEAST_TRIED = 16
 
 
 class Runs(Protocol):
@@ -35,33 +44,40 @@ class Runs(Protocol):
 async def prove(pool: Runs, worker: Worker) -> list[str]:
     """What did not hold; nothing when all did."""
     with _bait(worker) as bait:
-        program = _PROGRAM.read_text().replace("BAIT: dict[str, Any] = {}", f"BAIT = {bait!r}")
+        canary = _PROGRAM.read_text().replace("BAIT: dict[str, Any] = {}", f"BAIT = {bait!r}")
+        calls = (
+            Call("canary", canary, limits=_LIMITS),
+            Call("flood", _FLOOD, limits=_LIMITS),
+            Call("spin", _SPIN, limits=_BRIEF),
+        )
         try:
-            tried = await asyncio.wait_for(pool.run_on(worker, Call("canary", program, limits=_LIMITS)), _SLOW_S)
-            flood = await asyncio.wait_for(pool.run_on(worker, Call("flood", _FLOOD, limits=_LIMITS)), _SLOW_S)
+            tried, flood, spin = [await asyncio.wait_for(pool.run_on(worker, call), _SLOW_S) for call in calls]
         except TimeoutError:
             return ["a program outlived its time limit"]
         left = await _left_over(worker)
-    return [*_judge(tried), *_judge_flood(flood), *left]
+    return [*_judge(tried), *_judge_limits(flood, spin), *left]
 
 
 def _judge(tried: ExecutionResult) -> list[str]:
-    if tried.status in {"sandbox_error", "sandbox_died"}:
+    if tried.is_infrastructure:
         return [tried.detail]
     try:
         held: dict[str, bool] = json.loads(tried.stdout)
     except ValueError:
         return [f"the canary ended with {tried.status}: {tried.stderr.strip()[-200:]}"]
     broken = [f"not so: {what}" for what, holds in held.items() if holds is not True]
-    if tried.status not in {"timeout", "cpu_limit"}:
-        broken.append(f"a program that ignores signals ended with {tried.status} instead of at its limit")
+    if tried.status != "ok" or len(held) < _LEAST_TRIED:
+        broken.append(f"the canary ended with {tried.status} and {len(held)} results")
     return broken
 
 
-def _judge_flood(flood: ExecutionResult) -> list[str]:
-    if flood.status == "output_limit" and len(flood.stdout) <= _LIMITS.output_bytes:
-        return []
-    return [f"endless output ended with {flood.status}"]
+def _judge_limits(flood: ExecutionResult, spin: ExecutionResult) -> list[str]:
+    broken = []
+    if flood.status != "output_limit" or len(flood.stdout) > _LIMITS.output_bytes:
+        broken.append(f"endless output ended with {flood.status}")
+    if spin.status != "timeout" or spin.wall_s > _BRIEF.wall_s + _LATE_S:
+        broken.append(f"a program that ignores signals ended with {spin.status} after {spin.wall_s:.1f} s")
+    return broken
 
 
 async def _left_over(worker: Worker) -> list[str]:
@@ -122,7 +138,10 @@ def _bait(worker: Worker) -> Iterator[dict[str, object]]:
             listener.listen(4)
             if family == socket.AF_INET:
                 port = listener.getsockname()[1]
-        (folder / "socket").chmod(0o777)
+        letters = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        letters.bind(str(folder / "letters"))
+        for name in ("socket", "letters"):
+            (folder / name).chmod(0o777)
         yield {
             "folder": str(folder),
             "port": port,

@@ -153,11 +153,15 @@ class Filter:
     def __len__(self) -> int:
         return len(self._code) // 8
 
-    def load(self, pid: int) -> None:
-        """Hold this process and all it starts to the filter, for good. `pid` is its own."""
+    def code(self, pid: int) -> bytes:
+        """Instructions for a process, eight bytes each."""
         for place in self._pids:
             struct.pack_into("<I", self._code, 8 * place + 4, pid)
-        code = ctypes.create_string_buffer(bytes(self._code), len(self._code))
+        return bytes(self._code)
+
+    def load(self, pid: int) -> None:
+        """Hold this process and all it starts to the filter, for good. `pid` is its own."""
+        code = ctypes.create_string_buffer(self.code(pid), len(self._code))
         program = _Program(len(self), ctypes.cast(code, ctypes.c_void_p))
         check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
 

@@ -80,11 +80,14 @@ class _Client:
                 await self._answer(json.loads(line))
         except ConnectionError:
             pass
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except Exception as error:  # whatever a client sends, the others are served
             self._say({"error": f"{type(error).__name__}: {error}"})
+        self._drop_all()
+        self._writer.close()
+
+    def _drop_all(self) -> None:
         for waiting in list(self._waiting):
             waiting.cancel()
-        self._writer.close()
 
     async def _answer(self, request: dict[str, object]) -> None:
         if "status" in request:
@@ -103,7 +106,9 @@ class _Client:
             self._say({"result": done.result().as_dict()})
 
     def _say(self, answer: dict[str, object]) -> None:
-        if not self._writer.is_closing():
+        if self._writer.is_closing():
+            self._drop_all()  # the end of what it sends may lie behind much that is not read yet
+        else:
             self._writer.write(json.dumps(answer).encode() + b"\n")
 
 

@@ -29,6 +29,7 @@ INFRASTRUCTURE: tuple[Status, ...] = ("queue_timeout", "sandbox_error", "sandbox
 
 MOST_PROGRAM_BYTES = 1 << 20
 MOST_STDIN_BYTES = 8 << 20
+MOST_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Limits:
         for name, value in asdict(self).items():
             if not value > 0:
                 raise ValueError(f"{name} must be above 0, not {value}")
+            if name not in {"wall_s", "queue_s"} and not isinstance(value, int):  # the kernel takes no other
+                raise ValueError(f"{name} must be a whole number, not {value}")
+        if self.wall_s > MOST_SECONDS or self.cpu_s > MOST_SECONDS:
+            raise ValueError("a program may run a day at most")
         if self.processes > 256 or self.memory_mb > 65_536 or self.file_mb > 1024 or self.output_bytes > 16 << 20:
             raise ValueError("more than 256 processes, 64 GiB of memory, 1 GiB of files or 16 MiB of output")
 

@@ -20,6 +20,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from training.sandbox import landlock
@@ -97,6 +98,7 @@ class Zygote:
         self._setup = setup
         self._control = control
         self._confinement = confinement
+        self._modules = _forget_this_package()
         self._flags = 0
         if setup.namespaces:
             self._flags = NEWPID | NEWIPC | NEWNS | (0 if setup.privileged else NEWUSER)
@@ -164,7 +166,7 @@ class Zygote:
             entered = True
             self._control.detach()
             os.close(CONTROL)  # nothing of the service is open any more
-            _forget_this_package()
+            _reseed()
             code = run_program(_PROGRAM, report)
         except BaseException as error:
             if not entered:
@@ -248,8 +250,15 @@ def _above(descriptor: int) -> int:
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64)
 
 
-def _forget_this_package() -> None:
-    """Programs find the interpreter as it comes; and random numbers that differ from call to call."""
-    for name in [name for name in sys.modules if name == "training" or name.startswith("training.")]:
-        del sys.modules[name]
+def _forget_this_package() -> list[ModuleType]:
+    """Leave programs an interpreter as it comes; returns the modules, to be kept.
+
+    Once, not in each call: to look through all names would write to memory that calls share.
+    """
+    own = [name for name in sys.modules if name == "training" or name.startswith("training.")]
+    return [sys.modules.pop(name) for name in own]
+
+
+def _reseed() -> None:
+    """Random numbers that differ from call to call; the standard library's do so by themselves."""
     sys.modules["numpy"].random.seed(int.from_bytes(os.urandom(4), "little"))

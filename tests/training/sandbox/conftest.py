@@ -19,7 +19,7 @@ from tests.training.sandbox.attacks.resources import RESOURCES
 from tests.training.sandbox.attacks.state import CLEAN, HOLDER, POISON, SEEKER
 from tests.training.sandbox.attacks.system_calls import SYSTEM_CALLS
 from tests.training.sandbox.programs import PROGRAMS
-from tests.training.sandbox.situations import TIERS, bait, start
+from tests.training.sandbox.situations import TIERS, Bait, bait, start
 from training.sandbox.client import LocalSandbox
 from training.sandbox.proof import descendants
 from training.sandbox.types import Call, ExecutionResult, Limits, SandboxStatus
@@ -28,6 +28,15 @@ ATTACKS: tuple[Attack, ...] = (*FILES, *PROCESSES, *SYSTEM_CALLS, *FORGERY, *RES
 _PATIENT = Limits(wall_s=40, cpu_s=20, memory_mb=768)
 """For ordinary programs beside bombs: whether they run is what counts."""
 _RESULT_S = 120.0
+_DAEMON = """
+import os, time
+try:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: os.setsid()
+except OSError: pass
+time.sleep(30)
+"""
 
 
 @dataclass
@@ -37,6 +46,10 @@ class Field:
     results: dict[str, ExecutionResult]
     status: SandboxStatus
     processes_left: list[str]
+    closed: list[ExecutionResult]
+    """Of calls that were under way at the end."""
+    outlived: list[int]
+    """Processes that were still there after it."""
 
 
 @dataclass
@@ -46,6 +59,13 @@ class Battle:
     fields: dict[str, Field]
     traces: list[str]
     mounts_left: set[str]
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[LocalSandbox]:
+    """One for tests that do it no harm."""
+    with start(TIERS[0]) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +81,7 @@ def battle() -> Iterator[Battle]:
         yield Battle(fields, laid.traces(), _mounts() - mounts)
 
 
-def _fight(sandbox: LocalSandbox, laid: "bait") -> Field:  # type: ignore[valid-type]
+def _fight(sandbox: LocalSandbox, laid: Bait) -> Field:
     before = descendants(sandbox.pid)
     names = laid.names([sandbox.pid, *before, os.getpid()])
     waited: dict[str, ExecutionResult] = {}
@@ -76,7 +96,23 @@ def _fight(sandbox: LocalSandbox, laid: "bait") -> Field:  # type: ignore[valid-
     programs = [Call(each.name, each.program, each.stdin, _PATIENT) for each in PROGRAMS]
     attacks = [submit(each) for each in (HOLDER, SEEKER, CLEAN, *ATTACKS)]
     wait([*attacks, *(sandbox.submit(each) for each in programs)])
-    return Field(waited, sandbox.status(), _strangers(sandbox.pid, before))
+    status, strangers = sandbox.status(), _strangers(sandbox.pid, before)
+    return Field(waited, status, strangers, *_close(sandbox))
+
+
+def _close(sandbox: LocalSandbox) -> tuple[list[ExecutionResult], list[int]]:
+    """Close it over calls that have, where they can, left a process that no group and no parent would find."""
+    futures = [sandbox.submit(Call(f"daemon {number}", _DAEMON, limits=_PATIENT)) for number in range(2 * 8)]
+    while sandbox.status().in_flight < 8:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    family = [sandbox.pid, *descendants(sandbox.pid)]
+    sandbox.close()
+    for _ in range(100):
+        if not (alive := [pid for pid in family if not _is_dead(pid)]):
+            break
+        time.sleep(0.02)
+    return [future.result(5) for future in futures], alive
 
 
 def _strangers(pid: int, before: list[int]) -> list[str]:

@@ -52,6 +52,13 @@ def test_nothing_stays_behind(battle: Battle, tier: str) -> None:
     assert not field.status.failures
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_closing_ends_all_and_says_so(battle: Battle, tier: str) -> None:
+    field = battle.fields[tier]
+    assert {result.status for result in field.closed} == {"sandbox_died"}
+    assert field.outlived == []
+
+
 def test_nothing_of_the_machine_was_touched(battle: Battle) -> None:
     assert battle.traces == []
     assert battle.mounts_left == set()
