@@ -34,7 +34,8 @@ class RealStack:
         self.embedded = Embedded(data)
         self.port = free_port()
         kept = {name: value for name, value in os.environ.items() if name not in OURS}
-        self.environment = kept | {"ESPALIER_DATA": str(data), "PYTHONUNBUFFERED": "1"} | settings
+        ours = {"ESPALIER_DATA": str(data), "PYTHONUNBUFFERED": "1", "SANDBOX_WORKERS": "0"}
+        self.environment = kept | ours | settings
         self.said = data / "up.log"
         self._head: psutil.Popen | None = None
 

@@ -12,10 +12,10 @@ from webapp.sandbox.models import ConsoleCall
 
 def carry(console_id: int, worker: str, submit: Callable[[Call, float], "Future[ExecutionResult]"]) -> None:
     """Run a console's call that has not ended, and store its result. Raises django.db.Error."""
-    row = ConsoleCall.objects.filter(pk=console_id, values=None).first()
+    row = ConsoleCall.objects.filter(pk=console_id, values__isnull=True).first()
     if row is None:
         return
-    waiting = ConsoleCall.objects.filter(pk=row.pk, values=None)
+    waiting = ConsoleCall.objects.filter(pk=row.pk, values__isnull=True)
     waiting.update(worker=worker)
     waited = max((timezone.now() - row.created_at).total_seconds(), 0.0)
     waiting.update(values=storable(submit(row.call, waited).result()))

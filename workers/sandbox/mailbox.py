@@ -72,11 +72,10 @@ class Mailbox:
     """A connection to the broker; may be used by many threads. All methods raise redis.RedisError."""
 
     def __init__(self, url: str) -> None:
+        # kombu's words for a socket, and for the number of a database, in those of redis.
+        address = url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
         self._redis: redis.Redis = redis.Redis.from_url(
-            url.replace("redis+socket://", "unix://"),
-            socket_timeout=10,
-            socket_connect_timeout=3,
-            decode_responses=True,
+            address, socket_timeout=10, socket_connect_timeout=3, decode_responses=True
         )
 
     def now(self) -> float:

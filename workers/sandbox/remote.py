@@ -58,7 +58,9 @@ class RemoteSandbox:
     `oldest_s`: age of the oldest waiting batch from which on nothing is sent."""
 
     def __init__(self, url: str = "", in_flight: int = 256, batch: int = 8, oldest_s: float = 30.0) -> None:
-        self._mailbox = Mailbox(url or settings.BROKER_URL)
+        url = url or settings.BROKER_URL
+        self._mailbox = Mailbox(url)
+        self._producer = app.amqp.Producer(app.connection_for_write(url), auto_declare=False)
         self._client = uuid.uuid4().hex
         self._in_flight, self._batch, self._oldest_s = in_flight, batch, oldest_s
         self._numbers = itertools.count()
@@ -69,7 +71,10 @@ class RemoteSandbox:
         self._looked = self._admission_looked = float("-inf")
         self._admitted = True
         self._closed = False
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._send, self._listen)]
+        self._threads = [
+            threading.Thread(target=work, name=f"remote sandbox {n}", daemon=True)
+            for n, work in enumerate((self._send, self._listen))
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -125,6 +130,7 @@ class RemoteSandbox:
         except redis.RedisError:
             pass  # they expire
         self._mailbox.close()
+        self._producer.connection.release()
 
     def __enter__(self) -> Self:
         return self
@@ -171,9 +177,9 @@ class RemoteSandbox:
             calls = [_travelling(asked) for asked in chosen]
             batch = Batch(uuid.uuid4().hex, self._client, sent, calls)
             self._mailbox.note_sent(len(calls))
-            app.send_task(
-                "workers.sandbox.run_calls", [batch.as_dict()], queue=SANDBOX_QUEUE, headers={"sent": sent}, retry=False
-            )
+            headers = {"sent": sent}
+            way = {"queue": SANDBOX_QUEUE, "headers": headers, "producer": self._producer, "retry": False}
+            app.send_task("workers.sandbox.run_calls", [batch.as_dict()], **way)
         except _AWAY:
             # It may have arrived nevertheless: then it is answered twice, and the second answer finds nobody.
             with self._changed:

@@ -1,0 +1,1 @@
+"""Sandbox workers, and the executor that uses them."""
