@@ -1,17 +1,19 @@
 """Events become rows exactly once, whoever dies, and a replay gives the same rows."""
 
+import base64
 import math
 import random
 import statistics
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from tests.workers import rows
 from tests.workers.events import floats, group, metrics, started, step_events, undisturbed
 from tests.workers.following import catch_up, new_run, say
-from training.events import Alert, Metrics, RolloutGroup, RolloutRecord
+from training.events import TOKEN_ARRAYS, Alert, Metrics, RolloutGroup, RolloutRecord
 from webapp.inspection import models as inspection
 from webapp.runs import models, services
 from webapp.runs.models import MetricPoint, MetricRollup, Run
@@ -64,6 +66,24 @@ def test_turns_and_tool_calls_are_stored_with_what_a_trace_shows(reference: dict
     assert [r.selected for r in inspection.Rollout.objects.filter(run=run, step=1).order_by("index")] == [
         True, False, True,
     ]  # fmt: skip
+
+
+def test_uncertain_tokens_are_counted_by_class_where_tokens_were_kept() -> None:
+    run = new_run()
+    text, mask = "I call out so", [1, 1, 0, 1]
+    columns = {"end": [1, 6, 10, 13], "entropy": [0.5, 0.1, 0.0, 0.1], "mask": mask}
+    tokens = {
+        name: base64.b64encode(np.asarray(column).astype(TOKEN_ARRAYS[name]).tobytes()).decode()
+        for name, column in columns.items()
+    }
+    whole = group(1)
+    told = whole.rollouts[2].model_copy(update={"text": text, "length": 4, "tokens": tokens})
+    damaged = told.model_copy(update={"tokens": tokens | {"mask": tokens["end"]}})
+    say(run, [started(3), whole.model_copy(update={"rollouts": [told, damaged]})])
+    catch_up(run)
+    kept, without = inspection.RolloutTrace.objects.filter(rollout__run=run).order_by("rollout__index")
+    assert (kept.forking_tokens, kept.reflection_tokens, kept.code_tokens, kept.other_tokens) == (1, 0, 0, 0)
+    assert without.forking_tokens == 0
 
 
 def test_tool_calls_of_steps_that_are_done_again_are_forgotten() -> None:

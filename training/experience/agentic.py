@@ -13,7 +13,7 @@ from training.codec import Codec
 from training.config import AgenticConfig
 from training.distributed import Processes
 from training.errors import InputError
-from training.experience.agentic_summary import summarise_clock
+from training.experience.agentic_summary import summarise_classes, summarise_clock
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.types import Group, Rollout
@@ -47,6 +47,10 @@ class AgenticExperience(DirectExperience):
         """See `DirectExperience`: how long the engine waited for tools. Of this process alone."""
         clock, self._loop.clock = self._loop.clock, LoopClock()
         return summarise_clock(clock)
+
+    def token_figures(self, groups: Sequence[Group]) -> dict[str, float]:
+        """See `DirectExperience`: by what they do."""
+        return summarise_classes([rollout for group in groups for rollout in group.rollouts], self._codec)
 
     def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
         prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]

@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
+import numpy as np
+
 from training.agent.loop import LoopClock
 from training.agent.trace import ToolCall, Trace
+from training.codec import Codec
 from training.events import FAILED_CALLS, CallStatus
-from training.experience.types import Group, Rollout
+from training.experience.types import Floats, Group, Rollout
+from training.token_classes import TOKEN_CLASSES, ClassedTokens, classify
 
 KINDS: tuple[CallStatus, ...] = (*FAILED_CALLS, "infrastructure", "unanswered")
 
@@ -24,6 +28,32 @@ def summarise_traces(groups: Sequence[Group]) -> dict[str, float]:
 def summarise_clock(clock: LoopClock) -> dict[str, float]:
     """Share of the time in which the engine had nothing to decode; nothing where there was no such time."""
     return {"speed/engine_idle_share": clock.idle / clock.seconds} if clock.seconds else {}
+
+
+def summarise_classes(rollouts: Sequence[Rollout], codec: Codec) -> dict[str, float]:
+    """Most uncertain tokens of a response by what they do, and the mean entropy where they do it."""
+    if not rollouts:
+        return {}
+    classed = [
+        classify(rollout.text, codec.token_ends(rollout.token_ids, rollout.text), rollout.entropies, rollout.mask)
+        for rollout in rollouts
+    ]
+    figures = {f"classes/{name}": fmean(float(tokens.counts[name]) for tokens in classed) for name in TOKEN_CLASSES}
+    return figures | _entropies([rollout.entropies for rollout in rollouts], classed)
+
+
+def _entropies(entropies: Sequence[Floats], classed: Sequence[ClassedTokens]) -> dict[str, float]:
+    places = {
+        "classes/entropy_after_result": [tokens.after_result for tokens in classed],
+        "classes/entropy_in_call": [tokens.in_call for tokens in classed],
+        "classes/entropy_elsewhere": [tokens.drawn & ~tokens.after_result & ~tokens.in_call for tokens in classed],
+    }
+    figures = {}
+    for name, masks in places.items():
+        there = np.concatenate([array[mask] for array, mask in zip(entropies, masks, strict=True)])
+        if there.size:
+            figures[name] = float(there.mean(dtype=np.float64))
+    return figures
 
 
 def _of_responses(traced: Sequence[tuple[Rollout, Trace]]) -> dict[str, float]:

@@ -33,6 +33,10 @@ class DirectExperience:
         """Figures of how the gathering went since this was last asked, besides those of its groups."""
         return {}
 
+    def token_figures(self, groups: Sequence[Group]) -> dict[str, float]:
+        """Figures of the most uncertain tokens in these groups."""
+        return {}
+
     def gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams], first: int = 0) -> list[Group]:
         """One scored group for each problem, in order, drawn by the params beside it.
 

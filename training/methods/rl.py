@@ -225,6 +225,7 @@ class GrpoTraining(PolicyGradientTraining):
 
     def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:
         figures = summarise_traces(groups) | self._experience.take_figures() | tool_errors(groups)
+        figures |= self._experience.token_figures(groups)
         if self._config.roc.enabled:
             figures |= roc_figures(groups, self._config.roc)
         if self._config.hard_subset.enabled:

@@ -211,6 +211,11 @@ class RolloutTrace(models.Model):
     seconds = models.FloatField()
     turns = models.JSONField(default=list)
     """One for each turn, as ``training.events.TurnRecord`` says: tokens [start, end), seconds began, entered, ended."""
+    forking_tokens = models.PositiveIntegerField(default=0)
+    """This and the next three: its most uncertain tokens, sorted by ``training.token_classes``."""
+    reflection_tokens = models.PositiveIntegerField(default=0)
+    code_tokens = models.PositiveIntegerField(default=0)
+    other_tokens = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"trace of {self.rollout_id}"

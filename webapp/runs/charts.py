@@ -82,9 +82,15 @@ CHARTS = (
     Chart("load", "Processor and GPU load", ("system/*_share",), SYSTEM),
     Chart("reflection", "Reflective words", ("reflection/per_1k_tokens",), REASONING),
     Chart("words", "Each reflective word", tuple(f"reflection/{word}_per_1k" for word in REFLECTIVE_WORDS), REASONING),
+    Chart("token-classes", "Uncertain tokens by what they do",
+          ("classes/forking", "classes/reflection", "classes/code", "classes/other"), REASONING),
+    Chart("class-entropy", "Entropy after results, in calls, elsewhere",
+          ("classes/entropy_after_result", "classes/entropy_in_call", "classes/entropy_elsewhere"), REASONING),
     Chart("corrected", "Corrected after a reflective word", ("reflection/corrected_share",), REASONING),
 )  # fmt: skip
-ON_REASONING_PAGE = ("length", "reflection", "words", "corrected", "truncated", "pass-at-1")
+ON_REASONING_PAGE = (
+    "length", "reflection", "words", "corrected", "token-classes", "class-entropy", "truncated", "pass-at-1",
+)  # fmt: skip
 AXES = frozenset({"tokens/total", "time/step_s"})
 """What the other charts are drawn over; charts of their own would say little."""
 

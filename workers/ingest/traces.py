@@ -1,11 +1,15 @@
 """Turns and tool calls of responses become rows, in bulk."""
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from psycopg.types.json import Jsonb
 
-from training.events import FAILED_CALLS, RolloutGroup, RolloutRecord, ToolCallRecord, TraceRecord
+from training.events import FAILED_CALLS, TOKEN_ARRAYS, RolloutGroup, RolloutRecord, ToolCallRecord, TraceRecord
+from training.token_classes import TOKEN_CLASSES, classify
 from webapp.inspection import models as rows
 from webapp.runs.models import Run
 from workers.ingest.copying import copy_rows
@@ -16,6 +20,7 @@ NAME_LENGTH = 120
 TRACE_COLUMNS = {
     "rollout_id": "int8", "ending": "varchar", "turn_count": "int4", "call_count": "int4", "failed_count": "int4",
     "tool_tokens": "int4", "answers": "int4", "seconds": "float8", "turns": "jsonb",
+    **{f"{name}_tokens": "int4" for name in TOKEN_CLASSES},
 }  # fmt: skip
 CALL_COLUMNS = {
     "run_id": "int8", "rollout_id": "int8", "step": "int4", "split": "varchar", "index": "int4", "turn": "int4",
@@ -48,8 +53,24 @@ def _trace_row(rollout: RolloutRecord, trace: TraceRecord, pk: int) -> tuple[Any
     failed = sum(call.status in FAILED_CALLS for call in trace.calls)
     return (
         pk, trace.ending, len(turns), len(trace.calls), failed, max(rollout.length - drawn, 0), trace.answers,
-        trace.seconds, Jsonb(turns),
+        trace.seconds, Jsonb(turns), *_class_counts(rollout),
     )  # fmt: skip
+
+
+def _class_counts(rollout: RolloutRecord) -> list[int]:
+    """How many of its most uncertain tokens are of each class; none where its tokens were not kept."""
+    ends, entropies, mask = (_array(rollout, name) for name in ("end", "entropy", "mask"))
+    known = [array for array in (ends, entropies, mask) if array is not None]
+    if ends is None or entropies is None or len({len(array) for array in known}) > 1:
+        return [0] * len(TOKEN_CLASSES)
+    return list(classify(rollout.text, ends, entropies, mask).counts.values())
+
+
+def _array(rollout: RolloutRecord, name: str) -> npt.NDArray[Any] | None:
+    if name not in rollout.tokens:
+        return None
+    raw, dtype = b64decode(rollout.tokens[name]), np.dtype(TOKEN_ARRAYS[name])
+    return np.frombuffer(raw[: len(raw) // dtype.itemsize * dtype.itemsize], dtype)
 
 
 def _call_row(run: Run, group: RolloutGroup, index: int, call: ToolCallRecord, pk: int) -> tuple[Any, ...]:

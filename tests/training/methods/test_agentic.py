@@ -26,7 +26,7 @@ from training.agent.parser import CallRequest
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.assembly import Parts
 from training.config import AgenticConfig, RunConfig
-from training.events import Metrics, RolloutGroup, parse_event
+from training.events import TOKEN_ARRAYS, Metrics, RolloutGroup, parse_event
 from training.experience.records import group_event
 from training.experience.types import Group, Rollout
 from training.methods.rl import GrpoTraining
@@ -34,6 +34,7 @@ from training.policy import Policy
 from training.preflight import preflight
 from training.rewards.verifier import Verdict, Verifier
 from training.sandbox.types import Call, ExecutionResult, Executor, SandboxStatus
+from training.token_classes import TOKEN_CLASSES, classify
 
 
 class Telling(Executor):
@@ -204,6 +205,20 @@ def test_figures_tell_how_tools_were_used(executor: Telling) -> None:
     assert heldout is not None
     assert heldout.metrics["heldout/calls_mean"] > 0
     assert all(rollout.trace is not None for rollout in rollouts_of(heldout.groups))
+
+
+def test_figures_of_uncertain_tokens_are_those_of_the_stored_arrays(executor: Telling) -> None:
+    with ExitStack() as stack:
+        parts, _, groups, metrics = first_step(stack)
+    counts = []
+    for record in (each for group in groups for each in group_event(group, 1, "train", 0, parts.codec).rollouts):
+        stored = {name: np.frombuffer(b64decode(raw), TOKEN_ARRAYS[name]) for name, raw in record.tokens.items()}
+        counts.append(classify(record.text, stored["end"], stored["entropy"], stored.get("mask")).counts)
+    for name in TOKEN_CLASSES:
+        assert metrics[f"classes/{name}"] == pytest.approx(np.mean([each[name] for each in counts]))
+    assert metrics["classes/reflection"] > 0
+    assert metrics["classes/entropy_after_result"] > 0
+    assert "classes/entropy_in_call" not in metrics, "these turns stand in for calls, and spell none"
 
 
 def test_an_event_tells_the_whole_trace(executor: Telling) -> None:
