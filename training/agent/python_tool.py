@@ -20,10 +20,16 @@ _STATUSES: dict[Status, CallStatus] = {"ok": "ok", "timeout": "timeout", "cpu_li
 OUT_OF_MEMORY = "MemoryError"
 
 
+def limits_of(config: AgenticConfig) -> Limits:
+    """What a program of a run may use."""
+    seconds = config.tool_seconds
+    return Limits(wall_s=seconds, cpu_s=max(math.ceil(seconds), 1), memory_mb=config.tool_memory_mib)
+
+
 def python_tool(executor: Executor, config: AgenticConfig, prompt_tools: str) -> Tool:
     """The tool under the name that prompts of this kind give it."""
     seconds = config.tool_seconds
-    limits = Limits(wall_s=seconds, cpu_s=max(math.ceil(seconds), 1), memory_mb=config.tool_memory_mib)
+    limits = limits_of(config)
     numbers = itertools.count()
 
     async def run(arguments: Mapping[str, Any]) -> ToolResult:
