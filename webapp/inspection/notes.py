@@ -23,12 +23,25 @@ CACHED = Note(
     "info",
 )
 NO_GRADIENT = Note("equal rewards: no gradient", "All advantages are 0", "warn")
+LEFT_OUT = Note(
+    "equal rewards: left out", "Resample-on-correct learns from no group whose responses all earned the same"
+)
 DROPPED = Note("dropped by dynamic sampling", "Dynamic sampling drew another group in its place")
 
 
 def is_searched(config: Mapping[str, Any]) -> bool:
     """Whether a run's groups are search trees, as far as no cached solution stood in for one."""
     return bool(config.get("method", {}).get("kind") == "deepsearch")
+
+
+def resamples(config: Mapping[str, Any]) -> bool:
+    """Whether a run draws more responses than it learns from."""
+    return bool(config.get("method", {}).get("roc", {}).get("enabled", False))
+
+
+def calls_tools(config: Mapping[str, Any]) -> bool:
+    """Whether the responses of a run may call tools."""
+    return bool(config.get("method", {}).get("agentic", {}).get("enabled", False))
 
 
 def uniform_rule(config: Mapping[str, Any]) -> str:
@@ -50,7 +63,9 @@ def group_notes(group: RolloutGroup, config: Mapping[str, Any]) -> list[Note]:
     if is_searched(config):
         return _of_cached(group) if group.reused else _of_tree(group, config)
     notes = [NO_GRADIENT] if group.teaches_nothing else []
-    return notes if group.trained else [*notes, DROPPED]
+    if group.trained:
+        return notes
+    return [LEFT_OUT] if resamples(config) else [*notes, DROPPED]
 
 
 def _of_cached(group: RolloutGroup) -> list[Note]:
@@ -76,6 +91,8 @@ def why_untrained(group: RolloutGroup, config: Mapping[str, Any]) -> str:
     """A sentence for a group that was left out of training; empty where it was not."""
     if group.trained:
         return ""
+    if resamples(config):
+        return "Resample-on-correct left this group out: all its responses earned the same."
     if not is_searched(config):
         return "Dynamic sampling dropped this group: all its responses earned the same, so none was trained on."
     if uniform_rule(config) == "drop":

@@ -4,17 +4,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from django.db.models import Count, Sum
 from django.shortcuts import get_object_or_404
 
 from training.solutions.garbage import is_garbage
+from training.token_classes import ClassedTokens, classify
 from webapp.inspection.credit import Credit, RewardPart, advantage_scale, credit_of, reward_parts
+from webapp.inspection.marks import mark_names
 from webapp.inspection.models import Rollout, RolloutGroup, RolloutText, RolloutTokens, Split
-from webapp.inspection.notes import is_searched, uniform_sentence, why_untrained
+from webapp.inspection.notes import calls_tools, is_searched, resamples, uniform_sentence, why_untrained
 from webapp.inspection.prompts import prompt_frame
 from webapp.inspection.push import LossSettings, Push, UpdateSize, push_of, token_weight
+from webapp.inspection.resampling import Resampling, resampling_of
 from webapp.inspection.scales import scaled_columns
 from webapp.inspection.strip import Strip, render_strip
 from webapp.inspection.token_arrays import TokenArrays, decode
+from webapp.inspection.trace import TraceView, read_trace
 from webapp.inspection.tree_credit import TreeCredit, end_of, tree_credit
 from webapp.inspection.tree_path import TreePath, path_of
 from webapp.inspection.words import reflective_spans
@@ -42,10 +47,13 @@ class RolloutPage:
 
     @cached_property
     def credit(self) -> Credit | None:
-        """Held-out responses get no advantage, those of a tree one for each step."""
+        """Held-out responses get no advantage, those of a tree one for each step; siblings are those learned from."""
         if self.rollout.split != Split.TRAIN or self.path is not None:
             return None
-        config, siblings = self.rollout.run.config, [sibling for sibling in self.siblings if not sibling.greedy]
+        config = self.rollout.run.config
+        siblings = [sibling for sibling in self.siblings if not sibling.greedy and sibling.selected]
+        if not self.rollout.selected:
+            return None
         if not is_searched(config):
             return credit_of(self.rollout.reward, self.rollout.advantage, [each.reward for each in siblings], config)
         worths = {each.pk: end_of(each, {}).worth for each in siblings}
@@ -84,6 +92,35 @@ class RolloutPage:
         return bool(cache.get("correction", "none") != "none")
 
     @cached_property
+    def trace(self) -> TraceView | None:
+        """Its turns and tool calls; None where it could call none."""
+        return read_trace(self.rollout, self.text, self.arrays)
+
+    @cached_property
+    def resampling(self) -> Resampling | None:
+        """What resample-on-correct did with it; None where the run has none."""
+        return resampling_of(self.rollout, self.siblings)
+
+    @cached_property
+    def classed(self) -> ClassedTokens | None:
+        """Its tokens by what they do; None for responses without turns, and where entropies were not kept."""
+        entropies = None if self.arrays is None else self.arrays.get("entropy")
+        if self.trace is None or self.arrays is None or entropies is None:
+            return None
+        return classify(self.text, self.arrays.ends, entropies, self.arrays.get("mask"))
+
+    @property
+    def drawn(self) -> int:
+        """Tokens that the model drew: what may be learned from."""
+        return self.rollout.length if self.arrays is None else int(self.arrays.drawn.sum())
+
+    @cached_property
+    def next_checkpoint(self) -> int | None:
+        """Step of the first policy that was saved after the response was learned from, and is still there."""
+        saved = self.rollout.run.checkpoints.filter(removed_at=None, step__gte=self.rollout.step)
+        return saved.values_list("step", flat=True).first()
+
+    @cached_property
     def prompt(self) -> tuple[str, str, str]:
         return prompt_frame(self.rollout.run).split(self.rollout.group.prompt.text)
 
@@ -98,6 +135,8 @@ class RolloutPage:
             return "Held-out responses are never trained on."
         if not self.rollout.group.trained:
             return why_untrained(self.rollout.group, self.rollout.run.config)
+        if not self.rollout.selected:
+            return "Resample-on-correct left this response out."
         if self.is_garbage:
             return "Left out: a wrong response of endless repetition or garbled text."
         if self.settings is None:
@@ -113,7 +152,7 @@ class RolloutPage:
     def push(self) -> Push | None:
         if self.arrays is None or self.settings is None or self.update is None:
             return None
-        weight = token_weight(self.settings, self.update, self.rollout.length)
+        weight = token_weight(self.settings, self.update, self.drawn)
         return push_of(self.arrays, self.settings, weight)
 
     @cached_property
@@ -121,9 +160,10 @@ class RolloutPage:
         """None where token boundaries were not kept: then there is only the text."""
         if self.arrays is None:
             return None
-        columns = scaled_columns(self.arrays, self.push.total if self.push else None)
-        ended = self.rollout.finish_reason == "stop"
-        return render_strip(self.text, self.arrays, columns, self.words, ended=ended)
+        columns = scaled_columns(self.arrays, self.push.total if self.push else None, self.classed)
+        ended = self.rollout.finish_reason == "stop" and self.trace is None
+        names = mark_names(self.rollout.run) if self.trace else {}
+        return render_strip(self.text, self.arrays, columns, self.words, ended=ended, names=names)
 
     @cached_property
     def _place(self) -> int:
@@ -146,7 +186,7 @@ class RolloutPage:
 
 def read_rollout(pk: int) -> RolloutPage:
     """The page of a response, or 404."""
-    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens")
+    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens", "trace")
     rollout = get_object_or_404(rows, pk=pk)
     narrow = Rollout.objects.filter(group=rollout.group_id).order_by("index")
     if not is_searched(rollout.run.config):
@@ -182,6 +222,15 @@ def _update_of(rollout: Rollout, updates: int) -> UpdateSize | None:
     for start, end in pairwise(len(groups) * part // updates for part in range(updates + 1)):
         if any(pk == rollout.group_id for pk, _, _ in groups[start:end]):
             of_update = groups[start:end]
+            if resamples(run.config) or calls_tools(run.config):
+                return _learned([pk for pk, _, _ in of_update])
             tokens = sum(round(size * length) for _, size, length in of_update)
             return UpdateSize(sum(size for _, size, _ in of_update), tokens)
     return None
+
+
+def _learned(groups: list[int]) -> UpdateSize:
+    """What an update of these groups learned from: responses that were kept, and of them what the model drew."""
+    rows = Rollout.objects.filter(group__in=groups, selected=True, greedy=False)
+    told = rows.aggregate(count=Count("pk"), length=Sum("length"), given=Sum("trace__tool_tokens"))
+    return UpdateSize(told["count"], (told["length"] or 0) - (told["given"] or 0))

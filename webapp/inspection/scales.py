@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from training.token_classes import UNCLASSED, ClassedTokens
 from webapp.inspection.token_arrays import Numbers, TokenArrays
 
 NONE = "x"
@@ -86,7 +87,13 @@ PUSH = Scale(
     "How hard training pushed on this log-probability, as a share of the hardest push in this response.",
     (0.001, 0.25, 0.5, 0.75), _signed_labels(("0.1 %", "25 %", "50 %", "75 %")), signed=True,
 )  # fmt: skip
-SCALES = (LOGPROB, ENTROPY, ADVANTAGE, RATIO, DRIFT, PUSH)
+CLASS = Scale(
+    "class", "k", "Class",
+    "What the most uncertain fifth of the tokens does: words outside of calls fork; those right after a tool's result "
+    "reflect on it.",
+    (0.5, 1.5, 2.5, 3.5), ("surer", "forking", "reflection on a tool's result", "code of a call", "other"),
+)  # fmt: skip
+SCALES = (LOGPROB, ENTROPY, ADVANTAGE, RATIO, DRIFT, PUSH, CLASS)
 
 
 STEP_ADVANTAGE = replace(
@@ -94,10 +101,14 @@ STEP_ADVANTAGE = replace(
 )
 
 
-def scaled_columns(arrays: TokenArrays, push: Numbers | None) -> dict[Scale, Numbers]:
-    """What each scale colours by, for those whose figures are stored, [T] each."""
+def scaled_columns(
+    arrays: TokenArrays, push: Numbers | None, classed: ClassedTokens | None = None
+) -> dict[Scale, Numbers]:
+    """What each scale colours by, for those whose figures are stored, [T] each: no number where the model did not draw
+    the token."""
+    drawn = arrays.drawn
     advantage = arrays.get("advantage")
-    by_step = advantage is not None and bool(np.any(advantage != advantage[:1]))
+    by_step = advantage is not None and bool(np.any(advantage[drawn] != advantage[drawn][:1]))
     logprob, reference, ratio = arrays.get("logprob"), arrays.get("ref_logprob"), arrays.get("ratio")
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {
@@ -108,4 +119,6 @@ def scaled_columns(arrays: TokenArrays, push: Numbers | None) -> dict[Scale, Num
             DRIFT: None if logprob is None or reference is None else logprob - reference,
             PUSH: None if push is None else push / max(float(np.nanmax(np.abs(push), initial=0.0)), 1e-300),
         }
-    return {scale: column for scale, column in columns.items() if column is not None}
+    if classed is not None:
+        columns[CLASS] = (classed.classes - UNCLASSED).astype(np.float64)
+    return {scale: np.where(drawn, column, np.nan) for scale, column in columns.items() if column is not None}

@@ -3,16 +3,18 @@
 Text is escaped here, piece by piece. The pieces' own characters stay in the page, so that a selection copies them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from django.utils.safestring import SafeString, mark_safe
 
-from webapp.inspection.scales import Scale
+from webapp.inspection.scales import CLASS, Scale
 from webapp.inspection.token_arrays import Numbers, TokenArrays
 from webapp.inspection.visible import visible
 
@@ -39,14 +41,23 @@ class Strip:
 
 
 def render_strip(
-    text: str, arrays: TokenArrays, columns: dict[Scale, Numbers], words: list[tuple[int, int]], *, ended: bool
+    text: str,
+    arrays: TokenArrays,
+    columns: dict[Scale, Numbers],
+    words: list[tuple[int, int]],
+    *,
+    ended: bool,
+    names: Mapping[int, str] = MappingProxyType({}),
 ) -> Strip:
-    """The strip of ``text``. ``words`` are the spans to mark; ``ended`` tells whether the model ended it itself."""
+    """The strip of ``text``. ``words`` are the spans to mark; ``ended`` tells whether the model ended it itself.
+
+    ``names`` of tokens by id serve those that have no text.
+    """
     flags = _flags(arrays, words)
     looks = np.stack([*(scale.buckets(column) for scale, column in columns.items()), *flags.values()], axis=1)
     pieces = [_piece(piece) for piece in arrays.pieces(text)]
     for token in np.flatnonzero(arrays.ends == arrays.starts):
-        pieces[token] = _special(arrays, int(token), ended)
+        pieces[token] = _special(arrays, int(token), ended, names)
     chunks = [
         f'<div class="chunk" data-from="{first}">{_chunk(looks, pieces, list(columns), first)}</div>'
         for first in range(0, len(arrays), CHUNK)
@@ -56,7 +67,7 @@ def render_strip(
     return Strip(
         html=mark_safe("".join(chunks)),  # noqa: S308  # every piece is escaped above
         scales=list(columns),
-        values=_values(arrays),
+        values=_values(arrays, columns.get(CLASS)),
         count=len(arrays),
         clipped=int(flags[CLIPPED].sum()),
         masked=int(flags[MASKED].sum()),
@@ -102,15 +113,23 @@ def _piece(piece: str) -> str:
     return f"<i>{text}</i>"
 
 
-def _special(arrays: TokenArrays, token: int, ended: bool) -> str:
+def _special(arrays: TokenArrays, token: int, ended: bool, names: Mapping[int, str]) -> str:
     """A token without text of its own, such as the one that ends a response."""
     is_end = ended and token == len(arrays) - 1
-    name = "end" if is_end else "no text" if arrays.ids is None else f"#{arrays.ids[token]}"
-    return f'<i class="special">{name}</i>'
+    number = None if arrays.ids is None else int(arrays.ids[token])
+    name = "end" if is_end else "no text" if number is None else names.get(number) or f"#{number}"
+    return f'<i class="special">{escape(visible(name))}</i>'
 
 
-def _values(arrays: TokenArrays) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: _rounded(column) for name, column in arrays.values.items()}
+def _values(arrays: TokenArrays, classes: Numbers | None) -> dict[str, Any]:
+    """The stored figures; none of tokens that the model did not draw, where zeros stand in for them."""
+    drawn = arrays.drawn
+    columns: dict[str, Any] = {
+        name: _rounded(column if name == "mask" else np.where(drawn, column, np.nan))
+        for name, column in arrays.values.items()
+    }
+    if classes is not None:
+        columns["class"] = _rounded(np.where(drawn, classes, np.nan))
     if arrays.ids is not None:
         columns["id"] = arrays.ids.tolist()
     return columns

@@ -32,6 +32,12 @@ class TokenArrays:
     def get(self, name: str) -> Numbers | None:
         return self.values.get(name)
 
+    @property
+    def drawn(self) -> npt.NDArray[np.bool_]:
+        """Where the model drew the token; elsewhere a tool or the chat template put it there."""
+        mask = self.values.get("mask")
+        return np.ones(len(self), np.bool_) if mask is None else mask != 0
+
     def pieces(self, text: str) -> list[str]:
         """The text of each token."""
         return [text[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]

@@ -12,11 +12,16 @@ from webapp.inspection.listing import Listing
 from webapp.inspection.models import Rollout, RolloutGroup
 from webapp.inspection.rollout_page import RolloutPage
 from webapp.inspection.step_page import StepPage
+from webapp.inspection.trace import TraceView
 
 Json = dict[str, Any]
 ROLLOUT_FIELDS = (
     "id", "step", "split", "index", "reward", "advantage", "correct", "finish_reason", "length", "greedy",
-    "cached",
+    "cached", "selected",
+)  # fmt: skip
+CALL_FIELDS = (
+    "id", "turn", "name", "status", "arguments", "result", "stdout", "stderr", "value", "error", "truncated",
+    "start_token", "end_token", "began", "ended", "queue_s", "wall_s",
 )  # fmt: skip
 GROUP_FIELDS = (
     "id", "step", "split", "index", "trained", "weights_version", "size", "reward_mean", "reward_std", "correct_count",
@@ -115,9 +120,15 @@ def rollout(page: RolloutPage) -> Json:
              "advantage": each.advantage}
             for each in page.tree_credit.steps
         ],
+        trace=None if page.trace is None else _trace(page.trace),
         untrained=page.untrained or None,
         siblings=[_rollout(sibling) for sibling in page.siblings],
     )  # fmt: skip
+
+
+def _trace(trace: TraceView) -> Json:
+    calls = [{name: getattr(call.row, name) for name in CALL_FIELDS} for call in trace.calls]
+    return {"ending": trace.row.ending, "seconds": trace.row.seconds, "turns": trace.row.turns, "calls": calls}
 
 
 def comparison(page: Comparison) -> Json:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.token_classes import UNCLASSED
 from webapp.inspection.push import LossSettings, Push
 from webapp.inspection.rollout_page import RolloutPage
+from webapp.inspection.scales import CLASS
 from webapp.inspection.tree_credit import StepCredit
 from webapp.inspection.visible import visible
 
@@ -29,6 +31,10 @@ class Why:
     push: Push | None
     step: StepCredit | None
     """What the token's step was credited with, for responses of a tree."""
+    writer: str
+    """Who put the token there where the model did not draw it; empty where it did."""
+    kind: str
+    """Its class among the most uncertain tokens; empty where it is not one of them."""
     untrained: str
     """Why there is no push, in words; empty where there is one."""
 
@@ -105,14 +111,21 @@ def explain(page: RolloutPage, token: int) -> Why | None:
         logprob=at("logprob"),
         entropy=at("entropy"),
         advantage=page.rollout.advantage if at("advantage") is None else at("advantage"),
-        ratio=at("ratio"),
+        ratio=None if at("mask") == 0 else at("ratio"),
         is_clipped=bool(at("clipped")),
         is_masked=at("mask") == 0,
         settings=page.settings,
         push=page.push,
         step=page.tree_credit.step_of(token) if page.tree_credit else None,
+        writer=page.trace.writer_of(token) if at("mask") == 0 and page.trace else "",
+        kind=_class_of(page, token),
         untrained=page.untrained or _missing(page),
     )
+
+
+def _class_of(page: RolloutPage, token: int) -> str:
+    place = UNCLASSED if page.classed is None else int(page.classed.classes[token])
+    return "" if place == UNCLASSED else CLASS.labels[place - UNCLASSED]
 
 
 def _missing(page: RolloutPage) -> str:

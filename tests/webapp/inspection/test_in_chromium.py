@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.chromium import NARROW, WIDEST, accessible
 from tests.factories import make_group, make_story
 from webapp.accounts.models import User
 from webapp.inspection.models import RolloutGroup
@@ -18,8 +18,6 @@ from webapp.runs.models import Run
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "<think>" + "wait, 12+7=19\nHowever, 19*3=57 \u202e<b>so</b>\t" * 60 + "</think><answer>57</answer>"
-WIDEST = "document.documentElement.scrollWidth"
-NARROW: ViewportSize = {"width": 400, "height": 800}
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,6 @@ def page(browser: Browser, story: Story, live_server: LiveServer, client: Client
     yield page
     context.close()
     assert not faults, faults
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}" for each in grave]
-    assert not told, f"{page.url}\n" + "\n".join(told)
 
 
 def test_tokens_are_walked_by_keyboard_and_have_an_address(page: Page, story: Story) -> None:

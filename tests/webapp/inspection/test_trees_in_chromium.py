@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.webapp.inspection.test_in_chromium import NARROW, WIDEST, accessible
+from tests.chromium import NARROW, WIDEST, accessible
 from tests.webapp.inspection.trained_trees import searched_run
 from webapp.accounts.models import User
 from webapp.inspection.models import Rollout
