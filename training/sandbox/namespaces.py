@@ -27,7 +27,7 @@ def enter_namespaces(setup: Setup, control: socket.socket) -> str | None:
     """Leave the machine's file system, network, processes and users; returns how /proc can be mounted."""
     proc: str | None
     if setup.privileged:
-        told, mapped = _mapped_by_a_helper()
+        told, mapped = _mapped_by_a_helper(control)
         unshare(NEWNS)
         proc = build_root(setup.binds, PROC_FORMS[-1])
         # Only now: no user of the new namespace could have read what root alone may enter.
@@ -57,15 +57,21 @@ def _follow(pid: int, control: socket.socket) -> None:
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _mapped_by_a_helper() -> tuple[int, int]:
+def _mapped_by_a_helper(control: socket.socket) -> tuple[int, int]:
     """A process that maps this one's users from outside: write to the first descriptor, then read the second."""
     asked, told = os.pipe()
     mapped, done = os.pipe()
     parent = os.getpid()
     if os.fork() == 0:
-        os.read(asked, 1)
+        # It must hold nothing open by which others see that its parent has ended, and see that itself.
+        control.close()
+        os.close(told)
+        if not os.read(asked, 1):
+            os._exit(0)
         with suppress(OSError):
             map_ids(parent, 0, _FIRST_OUTSIDE_USER, _USERS)
             os.write(done, b"x")
         os._exit(0)
+    os.close(asked)
+    os.close(done)
     return told, mapped

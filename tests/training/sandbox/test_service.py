@@ -185,32 +185,28 @@ def fragile() -> Iterator[LocalSandbox]:
         yield sandbox
 
 
-def test_a_killed_fork_server_is_replaced_and_its_calls_run_again(fragile: LocalSandbox) -> None:
+def test_killed_fork_servers_are_replaced_and_their_calls_run_again_but_not_for_ever(fragile: LocalSandbox) -> None:
     before = fragile.status().restarts
+    long = fragile.submit(_call("import time; time.sleep(30)"))
     futures = [fragile.submit(_call(f"import time; time.sleep(0.2); print({number})")) for number in range(12)]
-    assert _until(lambda: fragile.status().in_flight == 4)
-    lost = descendants(fragile.pid)
-    for pid in _zygotes(fragile):
-        os.kill(pid, signal.SIGKILL)
-    killed = time.monotonic()
-    assert _until(lambda: fragile.status().restarts == before + 1 and fragile.status().zygotes == 1)
-    assert time.monotonic() - killed < 15  # some 2 s where nothing else runs
-    assert [future.result(_RESULT_S).stdout for future in futures] == [f"{number}\n" for number in range(12)]
-    assert fragile.status().failures
-    assert _until(lambda: not any(map(_runs, lost)))
-
-
-def test_a_call_that_outlives_three_fork_servers_is_reported_lost(fragile: LocalSandbox) -> None:
-    before = fragile.status().restarts
-    future = fragile.submit(_call("import time; time.sleep(30)"))
     for number in range(3):
-        assert _until(lambda: fragile.status().in_flight == 1)
+        busy = 4 if number == 0 else 1
+        assert _until(lambda busy=busy: fragile.status().zygotes == 1 and fragile.status().in_flight >= busy)  # type: ignore[misc]
+        lost = descendants(fragile.pid)
         for pid in _zygotes(fragile):
             os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
         assert _until(lambda number=number: fragile.status().restarts == before + number + 1)  # type: ignore[misc]
-    result = future.result(_RESULT_S)
+        assert _until(lambda: fragile.status().zygotes == 1)
+        assert time.monotonic() - killed < 15  # some 2 s where nothing else runs
+        if number == 0:
+            assert [future.result(_RESULT_S).stdout for future in futures] == [f"{number}\n" for number in range(12)]
+            assert not long.done()
+    result = long.result(_RESULT_S)
     assert (result.status, result.is_infrastructure) == ("sandbox_died", True)
+    assert fragile.status().failures
     assert fragile.submit(_call()).result(_RESULT_S).status == "ok"
+    assert _until(lambda: not any(map(_runs, lost)))
 
 
 def test_a_killed_service_is_started_again_and_leaves_no_process(fragile: LocalSandbox) -> None:
@@ -220,15 +216,6 @@ def test_a_killed_service_is_started_again_and_leaves_no_process(fragile: LocalS
     os.kill(fragile.pid, signal.SIGKILL)
     assert [future.result(_RESULT_S).stdout for future in futures] == [f"{number}\n" for number in range(8)]
     assert _until(lambda: not any(map(_runs, lost)))
-
-
-def test_closing_twice_is_closing_and_nothing_runs_after_it() -> None:
-    sandbox = start(TIERS[0])
-    folder = Path(sandbox._folder.name)
-    sandbox.close()
-    sandbox.close()
-    assert sandbox.submit(_call()).result(5).status == "sandbox_died"
-    assert not folder.exists()
 
 
 def test_the_service_ends_with_its_owner() -> None:
@@ -251,7 +238,7 @@ def test_the_service_ends_with_its_owner() -> None:
     assert _until(lambda: not any(map(_runs, family)), 5)
 
 
-def test_two_sandboxes_do_not_meet() -> None:
+def test_two_sandboxes_do_not_meet_and_one_may_close() -> None:
     """Where calls are told apart by their users, each service has its own."""
     with start(TIERS[-2], slots=2) as one, start(TIERS[-2], slots=2) as other:
         slow = [each.submit(_call("import os, time; time.sleep(0.6); print(os.getuid())")) for each in (one, other) * 2]
@@ -264,20 +251,24 @@ def test_two_sandboxes_do_not_meet() -> None:
         if TIERS[-2] == "ll-root":
             users = [{result.stdout for result in results[first::2]} for first in (0, 1)]
             assert users[0].isdisjoint(users[1])
+        folder = Path(one._folder.name)
+        one.close()
+        one.close()
+        assert one.submit(_call()).result(5).status == "sandbox_died"
+        assert other.submit(_call()).result(_RESULT_S).status == "ok"
+        assert not folder.exists()
 
 
-def test_a_mixed_load_leaves_nothing_behind() -> None:
-    with start(TIERS[0]) as sandbox:
+def test_a_mixed_load_leaves_nothing_behind(sandbox: LocalSandbox) -> None:
+    def load(count: int) -> Counter[str]:
+        calls = [_call(MIXED[number % len(MIXED)][0].format(number)) for number in range(count)]
+        return Counter(result.status for result in sandbox.run(calls))
 
-        def load(count: int) -> Counter[str]:
-            calls = [_call(MIXED[number % len(MIXED)][0].format(number)) for number in range(count)]
-            return Counter(result.status for result in sandbox.run(calls))
-
-        load(2 * len(MIXED))
-        before = _traces(sandbox)
-        outcomes = load(12 * len(MIXED))
-        assert outcomes == Counter({status: 12 * sum(each == status for _, each in MIXED) for _, status in MIXED})
-        assert _until(lambda: _traces(sandbox) == before, 5), (before, _traces(sandbox))
+    load(2 * len(MIXED))
+    before = _traces(sandbox)
+    outcomes = load(12 * len(MIXED))
+    assert outcomes == Counter({status: 12 * sum(each == status for _, each in MIXED) for _, status in MIXED})
+    assert _until(lambda: _traces(sandbox) == before, 5), (before, _traces(sandbox))
 
 
 def _traces(sandbox: LocalSandbox) -> dict[str, object]:
