@@ -13,4 +13,5 @@ urlpatterns = [
     path("", include("webapp.inspection.urls")),
     path("", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),
+    path("sandbox/", include("webapp.sandbox.urls")),
 ]

@@ -10,7 +10,8 @@ from kombu.exceptions import OperationalError
 
 from webapp.core.errors import UserError
 from workers.app import CPU_QUEUE, GPU_QUEUE, SANDBOX_QUEUE, app
-from workers.sandbox.mailbox import Mailbox, Waiting
+from workers.sandbox.mailbox import Mailbox
+from workers.sandbox.mailbox import Waiting as Waiting  # for pages
 
 RETRY = {"max_retries": 1, "interval_start": 0.1}
 """A connection that broke while idle is made anew; a broker that is away is said to be so at once."""

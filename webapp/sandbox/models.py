@@ -15,6 +15,7 @@ SAMPLE_S = 5.0
 KEPT_SAMPLES = timedelta(hours=25)
 KEPT_WORKERS = timedelta(days=1)
 KEPT_CONSOLE_CALLS = 500
+PATIENCE = timedelta(seconds=3)
 BUCKETS_A_DECADE = 20
 """Of durations in samples: neighbours differ by 12 %, so that a percentile read off them is within 6 %."""
 
@@ -105,6 +106,11 @@ class ConsoleCall(models.Model):
 
     def __str__(self) -> str:
         return f"console call {self.pk}"
+
+    @property
+    def waits_long(self) -> bool:
+        """Whether nobody took it for longer than a worker with nothing else to do needs."""
+        return not self.worker and timezone.now() - self.created_at > PATIENCE
 
     @property
     def call(self) -> Call:
