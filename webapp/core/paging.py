@@ -38,14 +38,16 @@ def chosen_sort(asked: Mapping[str, str], sorts: Container[str], otherwise: str)
 
 
 def keyset_page(rows: QuerySet[M], *, by: str, descending: bool, cursor: str, size: int = 50) -> Page[M]:
-    """One page of ``rows`` ordered by the column ``by``, which must hold no null, and then by id, after ``cursor``.
+    """One page of ``rows`` ordered by the column or annotation ``by``, which must hold no null, and then by id, after
+    ``cursor``.
 
     Raises UserError when the cursor was not made here.
     """
     sign = "-" if descending else ""
     ordered = rows.order_by(f"{sign}{by}", f"{sign}pk")
     if cursor:
-        value, pk = _decode(cursor, rows.model._meta.get_field(by))
+        annotation = rows.query.annotations.get(by)
+        value, pk = _decode(cursor, annotation.output_field if annotation else rows.model._meta.get_field(by))
         compare = "lt" if descending else "gt"
         ordered = ordered.alias(_key=Row(F(by), F("pk"))).filter(**{f"_key__{compare}": Row(value, models.Value(pk))})
     found = list(ordered[: size + 1])

@@ -6,17 +6,20 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Left
 
-from webapp.core.paging import Page, keyset_page
-from webapp.inspection.models import Rollout, Split, Verdict
+from webapp.core.paging import Page, chosen_sort, keyset_page
+from webapp.inspection.models import Rollout, Split, ToolCall, Verdict
+from webapp.inspection.notes import calls_tools, resamples
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.inspection.search import Snippet, matching, snippets
 from webapp.runs.models import Run
 
 SORTS = {"step": "Step", "reward": "Reward", "length": "Length", "advantage": "Advantage"}
 """Each has an index; a ``-`` before turns the order round."""
+TRACE_SORTS = {"turns": "trace__turn_count", "failed": "trace__failed_count"}
+"""Of responses that may call tools: columns of their traces."""
 DEFAULT_SORT = "-step"
 UNTRAINED = frozenset({"sft", "evaluate"})
 """Methods whose training samples nothing: their rollouts are held-out ones."""
@@ -24,6 +27,13 @@ PAGE_SIZE = 50
 EXTRACTED_CHARACTERS = 60
 FINISH = (("stop", "Ended by itself"), ("length", "Truncated"), ("abort", "Aborted"))
 SOURCES = (("0", "Sampled"), ("1", "From the cache"))
+CALLS = (
+    ("none", "No call"),
+    ("clean", "Calls, none failing"),
+    ("failed", "Failing calls"),
+    ("service", "Service failed"),
+)
+LEARNED = (("1", "Learned from"), ("0", "Left out"))
 
 _WHOLE = {"decimal_places": 0, "max_digits": 9}
 
@@ -49,6 +59,15 @@ class RolloutFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_f
     length_min = _bound("length", "gte", "Tokens from", **_WHOLE)
     length_max = _bound("length", "lte", "Tokens to", **_WHOLE)
 
+    calls = django_filters.ChoiceFilter(choices=CALLS, empty_label="Any", label="Tool calls", method="with_calls")
+    learned = django_filters.ChoiceFilter("selected", choices=LEARNED, empty_label="Any", label="Resampling")
+    turns_min = _bound("trace__turn_count", "gte", "Turns from", **_WHOLE)
+    turns_max = _bound("trace__turn_count", "lte", "Turns to", **_WHOLE)
+    failed_min = _bound("trace__failed_count", "gte", "Failing calls from", **_WHOLE)
+    forking_min = _bound("trace__forking_tokens", "gte", "Forking tokens from", **_WHOLE)
+    reflection_min = _bound("trace__reflection_tokens", "gte", "Reflection tokens from", **_WHOLE)
+    code_min = _bound("trace__code_tokens", "gte", "Uncertain tokens of calls from", **_WHOLE)
+
     class Meta:
         model = Rollout
         fields: list[str] = []
@@ -56,8 +75,22 @@ class RolloutFilter(django_filters.FilterSet):  # type: ignore[misc]  # django_f
     def search_text(self, rows: QuerySet[Rollout], name: str, value: str) -> QuerySet[Rollout]:
         return rows.filter(matching(value))
 
+    def with_calls(self, rows: QuerySet[Rollout], name: str, value: str) -> QuerySet[Rollout]:
+        if value == "service":
+            broken = ToolCall.objects.filter(rollout=OuterRef("pk"), status="infrastructure")
+            return rows.filter(Exists(broken))
+        kinds: dict[str, dict[str, int]] = {
+            "none": {"trace__call_count": 0},
+            "clean": {"trace__call_count__gt": 0, "trace__failed_count": 0},
+            "failed": {"trace__failed_count__gt": 0},
+        }
+        return rows.filter(**kinds[value])
+
     def with_verdict(self, rows: QuerySet[Rollout], name: str, value: str) -> QuerySet[Rollout]:
         return rows.filter(correct=Verdict(value).correct)
+
+
+OF_TRACES = ("calls", "turns_min", "turns_max", "failed_min", "forking_min", "reflection_min", "code_min")
 
 
 @dataclass(frozen=True)
@@ -81,6 +114,21 @@ class Listing:
         return self.run.method == "deepsearch" or bool(self.filter.data.get("cached"))
 
     @property
+    def offers_tools(self) -> bool:
+        """Whether responses of the run may call tools, or the address asks for ones that do."""
+        return calls_tools(self.run.config) or any(self.filter.data.get(name) for name in OF_TRACES)
+
+    @property
+    def offers_left_out(self) -> bool:
+        """Whether the run draws more than it learns from, or the address asks about it."""
+        return resamples(self.run.config) or bool(self.filter.data.get("learned"))
+
+    @property
+    def columns(self) -> int:
+        """Of the table."""
+        return 11 if self.offers_tools else 9
+
+    @property
     def query(self) -> str:
         return str(self.filter.data.get("q", "")).strip()
 
@@ -99,8 +147,15 @@ def filtered(run: Run, asked: Mapping[str, str]) -> RolloutFilter:
 
 
 def sort_of(asked: Mapping[str, str]) -> str:
-    sort = asked.get("sort", DEFAULT_SORT)
-    return sort if sort.removeprefix("-") in SORTS else DEFAULT_SORT
+    return chosen_sort(asked, {*SORTS, *TRACE_SORTS}, DEFAULT_SORT)
+
+
+def sortable(rows: QuerySet[Rollout], sort: str) -> QuerySet[Rollout]:
+    """The rows that have what they are sorted by, as a column of that name."""
+    by = sort.removeprefix("-")
+    if by in TRACE_SORTS:
+        return rows.filter(trace__isnull=False).annotate(**{by: F(TRACE_SORTS[by])})
+    return rows.filter(advantage__isnull=False) if by == "advantage" else rows
 
 
 def read_listing(run: Run, asked: Mapping[str, str]) -> Listing:
@@ -109,9 +164,7 @@ def read_listing(run: Run, asked: Mapping[str, str]) -> Listing:
     if not chosen.is_valid():
         return Listing(run, chosen, sort, Page([], ""))
     by = sort.removeprefix("-")
-    rows = narrow(chosen.qs, run)
-    if by == "advantage":
-        rows = rows.filter(advantage__isnull=False)
+    rows = narrow(sortable(chosen.qs, sort), run)
     page = keyset_page(rows, by=by, descending=sort.startswith("-"), cursor=asked.get("after", ""), size=PAGE_SIZE)
     query = chosen.form.cleaned_data["q"]
     return Listing(run, chosen, sort, page, snippets([row.pk for row in page.rows], query) if query else {})
@@ -125,4 +178,6 @@ def narrow(rows: QuerySet[Rollout], run: Run) -> QuerySet[Rollout]:
         "group_index": F("group__index"),
         "trained": F("group__trained"),
     }
+    if calls_tools(run.config):
+        short |= {"turns": F("trace__turn_count"), "calls": F("trace__call_count"), "failed": F("trace__failed_count")}
     return rows.defer("extracted", "parts").annotate(**short)

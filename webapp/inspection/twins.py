@@ -46,7 +46,12 @@ def _group(group: RolloutGroup, **more: Any) -> Json:
 
 
 def listing(page: Listing) -> Json:
-    rows = [_rollout(row, problem=_extra(row, "problem"), answer=_extra(row, "answer")) for row in page.page.rows]
+    rows = [
+        _rollout(
+            row, problem=_extra(row, "problem"), answer=_extra(row, "answer"), **_told(row, "turns", "calls", "failed")
+        )
+        for row in page.page.rows
+    ]
     return {
         "run": page.run.pk,
         "sort": page.sort,
@@ -141,6 +146,11 @@ def comparison(page: Comparison) -> Json:
         "blocks": [asdict(block) for block in page.difference.blocks],
         "not_compared": {"a": page.difference.left_rest, "b": page.difference.right_rest},
     }
+
+
+def _told(row: Rollout, *names: str) -> Json:
+    """Those of the values that the query added to the row."""
+    return {name: getattr(row, name) for name in names if hasattr(row, name)}
 
 
 def _extra(row: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ from webapp.inspection.group_page import SORTS as SIBLING_SORTS
 from webapp.inspection.group_page import read_group
 from webapp.inspection.histogram import Bar
 from webapp.inspection.listing import SORTS as ROLLOUT_SORTS
-from webapp.inspection.listing import UNTRAINED, filtered, read_listing, sort_of
+from webapp.inspection.listing import UNTRAINED, filtered, read_listing, sort_of, sortable
 from webapp.inspection.models import RolloutGroup, Split
 from webapp.inspection.rollout_page import read_rollout
 from webapp.inspection.step_page import SORTS as GROUP_SORTS
@@ -47,7 +47,7 @@ def export_rollouts(request: HttpRequest, run_id: int, kind: str) -> HttpRespons
     chosen, sort = filtered(run, request.GET), sort_of(request.GET)
     if not chosen.is_valid():
         raise UserError("The filters of this list hold a mistake. Mend it in the list, then export.")
-    rows = chosen.qs.order_by(sort, "-id" if sort.startswith("-") else "id")
+    rows = sortable(chosen.qs, sort).order_by(sort, "-id" if sort.startswith("-") else "id")
     response = StreamingHttpResponse(export.lines(rows, kind), content_type=export.CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}-rollouts.{kind}"'
     return response
