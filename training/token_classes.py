@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 TokenClass = Literal["forking", "reflection", "code", "other"]
 TOKEN_CLASSES: tuple[TokenClass, ...] = ("forking", "reflection", "code", "other")
-"""code: inside a tool call. reflection: among the first `WINDOW` tokens of a turn after a tool's result, and in no call.
+"""code: inside a tool call. reflection: among the first `WINDOW` tokens of a turn after a tool's result, in no call.
 forking: elsewhere, and part of a word or tag. other: elsewhere, a number, a symbol or a mark."""
 
 UNCLASSED = -1
