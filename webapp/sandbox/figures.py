@@ -47,10 +47,12 @@ def read_figures(window: str) -> dict[str, Any]:
     stretches: dict[int, _Stretch] = defaultdict(_Stretch)
     for at, outcomes, total, wall, queued in rows:
         stretches[int(at.timestamp() // step)].add(outcomes, total, wall, queued)
-    points = [stretches[number].point((number + 1) * step, step) for number in sorted(stretches)]
+    begin, end = (until - timedelta(minutes=minutes)).timestamp(), until.timestamp()
+    # Whole stretches only: calls a second of the one that is under way would look like a fall.
+    whole = [number for number in sorted(stretches) if number * step >= begin and (number + 1) * step <= end]
+    points = [stretches[number].point((number + 1) * step, step) for number in whole]
     columns = {name: [point[name] for point in points] for name in (points[0] if points else ())}
-    return {"window": window, "from": (until - timedelta(minutes=minutes)).timestamp(), "until": until.timestamp(),
-            "step": step, "columns": columns}  # fmt: skip
+    return {"window": window, "from": begin, "until": end, "step": step, "columns": columns}
 
 
 class _Stretch:

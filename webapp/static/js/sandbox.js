@@ -95,6 +95,13 @@ async function follow() {
   }
 }
 
+// A page that nobody sees asks for nothing; and what somebody marks or stands on stays as it is.
+const workers = document.getElementById("sandbox-status");
+workers.addEventListener("htmx:beforeRequest", (event) => {
+  const marked = getSelection();
+  const isUsed = workers.contains(document.activeElement) || (!marked.isCollapsed && workers.contains(marked.anchorNode));
+  if (document.hidden || isUsed) event.preventDefault();
+});
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && consoleForm.contains(event.target)) {
