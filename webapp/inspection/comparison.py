@@ -10,6 +10,8 @@ from webapp.core.errors import UserError
 from webapp.inspection.differences import Difference, difference, words_of
 from webapp.inspection.models import Rollout
 from webapp.inspection.rollout_page import arrays_of, text_of
+from webapp.inspection.trace import read_trace
+from webapp.inspection.trace_comparison import TraceComparison, compare_traces
 
 Pieces = Literal["word", "token"]
 
@@ -26,6 +28,8 @@ class Comparison:
     has_tokens: bool
     """Whether both can be compared token by token."""
     difference: Difference
+    traces: TraceComparison | None
+    """Turn by turn; None unless both may call tools."""
 
     @property
     def sides(self) -> tuple[Rollout, Rollout]:
@@ -43,7 +47,7 @@ def rollout_pair(a: str, b: str) -> tuple[int, int]:
 
 def read_comparison(a: int, b: int, by: str) -> Comparison:
     """The page of two responses, or 404. Words are compared, unless ``by`` is ``token`` and both have tokens."""
-    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens").in_bulk([a, b])
+    rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens", "trace").in_bulk([a, b])
     if len(rows) < 2:
         raise Http404("one of these responses is not there")
     left, right = rows[a], rows[b]
@@ -54,4 +58,6 @@ def read_comparison(a: int, b: int, by: str) -> Comparison:
     if by == "token" and arrays[0] is not None and arrays[1] is not None:
         pieces, unit = (arrays[0].pieces(left_text), arrays[1].pieces(right_text)), "token"
     has_tokens = None not in arrays
-    return Comparison(left, right, left_text, right_text, unit, has_tokens, difference(*pieces))
+    found = read_trace(left, left_text, arrays[0]), read_trace(right, right_text, arrays[1])
+    traces = compare_traces(found[0], found[1]) if found[0] and found[1] else None
+    return Comparison(left, right, left_text, right_text, unit, has_tokens, difference(*pieces), traces)

@@ -92,8 +92,10 @@ def _siblings(group: RolloutGroup, sort: str) -> list[Rollout]:
     """Up to `MOST_SIBLINGS` responses with the beginning of their texts. Those without an advantage come last."""
     key = sort.removeprefix("-") if sort.removeprefix("-") in SORTS else "index"
     order = F(key).desc(nulls_last=True) if sort.startswith("-") else F(key).asc(nulls_last=True)
-    rows = Rollout.objects.filter(group=group).annotate(
-        beginning=Left("body__text", READ_CHARACTERS), characters=Length("body__text")
+    rows = (
+        Rollout.objects.filter(group=group)
+        .select_related("trace")
+        .annotate(beginning=Left("body__text", READ_CHARACTERS), characters=Length("body__text"))
     )
     return list(rows.order_by(order, "index")[:MOST_SIBLINGS])
 

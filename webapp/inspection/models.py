@@ -10,6 +10,7 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models.functions import Left
 
+from webapp.inspection.outcomes import ending_of
 from webapp.runs.models import Run
 
 SEARCHED_CHARACTERS = 100_000
@@ -219,6 +220,11 @@ class RolloutTrace(models.Model):
 
     def __str__(self) -> str:
         return f"trace of {self.rollout_id}"
+
+    @property
+    def ended(self) -> str:
+        """In words, what ended it."""
+        return ending_of(self.ending)
 
 
 class ToolCall(models.Model):

@@ -188,7 +188,7 @@ def read_rollout(pk: int) -> RolloutPage:
     """The page of a response, or 404."""
     rows = Rollout.objects.select_related("run", "group__prompt", "body", "tokens", "trace")
     rollout = get_object_or_404(rows, pk=pk)
-    narrow = Rollout.objects.filter(group=rollout.group_id).order_by("index")
+    narrow = Rollout.objects.filter(group=rollout.group_id).select_related("trace").order_by("index")
     if not is_searched(rollout.run.config):
         narrow = narrow.defer("parts", "extracted")
     siblings = list(narrow)

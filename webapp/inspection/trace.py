@@ -8,16 +8,16 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.urls import Resolver404, resolve
+from django.urls import NoReverseMatch, reverse
 
 from webapp.inspection.highlight import CodeLine, code_lines
 from webapp.inspection.models import Rollout, RolloutTrace, ToolCall
-from webapp.inspection.outcomes import Outcome, ending_of, outcome_of
+from webapp.inspection.outcomes import Outcome, outcome_of
 from webapp.inspection.timeline import Timeline, TurnTimes, draw
 from webapp.inspection.token_arrays import TokenArrays
 
-CONSOLE = "/sandbox/"
-"""Where a program can be run by hand, if that is installed."""
+CONSOLE = "sandbox:page"
+"""Name of the page where a program can be run by hand, if that is installed."""
 SHORT = 200
 """Characters of reasoning that need no folding."""
 
@@ -64,10 +64,9 @@ class CallView:
         if self.row.code is None:
             return ""
         try:
-            resolve(CONSOLE)
-        except Resolver404:
+            return f"{reverse(CONSOLE)}?call={self.row.pk}"
+        except NoReverseMatch:
             return ""
-        return f"{CONSOLE}?call={self.row.pk}"
 
     @property
     def was_shown(self) -> bool:
@@ -140,10 +139,6 @@ class TraceView:
 
     row: RolloutTrace
     turns: list[TurnView]
-
-    @property
-    def ending(self) -> str:
-        return ending_of(self.row.ending)
 
     @property
     def calls(self) -> list[CallView]:

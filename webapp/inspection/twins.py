@@ -144,6 +144,7 @@ def comparison(page: Comparison) -> Json:
         "similarity": page.difference.similarity,
         "shared_start": page.difference.shared_start,
         "blocks": [asdict(block) for block in page.difference.blocks],
+        "first_turn": page.traces.first.number if page.traces and page.traces.first else None,
         "not_compared": {"a": page.difference.left_rest, "b": page.difference.right_rest},
     }
 

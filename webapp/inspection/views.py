@@ -20,6 +20,7 @@ from webapp.inspection.histogram import Bar
 from webapp.inspection.listing import SORTS as ROLLOUT_SORTS
 from webapp.inspection.listing import UNTRAINED, filtered, read_listing, sort_of, sortable
 from webapp.inspection.models import RolloutGroup, Split
+from webapp.inspection.phrases import read_phrases
 from webapp.inspection.rollout_page import read_rollout
 from webapp.inspection.step_page import SORTS as GROUP_SORTS
 from webapp.inspection.step_page import StepPage, find_steps, read_step
@@ -51,6 +52,13 @@ def export_rollouts(request: HttpRequest, run_id: int, kind: str) -> HttpRespons
     response = StreamingHttpResponse(export.lines(rows, kind), content_type=export.CONTENT_TYPES[kind])
     response["Content-Disposition"] = f'attachment; filename="run-{run.pk}-rollouts.{kind}"'
     return response
+
+
+@require_GET
+def phrases(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What the most uncertain tokens of a run's responses stand in, as a fragment of the page of its reasoning."""
+    run = get_object_or_404(Run, pk=run_id)
+    return render(request, "inspection/phrases.html", {"run": run, "readings": read_phrases(run)})
 
 
 @require_GET

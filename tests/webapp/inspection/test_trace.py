@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from django.test import Client
-from django.urls import Resolver404
 
 from tests.made_traces import ALL_KINDS, CLEAN, STUMBLES, Made, make_agentic_run, make_traced_group, prompt_with_tools
 from webapp.inspection import trace as traces
@@ -78,7 +77,6 @@ def test_a_broken_program_can_be_run_again_and_copied_as_it_is(
     researcher_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rollout = first(STUMBLES, CLEAN)
-    monkeypatch.setattr(traces, "resolve", lambda path: path)
     page = fetch(researcher_client, f"/rollouts/{rollout.pk}/")
     call = ToolCall.objects.filter(rollout=rollout).order_by("index")[0]
     assert f'href="/sandbox/?call={call.pk}"' in page
@@ -86,11 +84,8 @@ def test_a_broken_program_can_be_run_again_and_copied_as_it_is(
     assert found is not None
     assert json.loads(found[1])["1"] == call.code
 
-    def nowhere(path: str) -> None:
-        raise Resolver404(path)
-
-    monkeypatch.setattr(traces, "resolve", nowhere)
-    assert "/sandbox/" not in fetch(researcher_client, f"/rollouts/{rollout.pk}/")
+    monkeypatch.setattr(traces, "CONSOLE", "nowhere:page")
+    assert "Run it again" not in fetch(researcher_client, f"/rollouts/{rollout.pk}/")
 
 
 def test_a_call_that_could_not_be_read_is_shown_as_it_stands_and_cannot_be_run(researcher_client: Client) -> None:

@@ -106,7 +106,7 @@ def test_a_page_asks_no_more_than_one_of_plain_responses(
 
 def test_exports_keep_the_order_and_filters_of_the_list(researcher_client: Client, run: Run) -> None:
     answer = researcher_client.get(f"/runs/{run.pk}/rollouts/export/csv?sort=-failed&calls=failed")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[arg-type]
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
     assert [int(row["id"]) for row in rows] == ids(researcher_client, run, sort="-failed", calls="failed")
     assert (rows[0]["turns"], rows[0]["calls"], rows[0]["failed"]) == ("3", "10", "6")
 

@@ -10,6 +10,7 @@ class TraceView extends HTMLElement {
     this.codes = JSON.parse(this.querySelector("#call-codes").textContent);
     this.querySelector("[data-next-failure]").hidden = !this.failures.length;
     this.at = -1;
+    this.led = false; // by keys or an address, not by scrolling: then where the page stands says nothing
     this.onKey = (event) => this.key(event);
     this.onHash = () => this.followHash();
     document.addEventListener("keydown", this.onKey);
@@ -22,6 +23,7 @@ class TraceView extends HTMLElement {
   disconnectedCallback() {
     document.removeEventListener("keydown", this.onKey);
     window.removeEventListener("hashchange", this.onHash);
+    for (const kind of ["wheel", "touchmove"]) window.removeEventListener(kind, this.onScroll);
     this.observer.disconnect();
   }
 
@@ -30,11 +32,13 @@ class TraceView extends HTMLElement {
     this.observer = new IntersectionObserver(
       (entries) => {
         const seen = entries.filter((entry) => entry.isIntersecting).map((entry) => this.turns.indexOf(entry.target));
-        if (seen.length) this.mark(Math.min(...seen));
+        if (seen.length && !this.led) this.mark(Math.min(...seen));
       },
       { rootMargin: "-64px 0px -70% 0px" },
     );
     for (const turn of this.turns) this.observer.observe(turn);
+    this.onScroll = () => { this.led = false; };
+    for (const kind of ["wheel", "touchmove"]) window.addEventListener(kind, this.onScroll, { passive: true });
   }
 
   mark(place) {
@@ -49,6 +53,7 @@ class TraceView extends HTMLElement {
   }
 
   goTo(place) {
+    this.led = true;
     const turn = this.turns[Math.max(0, Math.min(place, this.turns.length - 1))];
     turn.scrollIntoView({ block: "start" });
     turn.focus({ preventScroll: true });
@@ -60,6 +65,7 @@ class TraceView extends HTMLElement {
     const from = this.failures.findIndex((call) => call === document.activeElement);
     const call = this.failures[(from + 1) % this.failures.length];
     if (!call) return;
+    this.led = true;
     call.scrollIntoView({ block: "center" });
     call.focus({ preventScroll: true });
     this.mark(this.turns.indexOf(call.closest(".turn")));
