@@ -136,7 +136,6 @@ class LocalSandbox:
             [sys.executable, "-m", "training.sandbox", "serve", "--socket", str(path), "--options", self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             env={"PYTHONPATH": str(project_folder()), "PATH": "/usr/bin:/bin"},  # no secret of ours goes along
             cwd="/",
             start_new_session=True,

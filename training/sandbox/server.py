@@ -16,7 +16,6 @@ import json
 import os
 import resource
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,7 +57,6 @@ def main(pool: Pool, path: Path) -> int:
         asyncio.run(serve(pool, path))
     except SandboxRefusedError as refusal:
         print(json.dumps({"refused": str(refusal)}), flush=True)
-        print(refusal, file=sys.stderr)
         return 1
     return 0
 

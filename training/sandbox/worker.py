@@ -108,7 +108,10 @@ class Worker:
             running = self.calls.pop(number, None)
             if running is not None:
                 self.errors = 0
-                running.ended(Ended(status, why, user + system, rss / 1024))
+                try:
+                    running.ended(Ended(status, why, user + system, rss / 1024))
+                except Exception as error:  # each call gets a result, whatever else happens
+                    running.failed("sandbox_error", f"no result could be made: {error!r}")
             return
         said = json.loads(message)
         if "ready" in said:

@@ -18,7 +18,7 @@ ORDINARY_USER = 40_001
 SYSTEM_PYTHON = "/usr/bin/python3.11"
 
 
-def _options(tier: str) -> dict[str, Any]:
+def options(tier: str) -> dict[str, Any]:
     pythons = (SYSTEM_PYTHON,) if tier != "ns-root" and Path(SYSTEM_PYTHON).exists() else ()
     become = ORDINARY_USER if tier.endswith("user") and os.geteuid() == 0 else 0
     return {"tiers": (tier,), "pythons": pythons, "become": become}
@@ -29,7 +29,7 @@ TIERS = ("ns-root", "ns-user", "ll-root", "ll-user") if os.geteuid() == 0 else (
 
 def start(tier: str, zygotes: int = 1, slots: int = 0) -> LocalSandbox:
     """A sandbox of this tier and no other: it is proven like any."""
-    return LocalSandbox(zygotes=zygotes, slots=slots, **_options(tier))
+    return LocalSandbox(zygotes=zygotes, slots=slots, **options(tier))
 
 
 _LAID = {"secret", "socket", "letters"}
