@@ -15,15 +15,16 @@ import numpy.typing as npt
 
 TokenClass = Literal["forking", "reflection", "code", "other"]
 TOKEN_CLASSES: tuple[TokenClass, ...] = ("forking", "reflection", "code", "other")
-"""code: inside a tool call. reflection: among the first `WINDOW` tokens of a turn after a tool's result, in no call.
-forking: elsewhere, and part of a word or tag. other: elsewhere, a number, a symbol or a mark."""
+"""code: inside a tool call, its tags left out: to call is a decision. reflection: among the first `WINDOW` tokens of a
+turn after a tool's result, and in no call. forking: elsewhere, and part of a word or tag. other: elsewhere, a number, a
+symbol or a mark."""
 
 UNCLASSED = -1
 TOP_SHARE = 0.2
 WINDOW = 64
 """Tokens after a tool's result, as in the paper's figures 10 and 11."""
 
-_CALL = re.compile(r"<tool_call>.*?(?:</tool_call>|\Z)", re.DOTALL)
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]")
 
 Whole = npt.NDArray[np.int64]
@@ -61,7 +62,7 @@ def classify(
     for number, (first, end) in enumerate(_runs(drawn)):
         begin = int(starts[first])
         for call in _CALL.finditer(text[begin : int(bounds[end - 1])]):
-            inside = (starts[first:end] < begin + call.end()) & (bounds[first:end] > begin + call.start())
+            inside = (starts[first:end] < begin + call.end(1)) & (bounds[first:end] > begin + call.start(1))
             in_call[first:end] |= inside
         if number or first:
             after[first : min(first + WINDOW, end)] = True

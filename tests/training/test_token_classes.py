@@ -65,7 +65,8 @@ def test_reflection_ends_with_the_window_and_a_call_that_is_not_closed_is_code_t
     found = classify("".join(text), ends, np.ones(len(ends)), mask)
     first = mask.index(0) + sum(1 for own in mask if not own)
     assert found.after_result.tolist() == [first <= place < first + WINDOW for place in range(len(pieces))]
-    assert found.in_call[pieces.index("tool_call") :].all()
+    tag = pieces.index("tool_call")
+    assert found.in_call.tolist() == [place > tag + 1 for place in range(len(pieces))], "to call is no code"
 
 
 @pytest.mark.parametrize(

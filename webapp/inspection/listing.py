@@ -20,6 +20,7 @@ SORTS = {"step": "Step", "reward": "Reward", "length": "Length", "advantage": "A
 """Each has an index; a ``-`` before turns the order round."""
 TRACE_SORTS = {"turns": "trace__turn_count", "failed": "trace__failed_count"}
 """Of responses that may call tools: columns of their traces."""
+TITLES = {"turns": "number of turns", "failed": "number of failing calls"}
 DEFAULT_SORT = "-step"
 UNTRAINED = frozenset({"sft", "evaluate"})
 """Methods whose training samples nothing: their rollouts are held-out ones."""
@@ -122,6 +123,12 @@ class Listing:
     def offers_left_out(self) -> bool:
         """Whether the run draws more than it learns from, or the address asks about it."""
         return resamples(self.run.config) or bool(self.filter.data.get("learned"))
+
+    @property
+    def sort_title(self) -> str:
+        """What the rows are sorted by, in words."""
+        by = self.sort.removeprefix("-")
+        return TITLES.get(by, by)
 
     @property
     def columns(self) -> int:

@@ -19,7 +19,7 @@ READ_TOKENS = 60_000
 WORDS = 3
 SHOWN = 8
 
-_WORD = re.compile(r"</?\w+>|[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[^\w\s]|_")
+_WORD = re.compile(r"\\[nrt\"]|</?\w+>|[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[^\w\s]|_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Reading:
 def read_phrases(run: Run) -> list[Reading]:
     """Readings of a run's first and newest responses that may call tools; one where both are the same, or none."""
     rows = Rollout.objects.filter(run=run, split=Split.TRAIN, trace__isnull=False)
-    rows = rows.select_related("body", "tokens").defer("parts", "extracted")
+    rows = rows.select_related("body", "tokens", "trace").defer("parts", "extracted")
     newest = _read(rows.order_by("-step", "-pk"))
     earliest = _read(rows.order_by("step", "pk"))
     if newest is None or earliest is None:
@@ -74,8 +74,8 @@ def _read(rows: QuerySet[Rollout]) -> Reading | None:
         steps.append(rollout.step)
         length += rollout.length
         seen: set[tuple[TokenClass, int]] = set()
+        tokens.update({name: getattr(rollout.trace, f"{name}_tokens") for name in TOKEN_CLASSES})
         for name, token, word, phrase in _phrases_of(rollout):
-            tokens[name] += 1
             if (name, word) not in seen:
                 seen.add((name, word))
                 found[name][phrase] += 1
@@ -94,18 +94,25 @@ def _read(rows: QuerySet[Rollout]) -> Reading | None:
 
 
 def _phrases_of(rollout: Rollout) -> Iterator[tuple[TokenClass, int, int, str]]:
-    """Class, number, number of its word, and phrase of each uncertain token that stands in a word."""
+    """Class, number, number of its word, and phrase of each uncertain token that stands in a word.
+
+    Programs stand in calls as JSON: their escapes are no words. Phrases begin with letters or digits, but for the class
+    of other tokens.
+    """
     text, arrays = text_of(rollout), arrays_of(rollout)
     entropies = None if arrays is None else arrays.get("entropy")
     if arrays is None or entropies is None:
         return
     classes = classify(text, arrays.ends, entropies, arrays.get("mask")).classes
-    words = list(_WORD.finditer(text))
+    words = [word for word in _WORD.finditer(text) if not word[0].startswith("\\")]
     beginnings = [word.start() for word in words]
     for token in (classes != UNCLASSED).nonzero()[0].tolist():
         end = int(arrays.ends[token])
         place = bisect_right(beginnings, end - 1) - 1
         if place < 0 or words[place].end() <= int(arrays.starts[token]):
             continue  # white space, or a mark without text
+        name = TOKEN_CLASSES[classes[token]]
+        if name != "other" and not any(map(str.isalnum, words[place][0])):
+            continue
         phrase = " ".join("#" if word[0].isdigit() else word[0].lower() for word in words[place : place + WORDS])
-        yield TOKEN_CLASSES[classes[token]], token, place, phrase
+        yield name, token, place, phrase

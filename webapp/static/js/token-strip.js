@@ -8,7 +8,7 @@ const FIGURES = [
   ["ratio", "Ratio ρ", (value) => value.toPrecision(4)],
   ["clipped", "Clip", (value) => (value ? "took its gradient" : "left it alone")],
   ["ref_logprob", "Reference", (value) => `log-prob ${number(value)}`],
-  ["mask", "Mask", (value) => (value ? "trained" : "not learned: the model did not draw it")],
+  ["mask", "Mask", (value) => (value ? "drawn by the model" : "not learned: the model did not draw it")],
   ["class", "Class", (value) => CLASSES[value]],
 ];
 const CLASSES = ["not among the most uncertain", "forking", "reflection on a tool's result", "code of a call", "other uncertain token"];
