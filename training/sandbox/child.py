@@ -6,6 +6,7 @@ import resource
 import signal
 from dataclasses import dataclass
 from itertools import starmap
+from pathlib import Path
 
 from training.sandbox import landlock
 from training.sandbox.kernel import (
@@ -102,6 +103,15 @@ class Confinement:
             resource.RLIMIT_RTPRIO: (0, 0),
         }
         list(starmap(resource.setrlimit, limits.items()))
+
+
+def readable_rules(setup: Setup) -> int:
+    """Descriptor of the rules for all calls of a zygote, made while it may still open what they name."""
+    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
+    readable = [source for source, _ in setup.binds if source]
+    hidden = [target for source, target in setup.binds if not source]
+    shown = [path for path in [*readable, *devices] if Path(path).exists()]
+    return landlock.ruleset(shown, hidden, setup.newest_landlock)
 
 
 def close_from(first: int) -> None:

@@ -1,13 +1,47 @@
 """Figures that the manager goes by and shows."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from training.sandbox.types import Percentiles
+from training.sandbox.types import ExecutionResult, Failure, Percentiles, Status
 
 _LOOK_AGAIN_S = 0.2
+_REMEMBERED, _SHOWN = 2_000, 20
+
+
+class Tally:
+    """What has come of calls so far, and of the latest in detail."""
+
+    def __init__(self) -> None:
+        self._outcomes: Counter[str] = Counter()
+        self._walls: deque[float] = deque(maxlen=_REMEMBERED)
+        self._totals: deque[float] = deque(maxlen=_REMEMBERED)
+        self._failures: deque[Failure] = deque(maxlen=_SHOWN)
+
+    def count(self, result: ExecutionResult, seconds: float) -> None:
+        """A result, given so long after it was asked for."""
+        self._outcomes[result.status] += 1
+        self._totals.append(seconds)
+        if result.is_infrastructure:
+            self.note(result.status, result.detail)
+        else:
+            self._walls.append(result.wall_s)
+
+    def note(self, status: Status, detail: str) -> None:
+        """A failure of the service."""
+        self._failures.appendleft(Failure(time.time(), status, detail))
+
+    def shown(self) -> dict[str, Any]:
+        """Fields of a `SandboxStatus`."""
+        return {
+            "outcomes": dict(self._outcomes),
+            "wall": percentiles(self._walls),
+            "total": percentiles(self._totals),
+            "failures": list(self._failures),
+        }
 
 
 def percentiles(seconds: deque[float]) -> Percentiles:

@@ -7,17 +7,16 @@ calls wait in the queue instead, and a program's clock starts when the program d
 import asyncio
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 
-from training.sandbox.measures import free_memory_mb, percentiles
+from training.sandbox.measures import Tally, free_memory_mb
 from training.sandbox.proof import prove
 from training.sandbox.running import Running
 from training.sandbox.tiers import Tier, candidates, interpreters, machine, setup_of
 from training.sandbox.types import (
     Call,
     ExecutionResult,
-    Failure,
     SandboxRefusedError,
     SandboxStatus,
     Status,
@@ -28,7 +27,6 @@ from training.sandbox.worker import StartError, Worker
 MOST_TRIES = 3
 _MOST_ERRORS = 8
 """Calls in a row that could not be confined, after which a zygote is replaced."""
-_REMEMBERED, _SHOWN = 2_000, 20
 _LEAST_FREE_MB = 384
 _LOOK_AGAIN_S = 0.2
 _TRY_AGAIN_S = (0.0, 0.5, 2.0, 10.0)
@@ -74,10 +72,7 @@ class Pool:
         self._number = 0
         self._restarts = 0
         self._started = time.time()
-        self._outcomes: Counter[str] = Counter()
-        self._walls: deque[float] = deque(maxlen=_REMEMBERED)
-        self._totals: deque[float] = deque(maxlen=_REMEMBERED)
-        self._failures: deque[Failure] = deque(maxlen=_SHOWN)
+        self._tally = Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._look: asyncio.TimerHandle | None = None
         self._closed = False
@@ -117,10 +112,7 @@ class Pool:
             oldest_queue_s=time.perf_counter() - self._queue[0].since if self._queue else 0.0,
             restarts=self._restarts,
             started=self._started,
-            outcomes=dict(self._outcomes),
-            wall=percentiles(self._walls),
-            total=percentiles(self._totals),
-            failures=list(self._failures),
+            **self._tally.shown(),
         )
 
     async def close(self) -> None:
@@ -193,14 +185,14 @@ class Pool:
             why = await self._try(self._tier, self.python, place)
             if why is None:
                 return
-            self._note("sandbox_error", f"a fork server is not fit: {why}")
+            self._tally.note("sandbox_error", f"a fork server is not fit: {why}")
 
     def _lost(self, worker: Worker) -> None:
         if worker in self._workers:
             self._workers.remove(worker)
             if not self._closed:
                 self._restarts += 1
-                self._note("sandbox_died", "a fork server was lost")
+                self._tally.note("sandbox_died", "a fork server was lost")
                 self._add(worker.place)
 
     def _dispatch(self) -> None:
@@ -260,24 +252,16 @@ class Pool:
     def _after(self, waiting: Waiting, result: ExecutionResult) -> None:
         """Try again what the service lost, at the head of the queue; give what is known."""
         if result.is_infrastructure and waiting.tries < MOST_TRIES and not self._closed:
-            self._note(result.status, result.detail)
+            self._tally.note(result.status, result.detail)
             self._queue.appendleft(waiting)
         else:
             self._give(waiting, result)
 
     def _give(self, waiting: Waiting, result: ExecutionResult) -> None:
         result = replace(result, id=waiting.call.id)
-        self._outcomes[result.status] += 1
-        if result.is_infrastructure:
-            self._note(result.status, result.detail)
-        else:
-            self._walls.append(result.wall_s)
-        self._totals.append(time.perf_counter() - waiting.since)
+        self._tally.count(result, time.perf_counter() - waiting.since)
         if not waiting.result.done():
             waiting.result.set_result(result)
 
     def _failure(self, status: Status, detail: str) -> ExecutionResult:
         return ExecutionResult("", status, detail=detail, tier=self.tier)
-
-    def _note(self, status: Status, detail: str) -> None:
-        self._failures.appendleft(Failure(time.time(), status, detail))

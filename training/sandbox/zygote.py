@@ -23,8 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from training.sandbox import landlock
-from training.sandbox.child import Confinement, close_from
+from training.sandbox.child import Confinement, close_from, readable_rules
 from training.sandbox.kernel import (
     NEWIPC,
     NEWNS,
@@ -70,7 +69,7 @@ def main(descriptor: int) -> None:
     if not setup.namespaces:
         # All that programs may import is; its folder may hold more, which they could find there and not read.
         sys.path.remove(setup.packages)
-    rules = -1 if setup.namespaces else _rules(setup)
+    rules = -1 if setup.namespaces else readable_rules(setup)
     prctl(PR_SET_DUMPABLE, 0)  # nobody of the same user may trace it or read its memory
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE if _has_proc() else 512 << 20
@@ -81,14 +80,6 @@ def main(descriptor: int) -> None:
 
 def _has_proc() -> bool:
     return Path("/proc/self/statm").exists()
-
-
-def _rules(setup: Setup) -> int:
-    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-    readable = [source for source, _ in setup.binds if source]
-    hidden = [target for source, target in setup.binds if not source]
-    shown = [path for path in [*readable, *devices] if Path(path).exists()]
-    return landlock.ruleset(shown, hidden, setup.newest_landlock)
 
 
 class Zygote:
