@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from tests.chromium import in_thread
-from tests.workers.sandbox.conftest import Fleet
+from tests.workers.sandbox.fleet import Fleet
 from tests.workers.stack import until
 from training.sandbox.client import LocalSandbox
 from training.sandbox.types import Call, Executor, Limits
