@@ -67,7 +67,8 @@ def _read(rows: QuerySet[Rollout]) -> Reading | None:
     found: dict[TokenClass, Counter[str]] = {name: Counter() for name in TOKEN_CLASSES}
     places: dict[tuple[TokenClass, str], tuple[int, int]] = {}
     tokens: Counter[TokenClass] = Counter()
-    steps, length = [], 0
+    steps: list[int] = []
+    length = 0
     for rollout in rows[:READ_ROLLOUTS]:
         if steps and length + rollout.length > READ_TOKENS:
             break

@@ -6,6 +6,7 @@ import random
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from tests.factories import make_group, make_run
 from webapp.core.errors import UserError
@@ -25,11 +26,11 @@ def run() -> Run:
     return run
 
 
-@pytest.mark.parametrize("by", ["reward", "length", "step", "id"])
+@pytest.mark.parametrize("by", ["reward", "length", "step", "id", "group_index"])
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 60, 100])
 def test_pages_put_together_are_the_whole_list_in_order(run: Run, by: str, descending: bool, size: int) -> None:
-    rows = Rollout.objects.filter(run=run)
+    rows = Rollout.objects.filter(run=run).annotate(group_index=F("group__index"))
     cursor, seen = "", []
     while True:
         page = keyset_page(rows, by=by, descending=descending, cursor=cursor, size=size)
