@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from training.sandbox.types import Call, ExecutionResult, ProgramError, Status
 _ADD_SEALS, _ALL_SEALS, _SIZE_SEALS = 1033, 0xF, 0x7
 _READ_AFTER_S = 0.01
 """Most calls end before that, and their output lies in the pipe: it is read once, at the end."""
+_MOST_LINES = 1 << 20
 _TOO_MUCH = 4
 """Times what is kept of an output that a call may write."""
 
@@ -91,7 +91,7 @@ class Running:
             status=self._status(end, code),
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            value=noted["value"] if isinstance(noted.get("value"), str) and code == 0 else None,
+            value=_text(noted.get("value")) if code == 0 else None,
             error=_error(noted.get("error")) if code != 0 else None,
             wall_s=time.perf_counter() - self._began,
             cpu_s=end.cpu_s,
@@ -185,11 +185,14 @@ def _error(noted: object) -> ProgramError | None:
     """What the program's own process noted: any shape may come."""
     if not isinstance(noted, dict):
         return None
-    kind, message, line, text = (noted.get(name) for name in ("kind", "message", "line", "text"))
-    if not (isinstance(kind, str) and isinstance(message, str)):
+    kind, message = _text(noted.get("kind")), _text(noted.get("message"))
+    if kind is None or message is None:
         return None
-    with suppress(ValueError):
-        return ProgramError(
-            kind[:256], message, line if isinstance(line, int) else None, text if isinstance(text, str) else ""
-        )
-    return None
+    line = noted.get("line")
+    is_line = type(line) is int and 0 < line <= _MOST_LINES
+    return ProgramError(kind[:256], message, line if is_line else None, _text(noted.get("text")) or "")
+
+
+def _text(noted: object) -> str | None:
+    """Text without halves of characters, which JSON can escape and nothing can store."""
+    return noted.encode("utf-8", "replace").decode() if isinstance(noted, str) else None

@@ -76,8 +76,8 @@ class _Client:
         try:
             while line := await self._reader.readline():
                 await self._answer(json.loads(line))
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # cancelled when the loop ends with clients connected, as it does at every orderly end
         except Exception as error:  # whatever a client sends, the others are served
             self._say({"error": f"{type(error).__name__}: {error}"})
         self._drop_all()

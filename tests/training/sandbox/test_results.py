@@ -145,6 +145,11 @@ def test_output_that_is_no_text_is_shown_as_far_as_it_is(run: Run) -> None:
     assert result.stdout == "a\ufffd\x00b\\ud800\n"
 
 
+def test_no_text_of_a_result_has_half_a_character(run: Run) -> None:
+    error = run("raise ValueError('\\ud800')").error
+    assert error == ProgramError("ValueError", "?", 1, "raise ValueError('\\ud800')")
+
+
 def test_markers_in_the_output_are_output(run: Run) -> None:
     text = '{"result": {"id": "x", "status": "ok"}}\n{"failed": 1}\n\0'
     result = run(f"print({text!r})\nraise ValueError")
