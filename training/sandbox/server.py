@@ -24,6 +24,7 @@ from training.sandbox.types import MOST_PROGRAM_BYTES, MOST_STDIN_BYTES, Call, E
 
 _MOST_LINE = 6 * (MOST_PROGRAM_BYTES + MOST_STDIN_BYTES)
 """A character may take six in JSON."""
+_LOOK_AGAIN_S = 1.0
 _MOST_WAITING = 2_000
 """Calls of one client in the queue; it is not read from until there are fewer."""
 
@@ -31,6 +32,7 @@ _MOST_WAITING = 2_000
 async def serve(pool: Pool, path: Path) -> None:
     """Prove, listen, say that it is ready on stdout, and go on until stdin ends. Raises SandboxRefusedError."""
     _allow_many_descriptors()
+    owner = os.getppid()
     try:
         await pool.start()
         with suppress(FileNotFoundError):
@@ -42,7 +44,7 @@ async def serve(pool: Pool, path: Path) -> None:
             os.umask(mask)
         async with server:
             print(json.dumps({"ready": pool.tier}), flush=True)
-            await _owner_gone()
+            await _owner_gone(owner)
     finally:
         await pool.close()
         # The owner may have been killed, and its folder is of no use to others.
@@ -110,8 +112,8 @@ class _Client:
             self._writer.write(json.dumps(answer).encode() + b"\n")
 
 
-async def _owner_gone() -> None:
-    """Wait for the end of stdin, or a signal to end."""
+async def _owner_gone(owner: int) -> None:
+    """Wait for the end of stdin, or of the process that started this one, or for a signal to end."""
     loop = asyncio.get_running_loop()
     gone = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,7 +126,10 @@ async def _owner_gone() -> None:
                 gone.set()
 
     loop.add_reader(0, look)
-    await gone.wait()
+    # A child that the owner has forked may hold our stdin open after it.
+    while not gone.is_set() and os.getppid() == owner:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(gone.wait(), _LOOK_AGAIN_S)
     loop.remove_reader(0)
 
 

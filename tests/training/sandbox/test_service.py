@@ -225,17 +225,21 @@ def test_the_service_ends_with_its_owner() -> None:
         "from training.sandbox.types import Call\n"
         f"sandbox = start({TIERS[0]!r})\n"
         "sandbox.submit(Call('1', 'import time; time.sleep(60)'))\n"
-        "print(sandbox.pid, flush=True)\ntime.sleep(60)\n"
+        "import os\n"
+        "child = os.fork()\n"  # it holds open all that its parent does
+        "if child: print(sandbox.pid, child, flush=True)\n"
+        "time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, cwd=project_folder())
     assert process.stdout is not None
-    service = int(process.stdout.readline())
+    service, child = map(int, process.stdout.readline().split())
     family = [service, *descendants(service)]
     assert len(family) > 1
     process.kill()
     process.wait()
     process.stdout.close()
-    assert _until(lambda: not any(map(_runs, family)), 5)
+    assert _until(lambda: not any(map(_runs, family)), 10)
+    os.kill(child, signal.SIGKILL)
 
 
 def test_two_sandboxes_do_not_meet_and_one_may_close() -> None:
