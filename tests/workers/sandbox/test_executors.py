@@ -174,8 +174,8 @@ def test_nothing_is_sent_while_the_oldest_waits_too_long(fleet: Fleet) -> None:
     with RemoteSandbox(fleet.idle_url, oldest_s=0.3) as remote, Watched(fleet.idle_url) as watched:
         remote.submit(Call("1", "print(1)"))
         until(lambda: watched.calls() == 1, 10, lambda: str(watched.calls()))
-        time.sleep(0.7)
-        held = remote.submit(Call("2", "print(1)", limits=Limits(queue_s=0.8)))
+        time.sleep(0.6)  # the queue is looked at four times a second
+        held = remote.submit(Call("2", "print(1)", limits=Limits(queue_s=0.5)))
         assert held.result(20).status == "queue_timeout"
         assert watched.calls() == 1
 
