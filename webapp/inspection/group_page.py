@@ -1,5 +1,6 @@
 """A group: one problem and all responses to it at one step, side by side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import F
@@ -7,11 +8,13 @@ from django.db.models.functions import Left, Length
 
 from webapp.inspection.credit import RewardPart, reward_parts
 from webapp.inspection.models import Rollout, RolloutGroup
-from webapp.inspection.notes import is_searched, mark_reused
+from webapp.inspection.notes import calls_tools, is_searched, mark_reused
 from webapp.inspection.prefixes import FOLDED_AT_LEAST, Parting, common_prefix, part
 from webapp.inspection.prompts import prompt_frame
 
 SORTS = {"index": "Sample", "reward": "Reward", "advantage": "Advantage", "length": "Length"}
+TRACE_SORTS = {"trace__turn_count": "Turns", "trace__failed_count": "Failing calls"}
+"""For runs whose responses may call tools."""
 MOST_SIBLINGS = 64
 READ_CHARACTERS = 16_000
 """Of each response; the rest is read on its own page."""
@@ -52,6 +55,8 @@ class GroupPage:
     folded: str
     """The beginning that all responses share; empty when it is not worth folding."""
     sort: str
+    sorts: Mapping[str, str]
+    """What they can be sorted by, with titles."""
     previous: int | None
     next: int | None
     """Neighbours among the groups of the step."""
@@ -60,6 +65,8 @@ class GroupPage:
 
 def read_group(group: RolloutGroup, sort: str) -> GroupPage:
     """The page of a group that was read with its run and prompt."""
+    sorts = SORTS | TRACE_SORTS if calls_tools(group.run.config) else SORTS
+    sort = sort if sort.removeprefix("-") in sorts else "index"
     rollouts = _siblings(group, sort)
     texts = {rollout.pk: _text(rollout) for rollout in rollouts}
     shared = common_prefix(list(texts.values()))
@@ -81,7 +88,8 @@ def read_group(group: RolloutGroup, sort: str) -> GroupPage:
         ],
         written=group.rollouts.count(),
         folded=folded,
-        sort=sort if sort.removeprefix("-") in SORTS else "index",
+        sort=sort,
+        sorts=sorts,
         previous=_neighbour(group, forward=False),
         next=_neighbour(group, forward=True),
         history=_history(group),
@@ -90,7 +98,7 @@ def read_group(group: RolloutGroup, sort: str) -> GroupPage:
 
 def _siblings(group: RolloutGroup, sort: str) -> list[Rollout]:
     """Up to `MOST_SIBLINGS` responses with the beginning of their texts. Those without an advantage come last."""
-    key = sort.removeprefix("-") if sort.removeprefix("-") in SORTS else "index"
+    key = sort.removeprefix("-")
     order = F(key).desc(nulls_last=True) if sort.startswith("-") else F(key).asc(nulls_last=True)
     rows = (
         Rollout.objects.filter(group=group)

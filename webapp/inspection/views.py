@@ -14,7 +14,6 @@ from webapp.core.errors import UserError
 from webapp.core.htmx import is_fragment
 from webapp.inspection import export, figures, twins
 from webapp.inspection.comparison import read_comparison, rollout_pair
-from webapp.inspection.group_page import SORTS as SIBLING_SORTS
 from webapp.inspection.group_page import read_group
 from webapp.inspection.histogram import Bar
 from webapp.inspection.listing import SORTS as ROLLOUT_SORTS
@@ -86,7 +85,7 @@ def group_detail(request: HttpRequest, group_id: int) -> HttpResponse:
     if twins.wants_json(request):
         return twins.answer(twins.group(page))
     history = figures.draw_history(page.history, group.pk, lambda pk: reverse("inspection:group", args=[pk]))
-    context = {"page": page, "group": group, "run": group.run, "history": history, "sorts": SIBLING_SORTS}
+    context = {"page": page, "group": group, "run": group.run, "history": history, "sorts": page.sorts}
     return render(request, "inspection/group.html", context | {"nav": "runs"})
 
 

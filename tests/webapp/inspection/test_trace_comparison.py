@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.factories import make_group
+from tests.factories import make_group, make_run
 from tests.made_traces import CLEAN, FAILING, MENDED, STUMBLES, Made, Turn, make_agentic_run, make_traced_group
 
 pytestmark = pytest.mark.django_db
@@ -59,3 +59,18 @@ def test_siblings_tell_their_turns_and_failing_calls(
     assert "3 turns, 2 calls" in page
     assert page.count("</span> 1 failing</span>") == 2
     assert page.count("◌ left out") == 1
+
+
+@pytest.mark.parametrize(("sort", "order"), [
+    ("trace__turn_count", [2, 1, 0]), ("-trace__failed_count", [0, 2, 1]), ("trace__seconds", [0, 1, 2]),
+])  # fmt: skip
+def test_siblings_are_sorted_by_turns_and_failing_calls(researcher_client: Client, sort: str, order: list[int]) -> None:
+    group = make_traced_group(make_agentic_run(), (STUMBLES, CLEAN, [("", [FAILING])]), rewards=(1, 1, 0))
+    told = json.loads(researcher_client.get(f"/groups/{group.pk}/?sort={sort}&format=json").content)
+    assert [sibling["index"] for sibling in told["siblings"]] == order
+
+
+def test_groups_without_tools_are_not_sorted_by_them(researcher_client: Client) -> None:
+    group = make_group(make_run(), rewards=[1.0, 0.0])
+    assert "Failing calls" not in researcher_client.get(f"/groups/{group.pk}/").content.decode()
+    assert researcher_client.get(f"/groups/{group.pk}/?sort=trace__turn_count").status_code == 200
