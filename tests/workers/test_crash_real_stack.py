@@ -40,6 +40,7 @@ class Story:
     second_up: str = ""
     weights: dict[str, list[bytes]] = field(default_factory=dict)
     web: bytes = b""
+    sandboxes: list[Any] = field(default_factory=list)
     exit_code: int | None = None
     left: list[Any] = field(default_factory=list)
 
@@ -47,7 +48,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     story = Story()
-    with real_stack(MAINTENANCE_SECONDS="2") as stack:
+    with real_stack(MAINTENANCE_SECONDS="2", SANDBOX_WORKERS="1") as stack:
         story.second_up = stack.manage("up")
         calm = stack.launch(CONFIG, "calm")
         stormy = stack.launch(CONFIG, "stormy")
@@ -58,6 +59,7 @@ def story() -> Iterator[Story]:
         story.weights = {name: _weights(stack.data, run) for name, run in (("calm", calm), ("stormy", stormy))}
         with urllib.request.urlopen(f"http://localhost:{stack.port}/health", timeout=10) as answer:
             story.web = answer.read()
+        story.sandboxes = stack.ask("SELECT state FROM sandbox_sandboxworker")
         story.exit_code = stack.stop()
         story.left = [*marked(MARK, str(stack.data)), *stack.postgres()]
         yield story
@@ -123,6 +125,10 @@ def test_a_run_that_waited_in_the_killed_broker_is_not_lost(story: Story) -> Non
 
 def test_the_web_answers_again(story: Story) -> None:
     assert b"ok" in story.web
+
+
+def test_a_worker_for_models_programs_is_there(story: Story) -> None:
+    assert story.sandboxes == [("ready",)]
 
 
 def test_a_second_start_says_that_and_where_it_runs_already(story: Story) -> None:
