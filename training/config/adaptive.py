@@ -48,7 +48,7 @@ class SolutionCacheConfig(Config):
     per_problem: int = Field(default=8, ge=1, le=1024)
     """Most solutions kept for a problem."""
 
-    prefer: Literal["newest", "shortest"] = "newest"
+    prefer: Literal["newest", "shortest"] = "shortest"
     """Which of a problem's solutions are kept and used: those of the latest policies, or the shortest."""
 
     most_used: int = Field(default=4, ge=1, le=1024)

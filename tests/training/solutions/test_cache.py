@@ -44,18 +44,18 @@ def test_at_once_means_at_once() -> None:
     assert len(cache) == 1
 
 
-def test_the_newest_of_the_distinct_ones_stay() -> None:
-    cache = SolutionCache(SolutionCacheConfig(per_problem=2))
+def test_the_newest_of_the_distinct_ones_stay_where_asked_for() -> None:
+    cache = SolutionCache(SolutionCacheConfig(per_problem=2, prefer="newest"))
     for text in ("first", "second", "third", "second"):
         cache.admit("p", solution(text))
     assert [found.text for found in cache.of("p")] == ["second", "third"]
-    other = SolutionCache(SolutionCacheConfig(per_problem=2))
+    other = SolutionCache(SolutionCacheConfig(per_problem=2, prefer="newest"))
     other.load_state_dict(cache.state_dict())
     assert other.of("p") == cache.of("p")
 
 
-def test_the_shortest_of_the_distinct_ones_stay_where_asked_for() -> None:
-    cache = SolutionCache(SolutionCacheConfig(per_problem=2, prefer="shortest"))
+def test_the_shortest_of_the_distinct_ones_stay() -> None:
+    cache = SolutionCache(SolutionCacheConfig(per_problem=2))
     for length in (5, 3, 9, 4):
         cache.admit("p", solution(f"text {length}", length))
     cache.admit("p", solution("text  3", 3))

@@ -128,6 +128,7 @@ DEEPSEARCH_LAZY = Preset(
         Choice("method.hard_subset.enabled", False, "A look at all problems costs what four steps do."),
         Choice("method.cache.fill", "at_once", "A solution found is used when its problem comes up next.",
                "after a phase"),
+        Choice("method.cache.prefer", "newest", "The latest policies' solutions; short ones are lucky guesses.", "any"),
         Choice("method.cache.correction", "truncate", "Solutions of an earlier policy weigh by what this one thinks."),
         Choice("optimisation.weight_decay", 0.0, "Runs are short.", "0.1"),
         Choice("optimisation.warmup_steps", 0, "At this size the first steps are safe.", "10"),
