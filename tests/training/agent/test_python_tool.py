@@ -1,12 +1,12 @@
 """Executions as the model is told of them, over an executor that runs nothing."""
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from tests.training.sandbox.situations import run_apart
 from training.agent.parser import CallRequest
 from training.agent.python_tool import python_tool
 from training.agent.results import ToolResult, result_text
@@ -41,7 +41,8 @@ class Answering(Executor):
 def ask(executor: Executor, arguments: dict[str, Any], name: str = "python", tools: str = "template") -> ToolResult:
     config = AgenticConfig(tool_seconds=2.5, tool_memory_mib=100)
     registry = Registry([python_tool(executor, config, tools)])
-    return asyncio.run(registry.call(CallRequest(name, arguments, "")))
+    result: ToolResult = run_apart(registry.call(CallRequest(name, arguments, "")))
+    return result
 
 
 def test_a_call_is_run_with_its_input_within_the_limits() -> None:

@@ -1,10 +1,12 @@
 """The isolation that a user of this machine can have, and how each kind is got here."""
 
+import asyncio
 import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,3 +114,9 @@ def escapes(result: ExecutionResult) -> list[str]:
     """What a program says that worked."""
     lines = [*result.stdout.splitlines(), *result.stderr.splitlines()]
     return [line for line in lines if line.startswith("ESCAPE")]
+
+
+def run_apart(work: Coroutine[Any, Any, Any]) -> Any:
+    """`asyncio.run` in a thread of its own: a browser of another test may have left its loop running in this one."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, work).result()

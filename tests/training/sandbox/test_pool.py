@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.training.sandbox.situations import TIERS, options
+from tests.training.sandbox.situations import TIERS, options, run_apart
 from training.sandbox import pool as pools
 from training.sandbox import worker as workers
 from training.sandbox.pool import Pool
@@ -37,7 +37,7 @@ def _with_pool(use: Callable[[Pool], Awaitable[None]]) -> None:
         finally:
             await pool.close()
 
-    asyncio.run(go())
+    run_apart(go())
 
 
 def test_a_fork_server_that_hangs_is_replaced_and_little_memory_means_one_call_at_a_time(

@@ -1,6 +1,5 @@
 """Which isolation is chosen where, and that there is none without proof: as a user would find it, from a shell."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.sandbox.situations import ORDINARY_USER, SYSTEM_PYTHON
+from tests.training.sandbox.situations import ORDINARY_USER, SYSTEM_PYTHON, run_apart
 from training.sandbox import pool as pools
 from training.sandbox.client import LocalSandbox
 from training.sandbox.pool import Pool
@@ -119,7 +118,7 @@ def _refusal(monkeypatch: pytest.MonkeyPatch, tier: str, **weaker: Any) -> str:
             await pool.close()
 
     with pytest.raises(SandboxRefusedError) as refused:
-        asyncio.run(start())
+        run_apart(start())
     return str(refused.value)
 
 
@@ -150,4 +149,4 @@ def test_older_landlock_is_proven_too(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             await pool.close()
 
-    assert asyncio.run(start()) == "ll-user"
+    assert run_apart(start()) == "ll-user"
