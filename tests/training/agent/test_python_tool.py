@@ -1,21 +1,21 @@
 """Executions as the model is told of them, over an executor that runs nothing."""
 
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from tests.training.sandbox.situations import run_apart
 from training.agent.parser import CallRequest
 from training.agent.python_tool import python_tool
 from training.agent.results import ToolResult, result_text
 from training.agent.tools import Registry
 from training.config import AgenticConfig
-from training.sandbox.types import Call, ExecutionResult, Executor, ProgramError, SandboxStatus
+from training.sandbox.types import Call, ExecutionResult, Executor, ProgramError
 
 
-class Answering(Executor):
+class Answering(FakeExecutor):
     """Gives one answer to all, and remembers what was asked."""
 
     def __init__(self, **answer: Any) -> None:
@@ -27,15 +27,6 @@ class Answering(Executor):
         future: Future[ExecutionResult] = Future()
         future.set_result(ExecutionResult(call.id, **self._answer))
         return future
-
-    def run(self, calls: Iterable[Call]) -> Iterator[ExecutionResult]:
-        raise NotImplementedError
-
-    def status(self) -> SandboxStatus:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing runs."""
 
 
 def ask(executor: Executor, arguments: dict[str, Any], name: str = "python", tools: str = "template") -> ToolResult:

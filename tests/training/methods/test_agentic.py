@@ -7,7 +7,6 @@ import json
 import random
 import threading
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.fake_executor import FakeExecutor
 from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
 from tests.training.runs import events, tiny_config
 from training.__main__ import DONE, main
@@ -33,11 +33,11 @@ from training.methods.rl import GrpoTraining
 from training.policy import Policy
 from training.preflight import preflight
 from training.rewards.verifier import Verdict, Verifier
-from training.sandbox.types import Call, ExecutionResult, Executor, SandboxStatus
+from training.sandbox.types import Call, ExecutionResult, Executor
 from training.token_classes import TOKEN_CLASSES, classify
 
 
-class Telling(Executor):
+class Telling(FakeExecutor):
     """Tells every program's answer, in all kinds of marks, some time later."""
 
     def __init__(self, text: str, slowest_s: float = 0.0) -> None:
@@ -52,15 +52,6 @@ class Telling(Executor):
         result = ExecutionResult(call.id, "ok", stdout=self._text, wall_s=0.001)
         threading.Timer(self._rng.random() * self._slowest_s, future.set_result, [result]).start()
         return future
-
-    def run(self, calls: Iterable[Call]) -> Iterator[ExecutionResult]:
-        raise NotImplementedError
-
-    def status(self) -> SandboxStatus:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing runs."""
 
 
 @pytest.fixture

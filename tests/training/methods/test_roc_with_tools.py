@@ -2,13 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from tests.training.methods.parts import build
 from training.agent import service
 from training.codec import Codec
@@ -18,7 +18,7 @@ from training.experience.types import Group
 from training.methods.rl import GrpoTraining
 from training.methods.types import Outcome
 from training.problems.computation import generate_computations
-from training.sandbox.types import Call, ExecutionResult, Executor, ProgramError, SandboxStatus
+from training.sandbox.types import Call, ExecutionResult, ProgramError
 
 ANSWERS = {problem.meta["expression"]: problem.answer for problem in generate_computations(64, "train", 0)}
 """What the problems that are trained on come to."""
@@ -27,7 +27,7 @@ ANSWERS = {problem.meta["expression"]: problem.answer for problem in generate_co
 Step = tuple[Outcome, list[Group], Codec]
 
 
-class Calculating(Executor):
+class Calculating(FakeExecutor):
     """Knows what the problems come to; any other program of theirs raises an error."""
 
     def submit(self, call: Call) -> "Future[ExecutionResult]":
@@ -40,15 +40,6 @@ class Calculating(Executor):
         else:
             future.set_result(ExecutionResult(call.id, "ok", exit_code=0, stdout=f"{value}\n"))
         return future
-
-    def run(self, calls: Iterable[Call]) -> Iterator[ExecutionResult]:
-        raise NotImplementedError
-
-    def status(self) -> SandboxStatus:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing runs."""
 
 
 def _parses(program: str) -> bool:

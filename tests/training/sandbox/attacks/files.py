@@ -83,7 +83,8 @@ refused("name_to_handle_at", system, 303, 264, -100, b"/", ctypes.create_string_
 """),
     Attack("links", """
 with contextlib.suppress(OSError): os.chdir("/tmp")
-for goal in (SECRET, "/etc/shadow", "/proc/1/root/etc/shadow", "../../../../../.." + SECRET, "/proc/1/root" + SECRET):
+first = "/proc/1/root"
+for goal in (SECRET, "/etc/shadow", first + "/etc/shadow", "../../../../../.." + SECRET, first + SECRET):
     def through():
         os.symlink(goal, "link")
         return read("link")
