@@ -43,7 +43,7 @@ class SolutionReuse:
         self._tokenizer = codec.digest
         self._offset = 0
         self._trees, self._tree_tokens = 0, 0
-        self._told: dict[str, set[str] | None] = {}
+        self._told: dict[str, set[str]] = {}
         """Solutions that this run has told of, by problem; None for a problem of which it will tell no more."""
         self._rejected: list[RejectedSolution] = []
         self._figures: dict[str, float] = {}
@@ -136,14 +136,14 @@ class SolutionReuse:
     def state_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
         counts = {"trees": self._trees, "tree_tokens": self._tree_tokens, "offset": self._offset}
-        told = {problem: None if keys is None else sorted(keys) for problem, keys in self._told.items()}
+        told = {problem: sorted(keys) for problem, keys in self._told.items()}
         return counts | {"cache": self._cache.state_dict(), "told": told}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """What `state_dict` gave."""
         self._trees, self._tree_tokens, self._offset = state["trees"], state["tree_tokens"], state["offset"]
         self._cache.load_state_dict(state["cache"])
-        self._told = {problem: None if keys is None else set(keys) for problem, keys in state["told"].items()}
+        self._told = {problem: set(keys or ()) for problem, keys in state["told"].items()}
 
     def _reject(self, problem: str, solution: Solution, reason: str) -> None:
         """Never serve it again, and tell the others."""
@@ -188,17 +188,14 @@ class SolutionReuse:
         return Solution(rollout.text, tuple(rollout.token_ids), logprobs, VERIFIER_VERSION)
 
     def _new_ones(self, key: str, group: Group, index: int, right: Sequence[Rollout]) -> list[FoundSolution]:
-        """Solutions that this run has not told of before, at most `per_problem` of a problem."""
-        told = self._told.get(key, set[str]())
-        if told is None or not right:
-            return []
+        """Solutions that the cache has taken in and this run has not told of before: what is used is known to all."""
+        told = self._told.setdefault(key, set()) if right else set()
         new = []
         for rollout in sorted(right, key=len):
-            solution = self._as_solution(rollout)
-            if solution.key not in told and len(told) < self._config.per_problem:
-                told.add(solution.key)
+            name = self._as_solution(rollout).key
+            if name not in told and self._cache.holds(key, name):
+                told.add(name)
                 new.append(self._as_found(key, group, index, rollout))
-        self._told[key] = told if len(told) < self._config.per_problem else None
         return new
 
     def _as_found(self, key: str, group: Group, index: int, rollout: Rollout) -> FoundSolution:

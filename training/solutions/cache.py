@@ -54,6 +54,10 @@ class SolutionCache:
         """Usable solutions of a problem, the preferred ones first."""
         return self._ranked(self._usable.get(problem, {}))
 
+    def holds(self, problem: str, key: str) -> bool:
+        """Whether this solution is usable, or waits to be."""
+        return any(key in store.get(problem, {}) for store in (self._usable, self._waiting))
+
     def admit(self, problem: str, solution: Solution) -> None:
         """Take in a solution to be used, unless it was declared invalid or better ones are there."""
         if (problem, solution.key) in self._invalid:
@@ -131,8 +135,6 @@ class SolutionCache:
         self._withdrawn = {(problem, key): (usable, Solution(**values)) for problem, key, usable, values in withdrawn}
 
     def _keep(self, problem: str, solution: Solution) -> None:
-        if not self._config.enabled:
-            return
         if self._config.fill == "at_once":
             self.admit(problem, solution)
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from tests.training.methods.searching import AT_ONCE, line, problems, training
 from training.events import SolutionsFound, TreeRecord
@@ -143,22 +144,33 @@ def test_what_is_saved_is_a_mean_search_less_direct_responses_and_never_negative
         assert [each.tokens_saved for each in dear.used] == [0]
 
 
+@pytest.mark.parametrize("prefer", ["newest", "shortest"])
+def test_all_that_may_be_used_was_told(prefer: str) -> None:
+    (problem,) = problems()[:1]
+    with ExitStack() as stack:
+        reuse = training(stack, cache=AT_ONCE | {"per_problem": 2, "prefer": prefer})._reuse
+        told: set[str] = set()
+        for step, texts in enumerate((["long", "longer"], ["longest"], ["a", "b"])):
+            found = reuse.account(step, [answered(problem, *texts)])
+            told |= {solution_key(each.text) for each in found.found} if found else set()
+            assert {solution.key for solution in reuse._cache.of(reuse.key_of(problem))} <= told
+
+
 def test_what_was_told_is_remembered_as_long_as_it_can_come_again_and_no_longer() -> None:
     one, two, three = problems()[:3]
     with ExitStack() as stack:
-        method = training(stack, cache=AT_ONCE | {"per_problem": 2})
-        reuse, resumed = method._reuse, training(stack, cache=AT_ONCE | {"per_problem": 2})._reuse
+        newest = AT_ONCE | {"per_problem": 2, "prefer": "newest"}
+        reuse, resumed = training(stack, cache=newest)._reuse, training(stack, cache=newest)._reuse
         told = reuse.account(1, [answered(one, "a"), answered(two, "a", "b", "c"), searched(three, 9)])
         assert told is not None
-        assert [each.text for each in told.found] == ["a", "a", "b"]
-        assert reuse._told == {reuse.key_of(one): {solution_key("a")}, reuse.key_of(two): None}
+        assert [each.text for each in told.found] == ["a", "b", "c"]
         resumed.load_state_dict(deepcopy(reuse.state_dict()))
-        again = resumed.account(2, [answered(one, "a", "b"), answered(two, "a", "d")])
+        again = resumed.account(2, [answered(one, "a", "b"), answered(two, "c", "d")])
         assert again is not None
-        assert [each.text for each in again.found] == ["b"]
+        assert [each.text for each in again.found] == ["b", "d"]
         resumed.end_phase(None, [two])
         assert set(resumed._told) == {resumed.key_of(two)}
-        assert resumed.account(3, [answered(two, "e")]) is None
+        assert resumed.account(3, [answered(two, "d")]) is None
 
 
 def served(method: DeepSearchTraining, lines: list[SolutionLine], folder: Path) -> list[list[Rollout]]:

@@ -140,11 +140,8 @@ def test_what_another_run_found_is_used_by_this_runs_rule() -> None:
     assert at_once.of("p")
 
 
-def test_few_wait_and_none_where_the_cache_is_off() -> None:
+def test_few_wait() -> None:
     cache = SolutionCache(SolutionCacheConfig(fill="phase", per_problem=2, prefer="shortest"))
     cache.note("p", [True] * 4, [solution(f"text {length}", length) for length in (5, 3, 9, 4)])
     cache.end_phase(None)
     assert [len(found.token_ids) for found in cache.of("p")] == [3, 4]
-    off = SolutionCache(SolutionCacheConfig(enabled=False, fill="at_once"))
-    off.note("p", [True], [solution()])
-    assert len(off) == 0
