@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,6 +43,7 @@ def test_a_policy_that_is_its_reference_knows_nothing(loss: DpoLoss) -> None:
     assert dpo_losses(zero, zero, 0.1, loss, smoothing).item() == pytest.approx(0.6931472, abs=5e-8)
 
 
+@settings(deadline=None)
 @given(chosen=RATIOS, rejected=RATIOS, beta=st.floats(0.01, 2))
 def test_the_gradient_of_the_sigmoid_loss_is_beta_times_its_weight(chosen: float, rejected: float, beta: float) -> None:
     first = torch.tensor([chosen], dtype=torch.float64, requires_grad=True)
@@ -55,6 +56,7 @@ def test_the_gradient_of_the_sigmoid_loss_is_beta_times_its_weight(chosen: float
     assert second.grad.item() == pytest.approx(weight, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(chosen=RATIOS, rejected=RATIOS, share=st.floats(0.01, 0.45))
 def test_the_robust_loss_is_unbiased_when_a_share_of_the_labels_is_flipped(
     chosen: float, rejected: float, share: float

@@ -151,6 +151,7 @@ def test_models_of_ties_give_the_textbook_chances(
     assert found == pytest.approx(chances, abs=5e-8)
 
 
+@settings(deadline=None)
 @given(difference=st.floats(-30, 30), model=st.sampled_from(["rao_kupper", "davidson"]), excess=st.floats(0.01, 5))
 def test_win_loss_and_tie_are_all_that_can_happen(difference: float, model: str, excess: float) -> None:
     rule = TieRule(model, 1 + excess if model == "rao_kupper" else excess)  # type: ignore[arg-type]
@@ -200,6 +201,7 @@ def test_a_rule_for_ties_has_the_parameter_that_it_needs(model: str, parameter: 
         TieRule(model, parameter)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(st.lists(REWARDS, min_size=4, max_size=4), st.floats(-100, 100), st.sampled_from([HALF, RAO_KUPPER, DAVIDSON]))
 def test_only_differences_of_rewards_count(rewards: list[float], shift: float, rule: TieRule) -> None:
     rankings = [Ranking([1, 2, 2, 3])]
@@ -210,6 +212,7 @@ def test_only_differences_of_rewards_count(rewards: list[float], shift: float, r
     assert plackett_luce_nll(values + shift).item() == pytest.approx(plackett_luce_nll(values).item(), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(REWARDS, REWARDS)
 def test_two_responses_are_ranked_as_they_are_compared(first: float, second: float) -> None:
     rewards, ranking = doubles(first, second), Ranking([2, 1])
@@ -226,6 +229,7 @@ def test_an_order_costs_what_plackett_and_luce_say() -> None:
     assert top_1_nll(rewards).item() == pytest.approx(0.4401897, abs=5e-8)
 
 
+@settings(deadline=None)
 @given(st.lists(REWARDS, min_size=1, max_size=5))
 def test_the_chances_of_all_orders_sum_to_one(rewards: list[float]) -> None:
     orders = torch.tensor(list(itertools.permutations(rewards)), dtype=torch.float64)
