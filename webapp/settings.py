@@ -114,6 +114,7 @@ INSTALLED_APPS = [
     "webapp.search",
     "webapp.sandbox",
     "webapp.evals",
+    "webapp.labeling",
     "webapp.reports",
     "workers",
 ]

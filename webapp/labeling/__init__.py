@@ -1,0 +1,1 @@
+"""Human preference labeling: projects of items, who labels what, and the labels given."""
