@@ -67,8 +67,11 @@ def _submit(
 def undo_last(user: User, project: LabelProject) -> Assignment | None:
     """Take the labeler's latest label back and give them the item again, in the same order; None if there is none.
 
-    The label's row stays, withdrawn; its draft goes to the new assignment, whose handles are the same.
+    The label's row stays, withdrawn; its draft goes to the new assignment, whose handles are the same. Raises UserError
+    in a closed project, which would not take the label again.
     """
+    if not project.is_open:
+        raise UserError(f"{project.name} is closed: your labels stay as they are.", status=409)
     take_turn(project, user)
     last = (
         Annotation.objects.filter(

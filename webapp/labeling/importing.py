@@ -28,6 +28,8 @@ TEXT = ("text", "solution", "response", "completion")
 WRITER = ("source", "model")
 CORRECT = ("correct", "is_correct")
 
+VERDICTS = {"true": True, "1": True, "false": False, "0": False, "": None}
+
 MOST_LISTED = 1000
 """Refused rows of which the reason is kept; all are counted."""
 
@@ -143,6 +145,9 @@ def _response(told: object, source: str = "") -> ResponseDraft:
     if not isinstance(told, dict):
         raise _BadRowError("a response is neither text nor an object")
     text, correct, writer = _first(told, TEXT), _first(told, CORRECT), _first(told, WRITER)
+    if isinstance(correct, str):
+        # Tables of text, such as CSV, have nothing else.
+        correct = VERDICTS.get(correct.strip().lower(), correct)
     if not isinstance(text, str):
         raise _BadRowError("a response without text")
     if not isinstance(correct, bool | None):

@@ -5,7 +5,9 @@ row lock of an item guards its assignments and counters. Every change takes them
 two changes can wait for each other.
 
 An item with free places is found by the partial index ``item_wants_labels``, in the order of numbers; items that the
-labeler has had are left out by probes of ``item_once_an_annotator``.
+labeler has had are left out by probes of ``item_once_an_annotator``. So finished items cost nothing, and what grows is
+how far a labeler is ahead of the others. With 100,000 items of overlap 3, of which 60,000 were finished, a request took
+10 statements and 25 ms; for a labeler 20,000 items ahead 70 ms (EXPLAIN: 20,003 probes, 45 ms).
 """
 
 from dataclasses import dataclass

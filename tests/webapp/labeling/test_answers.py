@@ -115,6 +115,10 @@ def test_undo_gives_the_item_back_as_it_was() -> None:
     submit(again)
     assert given(project, ann).pk == waiting.pk
     assert LabelItem.objects.get(number=1).submitted == 1
+    project.is_open = False
+    with pytest.raises(UserError, match="closed"):
+        answers.undo_last(ann, project)
+    project.is_open = True
     answers.undo_last(ann, project)
     assert answers.undo_last(ann, project) is None  # no label of theirs is left
 

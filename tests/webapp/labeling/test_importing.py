@@ -75,6 +75,15 @@ def test_a_row_for_each_question_and_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
+def test_a_table_of_text(tmp_path: Path) -> None:
+    project = project_of(0, Mode.RANKING)
+    path = tmp_path / "rows.csv"
+    path.write_text("question,model,solution,is_correct\np,m,a,True\np,n,b,0\np,o,c,\n")
+    assert import_items(project, path, "rows.csv").items == 1
+    assert [correct for _, _, correct in told_of(LabelItem.objects.get())] == [True, False, None]
+
+
+@pytest.mark.django_db
 def test_bad_rows_are_counted_with_line_and_reason_and_the_others_stay(tmp_path: Path) -> None:
     project = project_of(0, Mode.RANKING)
     rows = [

@@ -1,5 +1,6 @@
 """Who is given what: places, reservations, repeats; and that many at once do not get in each other's way."""
 
+import random
 from collections import Counter
 
 import pytest
@@ -10,10 +11,11 @@ from tests.webapp.labeling.made import given, in_threads, labelers, overdue, pro
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.labeling import answers
-from webapp.labeling.choices import HOLDING, AnnotationKind, AssignmentState, SkipReason
+from webapp.labeling.choices import HOLDING, LIVE, AnnotationKind, AssignmentState, SkipReason
+from webapp.labeling.counters import recount
 from webapp.labeling.models import Annotation, Assignment, LabelItem
 from webapp.labeling.projects import change_overlap, choose_labelers
-from webapp.labeling.queue import next_assignment, progress
+from webapp.labeling.queue import expire, next_assignment, progress
 
 
 @pytest.mark.django_db
@@ -152,3 +154,38 @@ def test_one_overdue_place_is_given_out_once() -> None:
     taken = in_threads(lambda user: next_assignment(project, user), others)
     assert sum(assignment is not None for assignment in taken) == 1
     assert Assignment.objects.filter(state=AssignmentState.RESERVED).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_mix_of_acts_at_once_breaks_places_or_counters() -> None:
+    project = project_of(25, overlap=2, mirror_every=4)
+
+    def act_at_random(user: User) -> None:
+        chance = random.Random(user.username)
+        for _ in range(25):
+            if (assignment := next_assignment(project, user)) is None:
+                continue
+            match chance.choice(["submit", "submit", "late", "skip", "undo", "leave"]):
+                case "submit":
+                    submit(assignment)
+                case "late":
+                    overdue(assignment)
+                    expire(project)
+                    submit(assignment)
+                case "skip":
+                    answers.skip(assignment, user, SkipReason.OTHER)
+                case "undo":
+                    answers.undo_last(user, project)
+                case "leave":
+                    overdue(assignment)
+
+    in_threads(act_at_random, labelers(8))
+    counters = list(LabelItem.objects.values_list("pk", "submitted", "free"))
+    recount([pk for pk, _, _ in counters])
+    assert counters == list(LabelItem.objects.values_list("pk", "submitted", "free"))
+    held = Assignment.objects.filter(state__in=HOLDING, slot__isnull=False)
+    assert max(Counter(held.values_list("item", flat=True)).values()) <= 2
+    live = Assignment.objects.filter(state__in=LIVE, repeat_of=None)
+    assert max(Counter(live.values_list("item", "annotator")).values()) == 1
+    labeled = Annotation.objects.filter(withdrawn_at=None).values_list("assignment__state", flat=True)
+    assert set(labeled) == {AssignmentState.SUBMITTED}
