@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.webapp.labeling.made import given, in_threads, labelers, overdue, project_of, submit
@@ -139,11 +140,26 @@ def test_eight_at_once_label_everything_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_requests_of_one_labeler_get_the_same_item() -> None:
+def test_requests_of_one_labeler_at_once_get_the_same_item() -> None:
     project = project_of(40, overlap=3)
     [ann] = labelers(1)
-    taken = in_threads(lambda _: given(project, ann).pk, list(range(8)))
-    assert len(set(taken)) == 1 == Assignment.objects.count()
+    for number in range(1, 6):
+        taken = in_threads(lambda _: given(project, ann), list(range(8)))
+        assert {assignment.item.number for assignment in taken} == {number}
+        submit(taken[0])
+    assert Assignment.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_item_is_waited_for_while_another_is_being_given_it() -> None:
+    project = project_of(1, overlap=2)
+    users = labelers(1)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            LabelItem.objects.select_for_update().get()
+            asked = pool.submit(in_threads, lambda user: next_assignment(project, user), users)
+            wait([asked], timeout=0.3)
+        assert asked.result() != [None]
 
 
 @pytest.mark.django_db(transaction=True)
