@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser.journeys import PASSWORD, log_in
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 
@@ -94,3 +96,18 @@ def page(context: BrowserContext, stack: Stack) -> Iterator[Page]:
     yield page
     page.close()
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def visitor(page: Page, stack: Stack) -> Iterator[Page]:
+    """Logged in, whatever ran before on this stack."""
+    page.set_default_timeout(15_000)
+    page.goto("/runs/")
+    if "/login/" in page.url:
+        log_in(page, stack.password)
+        if page.get_by_label("Old password").is_visible():
+            page.get_by_label("Old password").fill(stack.password)
+            page.get_by_label("New password", exact=True).fill(PASSWORD)
+            page.get_by_label("New password confirmation").fill(PASSWORD)
+            page.get_by_role("button", name="Change password").click()
+    return page

@@ -4,31 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Stack
+from tests.browser.journeys import PASSWORD, SLOW, accessible, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
-
-PASSWORD = "a sentence nobody guesses 7"
-SLOW = 90_000
-"""Milliseconds until a trainer on a busy machine has loaded and made its first steps."""
-
-
-def accessible(page: Page) -> None:
-    """Fail on any serious or critical finding of axe."""
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}" for each in grave]
-    assert not told, f"{page.url}\n" + "\n".join(told)
-
-
-def log_in(page: Page, password: str) -> None:
-    page.goto("/")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
 
 
 def test_the_first_login_asks_for_a_password_of_ones_own(page: Page, stack: Stack) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Stack
-from tests.browser.test_journey import PASSWORD, accessible, log_in
+from tests.browser.journeys import PASSWORD, accessible, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
 

@@ -1,13 +1,11 @@
 """From a run that searches to one of its verified solutions, and to the search that runs again once it is invalid."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Stack
-from tests.browser.test_journey import PASSWORD, SLOW, accessible, log_in
+from tests.browser.journeys import accessible, import_config, start_and_finish
 from training.config import RunConfig
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
@@ -30,29 +28,6 @@ CONFIG = RunConfig.model_validate(
 """Every step asks the same problems, and what is found at one is served from the cache at the next."""
 
 
-@pytest.fixture
-def visitor(page: Page, stack: Stack) -> Iterator[Page]:
-    """Logged in, whatever ran before on this stack."""
-    page.set_default_timeout(15_000)
-    page.goto("/runs/")
-    if "/login/" in page.url:
-        log_in(page, stack.password)
-        if page.get_by_label("Old password").is_visible():
-            page.get_by_label("Old password").fill(stack.password)
-            page.get_by_label("New password", exact=True).fill(PASSWORD)
-            page.get_by_label("New password confirmation").fill(PASSWORD)
-            page.get_by_role("button", name="Change password").click()
-    return page
-
-
-def start_and_finish(page: Page) -> int:
-    """Start the run that the form shows; returns its number when it has succeeded."""
-    page.locator("#start-run").click()
-    expect(page).to_have_url(re.compile(r"/runs/\d+/$"))
-    expect(page.locator("[data-part=header]")).to_contain_text("Succeeded", timeout=SLOW)
-    return int(re.findall(r"\d+", page.url)[-1])
-
-
 def trees_of_first_step(page: Page, run: int) -> list[str]:
     """Problems that the run searched at its first step."""
     twin = page.request.get(f"/runs/{run}/trees/?step=1&format=json").json()
@@ -70,13 +45,6 @@ def kept_end(page: Page) -> Locator:
         if panel.get_by_text("Kept as a verified solution").count():
             return panel
     raise AssertionError(f"no right end of {page.url} was kept as a solution")
-
-
-def import_config(page: Page) -> None:
-    page.goto("/runs/new/")
-    page.get_by_role("button", name="Import…").click()
-    page.locator("#import-text").fill(CONFIG.model_dump_json())
-    page.get_by_role("button", name="Fill the form").click()
 
 
 def from_chart_to_trees(page: Page, run: int) -> None:
@@ -129,7 +97,7 @@ def invalidate_solution(page: Page) -> str:
 
 def test_a_search_leads_to_its_solution_and_an_invalid_one_to_a_search(visitor: Page) -> None:
     page = visitor
-    import_config(page)
+    import_config(page, CONFIG)
     run = start_and_finish(page)
     accessible(page)
     from_chart_to_trees(page, run)
