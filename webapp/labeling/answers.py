@@ -87,7 +87,15 @@ def undo_last(user: User, project: LabelProject) -> Assignment | None:
     last.withdrawn_at = timezone.now()
     last.save(update_fields=["withdrawn_at"])
     _end(old, AssignmentState.WITHDRAWN)
-    made = Assignment.objects.create(
+    made = _give_again(old, project, user)
+    Draft.objects.filter(assignment=old).update(assignment=made)
+    recount([old.item_id])
+    return made
+
+
+def _give_again(old: Assignment, project: LabelProject, user: User) -> Assignment:
+    """A new reservation of the place that an assignment held."""
+    return Assignment.objects.create(
         project=project,
         item_id=old.item_id,
         annotator=user,
@@ -99,9 +107,6 @@ def undo_last(user: User, project: LabelProject) -> Assignment | None:
         reserved_at=timezone.now(),
         reserved_until=lasts_until(project),
     )
-    Draft.objects.filter(assignment=old).update(assignment=made)
-    recount([old.item_id])
-    return made
 
 
 @transaction.atomic
