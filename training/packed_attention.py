@@ -7,7 +7,8 @@ name `ATTENTION`, so any model that uses the interface can run packed, on its ow
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 ATTENTION = "espalier_packed"
 
@@ -116,6 +117,18 @@ def packed_attention(
 def _take(states: Tensor, places: Tensor, segments: int, head_size: int) -> Tensor:
     """States [T, H · D] at `places` [S · L] as [S, H, L, D]. Embedding's backward beats that of indexing on CPUs."""
     return F.embedding(places, states).view(segments, -1, states.shape[1] // head_size, head_size).transpose(1, 2)
+
+
+@contextmanager
+def attention_of(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Run the model with another attention implementation for a while; samplers share the module."""
+    config = model.config.get_text_config()
+    before = config._attn_implementation
+    config._attn_implementation = implementation
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
 
 
 def _repeat(states: Tensor, heads: int) -> Tensor:

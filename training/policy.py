@@ -1,8 +1,7 @@
 """The policy: a causal language model as the trainer sees it, log-probabilities of given responses with gradients."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from training.batching import Example, Packed, Padded, pack, pad
-from training.packed_attention import ATTENTION
+from training.packed_attention import ATTENTION, attention_of
 
 CHUNK_ELEMENTS = 2**25
 """Most logits that are held at once (128 MB as float32); more tokens are taken in chunks, recomputed going backward."""
@@ -58,7 +57,7 @@ class Policy:
         return frozen
 
     def _packed_statistics(self, packed: Packed, temperature: float) -> TokenStatistics:
-        with _attention(self.model, ATTENTION):
+        with attention_of(self.model, ATTENTION):
             body = self.model.base_model(
                 input_ids=packed.token_ids,
                 position_ids=packed.positions,
@@ -111,18 +110,6 @@ class Reference:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take other weights."""
         self._copy.model.load_state_dict(state)
-
-
-@contextmanager
-def _attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
-    """Run the model with another attention implementation for a while; samplers share the module."""
-    config = model.config.get_text_config()
-    before = config._attn_implementation
-    config._attn_implementation = implementation
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
 
 
 def _chunked_statistics(states: Tensor, head: Any, targets: Tensor, temperature: float) -> TokenStatistics:

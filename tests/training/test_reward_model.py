@@ -1,0 +1,82 @@
+"""Rewards of whole responses, packed and padded, against the classifier of transformers; storing and shifting."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from tests.training.models import tiny_gemma, tiny_qwen
+from tests.training.test_policy import examples_of_groups
+from training.batching import Example
+from training.errors import InputError
+from training.reward_model import RewardModel
+
+CPU = torch.device("cpu")
+
+
+def plain_rewards(model: PreTrainedModel, examples: list[Example]) -> Tensor:
+    """One forward a sequence, by the classifier itself, which reads the last token."""
+    return torch.cat([model(torch.tensor([[*each.prompt, *each.response]])).logits for each in examples])
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_rewards_and_gradients_are_those_of_the_classifier(packing: bool) -> None:
+    model = RewardModel.from_policy(tiny_qwen(), heads=3).model
+    found = RewardModel(model, packing=packing)
+    assert found.packed is packing
+    examples = examples_of_groups()
+    expected = plain_rewards(model, examples)
+    rewards = found.rewards(examples)
+    assert torch.allclose(rewards, expected, atol=1e-6)
+    assert float(expected.detach().std()) > 1e-3, "all rewards are about the same: nothing was compared"
+    weights = torch.sin(torch.arange(expected.numel())).view_as(expected)
+    ours, plain = (
+        torch.cat([g.flatten() for g in torch.autograd.grad((weights * each).sum(), list(model.parameters()))])
+        for each in (rewards, expected)
+    )
+    assert float((ours - plain).norm() / plain.norm()) < 1e-5
+
+
+def test_a_body_that_cannot_run_packed_runs_padded() -> None:
+    found = RewardModel.from_policy(tiny_gemma())
+    assert not found.packed
+    examples = examples_of_groups()
+    assert torch.allclose(found.rewards(examples), plain_rewards(found.model, examples), atol=1e-5)
+
+
+def test_heads_start_small_alike_for_a_seed_and_leave_the_policy_alone() -> None:
+    policy = tiny_qwen()
+    first, again, other = (RewardModel.from_policy(policy, heads=64, seed=seed) for seed in (1, 1, 2))
+    weights = first.model.score.weight
+    assert torch.equal(weights, again.model.score.weight)
+    assert not torch.equal(weights, other.model.score.weight)
+    assert float(weights.detach().std()) == pytest.approx(1 / 33, rel=0.1)
+    body = next(iter(first.model.base_model.parameters()))
+    with torch.no_grad():
+        body.add_(1)
+    assert not torch.equal(body, next(iter(policy.base_model.parameters())))
+
+
+def test_a_reference_set_averages_zero_also_after_a_second_shift_and_a_reload(tmp_path: Path) -> None:
+    model, examples = RewardModel.from_policy(tiny_qwen(), heads=2), examples_of_groups()
+    before = model.rewards(examples).detach()
+    model.shift_to_zero(model.rewards(examples))
+    assert torch.allclose(model.rewards(examples).mean(0), torch.zeros(2), atol=1e-6)
+    assert torch.allclose(model.rewards(examples), before - before.mean(0), atol=1e-6)
+    model.shift_to_zero(model.rewards(examples[:2]))
+    assert torch.allclose(model.rewards(examples[:2]).mean(0), torch.zeros(2), atol=1e-6)
+    model.save(tmp_path)
+    loaded = RewardModel.load(tmp_path, CPU)
+    assert loaded.heads == 2
+    assert torch.allclose(loaded.rewards(examples), model.rewards(examples), atol=1e-6)
+    assert AutoModelForSequenceClassification.from_pretrained(tmp_path).config.num_labels == 2
+
+
+def test_a_policy_is_no_reward_model_and_an_empty_folder_neither(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot load a reward model"):
+        RewardModel.load(tmp_path, CPU)
+    tiny_qwen().save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"is no reward model: it lacks score\.weight"):
+        RewardModel.load(tmp_path, CPU)

@@ -1,0 +1,128 @@
+"""A reward model: a causal language model's body with a linear head, whose outputs at a response's end are rewards.
+
+It is stored as any sequence classifier of transformers with one label a head, so that
+`AutoModelForSequenceClassification` reads it; what its rewards are shifted by stands in its config.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from training.batching import Example, pack, pad
+from training.errors import InputError
+from training.packed_attention import ATTENTION, attention_of
+
+PROBE_TOLERANCE = 1e-4
+"""Largest difference of a state, beside the largest state, that passes for rounding."""
+SHIFT = "reward_shift"
+"""Name of the shift in the model's config: one number a head."""
+
+
+class RewardModel:
+    """Scores whole responses, B at a time, with H heads; an ensemble has more than one.
+
+    Whether the body runs packed, with a prompt only once for all its responses, is found out by trying, as `Policy`
+    does.
+    """
+
+    def __init__(self, model: PreTrainedModel, dtype: str = "float32", packing: bool = True) -> None:
+        self.model = model.eval()  # no dropout: a reward must be the same whenever it is asked for
+        self.device: torch.device = model.device
+        self.heads: int = model.config.num_labels
+        self._dtype = getattr(torch, dtype)
+        self.packed = packing and self._runs_packed()
+
+    @classmethod
+    def from_policy(cls, policy: PreTrainedModel, heads: int = 1, seed: int = 0, dtype: str = "float32") -> Self:
+        """A policy's body, copied, with untrained heads: normal weights of deviation 1 / (hidden + 1)."""
+        config = copy.deepcopy(policy.config)
+        config.num_labels = heads
+        config.pad_token_id = config.eos_token_id if config.pad_token_id is None else config.pad_token_id
+        model = AutoModelForSequenceClassification.from_config(config).to(policy.device)
+        model.base_model.load_state_dict(policy.base_model.state_dict())
+        weights = torch.randn(model.score.weight.shape, generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            model.score.weight.copy_(weights / (config.get_text_config().hidden_size + 1))
+        return cls(model, dtype)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: str = "float32") -> Self:
+        """What `save` wrote. Raises InputError when the folder holds no reward model."""
+        try:
+            model, told = AutoModelForSequenceClassification.from_pretrained(
+                folder, dtype=torch.float32, output_loading_info=True
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"cannot load a reward model from {folder}: {error}") from error
+        if told["missing_keys"]:
+            raise InputError(f"{folder} is no reward model: it lacks {', '.join(sorted(told['missing_keys']))}")
+        return cls(model.to(device), dtype)
+
+    def save(self, folder: Path) -> None:
+        """Weights and config, as a Hugging Face folder."""
+        self.model.save_pretrained(folder)
+
+    @property
+    def shift(self) -> Tensor:
+        """What is taken off the rewards: float32 [H]."""
+        shift = getattr(self.model.config, SHIFT, None) or [0.0] * self.heads
+        return torch.tensor(shift, dtype=torch.float32, device=self.device)
+
+    def shift_to_zero(self, rewards: Tensor) -> None:
+        """Take the mean of these rewards [N, H], of a reference set, off all rewards from now on (InstructGPT)."""
+        setattr(self.model.config, SHIFT, (self.shift + rewards.detach().mean(0)).tolist())
+
+    def rewards(self, examples: Sequence[Example]) -> Tensor:
+        """Float32 [B, H]: each head's reward of each response, read at its last token."""
+        ends = [Example(each.prompt, [*each.response, 0], _only_last(len(each.response) + 1)) for each in examples]
+        return self._heads(ends) - self.shift
+
+    def _heads(self, examples: Sequence[Example]) -> Tensor:
+        with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+            states = self._packed_states(examples) if self.packed else self._padded_states(examples)
+            rewards: Tensor = self.model.score(states).to(torch.float32)
+        return rewards
+
+    def _packed_states(self, examples: Sequence[Example]) -> Tensor:
+        """The states [N, hidden] from which the masked tokens would be predicted."""
+        packed = pack(examples, self.device)
+        with attention_of(self.model, ATTENTION):
+            body = self.model.base_model(
+                input_ids=packed.token_ids,
+                position_ids=packed.positions,
+                attention_mask=None,
+                use_cache=False,
+                layout=packed.layout,
+            )
+        states: Tensor = body.last_hidden_state[0]
+        return states.index_select(0, packed.predictors)
+
+    def _padded_states(self, examples: Sequence[Example]) -> Tensor:
+        padded = pad(examples, self.device)
+        body = self.model.base_model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
+        states: Tensor = body.last_hidden_state.flatten(0, 1)
+        return states.index_select(0, padded.predictors)
+
+    @torch.no_grad()
+    def _runs_packed(self) -> bool:
+        vocabulary = self.model.get_input_embeddings().num_embeddings
+        ids = [(7 * i + 3) % vocabulary for i in range(12)]
+        probe = [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
+        try:
+            found = self._packed_states(probe)
+        except (NotImplementedError, TypeError, AttributeError, ValueError):
+            return False
+        expected = self._padded_states(probe)
+        return bool((found - expected).abs().max() < PROBE_TOLERANCE * expected.abs().max())
+
+
+def _only_last(length: int) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = np.arange(length) == length - 1
+    return mask
