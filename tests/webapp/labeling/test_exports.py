@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
 from tests.webapp.labeling.made import given, labelers, project_of, submit
+from training.rankings import load_rankings
 from webapp.accounts.models import User
 from webapp.labeling import answers
 from webapp.labeling.choices import Mode
@@ -133,3 +135,14 @@ def test_the_card_counts_and_names_nobody() -> None:
     assert "| Annotators | 3 |" in text
     assert "Exact agreement: 0.333" in text
     assert not any(user.username in text for user in User.objects.filter(role="labeler"))
+
+
+def test_a_trainer_reads_exported_rankings(tmp_path: Path) -> None:
+    file = tmp_path / "rankings.jsonl"
+    with file.open("wb") as opened:
+        WRITERS["jsonl"](rankings(paired("first_slightly", "second_clearly")), COLUMNS["rankings"], opened)
+    found = load_rankings(file, heldout_share=0, seed=0).train
+    assert [(row.choice, row.ranks, row.responses) for row in found] == [
+        (2, [1, 2], ["1.0", "1.1"]),
+        (5, [2, 1], ["1.0", "1.1"]),
+    ]
