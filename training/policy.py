@@ -57,15 +57,7 @@ class Policy:
         return frozen
 
     def _packed_statistics(self, packed: Packed, temperature: float) -> TokenStatistics:
-        with attention_of(self.model, ATTENTION):
-            body = self.model.base_model(
-                input_ids=packed.token_ids,
-                position_ids=packed.positions,
-                attention_mask=None,
-                use_cache=False,
-                layout=packed.layout,
-            )
-        states = body.last_hidden_state[0].index_select(0, packed.predictors)
+        states = packed_states(self.model, packed)
         return _chunked_statistics(states, self.model.get_output_embeddings(), packed.targets, temperature)
 
     def _padded_statistics(self, padded: Padded, temperature: float) -> TokenStatistics:
@@ -76,15 +68,34 @@ class Policy:
     @torch.no_grad()
     def _runs_packed(self) -> bool:
         """Whether the packed forward agrees with the model's own on a few tokens."""
-        vocabulary = self.model.get_input_embeddings().num_embeddings
-        ids = [(7 * i + 3) % vocabulary for i in range(12)]
-        probe = [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
+        probe = probe_examples(self.model)
         try:
             found = self._packed_statistics(pack(probe, self.device), 1.0).logprobs
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
         expected = self._padded_statistics(pad(probe, self.device), 1.0).logprobs
         return bool((found - expected).abs().max() < PROBE_TOLERANCE)
+
+
+def packed_states(model: PreTrainedModel, packed: Packed) -> Tensor:
+    """The states [N, hidden] of the model's body from which the N response tokens are predicted."""
+    with attention_of(model, ATTENTION):
+        body = model.base_model(
+            input_ids=packed.token_ids,
+            position_ids=packed.positions,
+            attention_mask=None,
+            use_cache=False,
+            layout=packed.layout,
+        )
+    states: Tensor = body.last_hidden_state[0]
+    return states.index_select(0, packed.predictors)
+
+
+def probe_examples(model: PreTrainedModel) -> list[Example]:
+    """A few tokens to find out by whether a model runs packed."""
+    vocabulary = model.get_input_embeddings().num_embeddings
+    ids = [(7 * i + 3) % vocabulary for i in range(12)]
+    return [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
 
 
 class Reference:

@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from training.batching import Example, pack, pad
 from training.errors import InputError
-from training.packed_attention import ATTENTION, attention_of
+from training.policy import packed_states, probe_examples
 
 PROBE_TOLERANCE = 1e-4
 """Largest difference of a state, beside the largest state, that passes for rounding."""
@@ -91,18 +91,7 @@ class RewardModel:
         return rewards
 
     def _packed_states(self, examples: Sequence[Example]) -> Tensor:
-        """The states [N, hidden] from which the masked tokens would be predicted."""
-        packed = pack(examples, self.device)
-        with attention_of(self.model, ATTENTION):
-            body = self.model.base_model(
-                input_ids=packed.token_ids,
-                position_ids=packed.positions,
-                attention_mask=None,
-                use_cache=False,
-                layout=packed.layout,
-            )
-        states: Tensor = body.last_hidden_state[0]
-        return states.index_select(0, packed.predictors)
+        return packed_states(self.model, pack(examples, self.device))
 
     def _padded_states(self, examples: Sequence[Example]) -> Tensor:
         padded = pad(examples, self.device)
@@ -112,9 +101,7 @@ class RewardModel:
 
     @torch.no_grad()
     def _runs_packed(self) -> bool:
-        vocabulary = self.model.get_input_embeddings().num_embeddings
-        ids = [(7 * i + 3) % vocabulary for i in range(12)]
-        probe = [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
+        probe = probe_examples(self.model)
         try:
             found = self._packed_states(probe)
         except (NotImplementedError, TypeError, AttributeError, ValueError):

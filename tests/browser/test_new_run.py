@@ -5,26 +5,18 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Stack
-from tests.browser.journeys import PASSWORD, accessible, log_in
+from tests.browser.journeys import accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture
-def form(page: Page, stack: Stack) -> Page:
+def form(visitor: Page) -> Page:
     """The page with the smoke preset, logged in and without an earlier draft."""
-    page.goto("/runs/new/?preset=smoke")
-    if "/login/" in page.url:
-        log_in(page, stack.password)
-        if page.get_by_label("Old password").is_visible():
-            page.get_by_label("Old password").fill(stack.password)
-            page.get_by_label("New password", exact=True).fill(PASSWORD)
-            page.get_by_label("New password confirmation").fill(PASSWORD)
-            page.get_by_role("button", name="Change password").click()
-    page.evaluate("localStorage.clear()")
-    page.goto("/runs/new/?preset=smoke")
-    return page
+    visitor.goto("/runs/new/?preset=smoke")
+    visitor.evaluate("localStorage.clear()")
+    visitor.goto("/runs/new/?preset=smoke")
+    return visitor
 
 
 def knob(page: Page, name: str) -> Locator:
