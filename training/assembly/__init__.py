@@ -1,0 +1,28 @@
+"""Builds a run's training method out of its parts: the one place that knows what each method is made of."""
+
+from contextlib import ExitStack
+
+from training.assembly.parts import Parts
+from training.assembly.rl import deepsearch, grpo
+from training.assembly.sampling import answerable, sampled_experience, sampling_engine, search_engine
+from training.assembly.supervised import sft
+from training.config import DeepSearchMethod, GrpoMethod, SftMethod
+from training.errors import InputError
+from training.methods.types import Method
+
+__all__ = ["Parts", "answerable", "build_method", "sampled_experience", "sampling_engine", "search_engine"]
+
+
+def build_method(parts: Parts, stack: ExitStack) -> Method:
+    """The method that the config names; what it has to close is closed with `stack`.
+
+    Raises InputError when the problems do not suit it.
+    """
+    method = parts.config.method
+    if isinstance(method, SftMethod):
+        return sft(parts, method, stack)
+    if isinstance(method, DeepSearchMethod):
+        return deepsearch(parts, method, stack)
+    if isinstance(method, GrpoMethod):
+        return grpo(parts, method, stack)
+    raise InputError(f"the method {method.kind} does not train")

@@ -1,0 +1,60 @@
+"""What every training method is built from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.codec import Codec, stop_ids
+from training.config import RunConfig, SftMethod
+from training.distributed import Processes
+from training.optimiser import Optimiser
+from training.policy import Policy
+from training.recorder import Recorder
+from training.sources import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every method is built from."""
+
+    config: RunConfig
+    problems: Problems
+    codec: Codec
+    policy: Policy
+    optimiser: Optimiser
+    recorder: Recorder
+    processes: Processes
+    folder: Path | None = None
+    """The run's, for what it keeps besides checkpoints; None keeps nothing."""
+
+    @classmethod
+    def of(
+        cls,
+        config: RunConfig,
+        problems: Problems,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        recorder: Recorder,
+        processes: Processes,
+        folder: Path | None = None,
+    ) -> Self:
+        """The parts for this model."""
+        packing = not isinstance(config.method, SftMethod) or config.method.packing
+        return cls(
+            config,
+            problems,
+            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), _turn_prefix(config)),
+            Policy(model, config.hardware.dtype, packing),
+            Optimiser(model, config.optimisation, config.steps, processes),
+            recorder,
+            processes,
+            folder,
+        )
+
+
+def _turn_prefix(config: RunConfig) -> str:
+    """What every turn of the model begins with."""
+    agentic = getattr(config.method, "agentic", None)
+    return agentic.prefix if agentic is not None and agentic.enabled else ""

@@ -1,0 +1,94 @@
+"""The parts of methods that sample: engines, what scores responses, the problems that can be asked, the evaluator."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from training.agent.service import open_tools
+from training.assembly.parts import Parts
+from training.config import AgenticConfig, RewardConfig, SearchConfig
+from training.contamination import refuse_overlap
+from training.errors import InputError
+from training.evaluation import Evaluator
+from training.experience.agentic import AgenticExperience
+from training.experience.direct import DirectExperience
+from training.experience.scoring import Scorer
+from training.problems.types import Problem
+from training.rewards.verifier import Verifier
+from training.sampling.torch_engine import TorchEngine
+from training.sampling.types import SamplingParams
+from training.seeds import derive_seed
+from training.stream import ShuffledStream
+
+logger = logging.getLogger("training")
+
+VERIFIER_WORKERS = 1
+"""Processes for symbolic algebra beside each trainer; numbers and words are compared without any."""
+
+
+def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> TorchEngine:
+    """An engine for responses of one turn or, with memory for those that wait for their tools, of several."""
+    prefix_bytes = agentic.kv_cache_mib << 20 if agentic.enabled else 0
+    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=prefix_bytes)
+
+
+def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> TorchEngine:
+    """An engine that keeps the prefixes of trees in memory."""
+    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=search.prefix_cache_mib << 20)
+
+
+def sampled_experience(
+    parts: Parts,
+    engine: TorchEngine,
+    reward: RewardConfig,
+    max_tokens: int,
+    stack: ExitStack,
+    agentic: AgenticConfig | None = None,
+) -> tuple[Scorer, DirectExperience]:
+    """What samples responses, in conversations with tools where these are switched on, and scores them."""
+    verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=reward.verifier_timeout_s))
+    scorer = Scorer(reward, max_tokens, verifier)
+    of_all = (engine, parts.codec, scorer, parts.recorder, parts.processes)
+    if agentic is None or not agentic.enabled:
+        return scorer, DirectExperience(*of_all)
+    tools = open_tools(agentic, parts.config.prompt.tools, stack)
+    return scorer, AgenticExperience(*of_all, agentic, tools)
+
+
+def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int) -> list[Problem]:
+    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the model's context."""
+    context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
+    kept = [problem for problem in problems if problem.answer.strip()]
+    if problems and not kept:
+        raise InputError("none of the problems has an answer to check responses by")
+    if context is not None:
+        kept = [problem for problem in kept if parts.codec.prompt_fits(problem.prompt, context - max_tokens)]
+    if problems and not kept:
+        raise InputError(
+            f"no prompt leaves room for {max_tokens} tokens in the model's context of {context}; lower max_tokens"
+        )
+    if len(kept) < len(problems):
+        logger.warning("%d of %d problems left out: no answer, or too long", len(problems) - len(kept), len(problems))
+    return kept
+
+
+def evaluator_of(parts: Parts, experience: DirectExperience, max_tokens: int) -> Evaluator | None:
+    """None when there are no held-out problems to ask, or evaluation is off."""
+    evaluation = parts.config.evaluation
+    longest = evaluation.max_tokens or max_tokens
+    with_answers = [problem for problem in parts.problems.heldout if problem.answer.strip()]
+    if evaluation.every_steps and not with_answers:
+        logger.warning("there are no held-out problems with answers, so held-out accuracy is not measured")
+    if not evaluation.every_steps or not with_answers:
+        return None
+    refuse_overlap(parts.config, parts.problems)
+    problems = answerable(parts, with_answers, longest)
+    params = SamplingParams(
+        n=evaluation.samples,
+        max_tokens=longest,
+        temperature=evaluation.temperature,
+        stop_ids=parts.codec.stop_ids,
+        seed=derive_seed(parts.config.seed, "evaluation"),
+    )
+    asked = ShuffledStream(problems, parts.config.seed).take(min(evaluation.problems, len(problems)))
+    return Evaluator(experience, asked, params, parts.recorder)

@@ -1,0 +1,30 @@
+"""Builds supervised fine-tuning."""
+
+from contextlib import ExitStack
+
+from training.assembly.parts import Parts
+from training.assembly.sampling import evaluator_of, sampled_experience
+from training.config import RewardConfig, SftMethod
+from training.methods.sft import SftTraining, Solutions
+from training.sampling.torch_engine import TorchEngine
+
+
+def sft(parts: Parts, method: SftMethod, stack: ExitStack) -> SftTraining:
+    solutions = Solutions(parts.problems.train, parts.codec, method.max_length)
+    solutions.require_some(method.max_length)
+    engine = TorchEngine(parts.policy.model)
+    _, experience = sampled_experience(parts, engine, RewardConfig(), method.max_length, stack)
+    heldout = parts.problems.heldout[: parts.config.evaluation.problems]
+    return SftTraining(
+        method,
+        solutions,
+        Solutions(heldout, parts.codec, method.max_length),
+        parts.policy,
+        parts.optimiser,
+        parts.config.optimisation.micro_batch_tokens,
+        parts.recorder,
+        parts.processes,
+        engine,
+        evaluator_of(parts, experience, method.max_length),
+        parts.config.seed,
+    )
