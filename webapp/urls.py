@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),
     path("sandbox/", include("webapp.sandbox.urls")),
+    path("label/", include("webapp.labeling.urls")),
 ]
