@@ -1,10 +1,11 @@
 """Addresses: one include an app."""
 
 from django.urls import include, path
-from django.views.generic import RedirectView
+
+from webapp.accounts.views import home
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="runs:list"), name="home"),
+    path("", home, name="home"),
     path("", include("webapp.core.urls")),
     path("accounts/", include("webapp.accounts.urls")),
     path("datasets/", include("webapp.datasets.urls")),

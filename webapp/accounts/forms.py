@@ -12,4 +12,8 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         model = User
         fields = ["username", "role", "is_active"]
         labels = {"is_active": "May log in"}
-        help_texts = {"is_active": "Take this away instead of deleting a user: their runs keep their name."}
+        help_texts = {
+            "role": "Viewers see all pages and change nothing. Labelers see the label projects they may label in, and "
+            "nothing else. Researchers do both, and start runs and projects. Admins manage users as well.",
+            "is_active": "Take this away instead of deleting a user: their runs keep their name.",
+        }

@@ -1,10 +1,14 @@
-"""Sends a user whose password was generated to the page where it is changed."""
+"""Holds what is asked of every user: the generated password changed first, and a role that opens the page."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
+
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import View, lacking, roles_of, user_of
 
 
 class OwnPasswordFirst:
@@ -21,3 +25,26 @@ class OwnPasswordFirst:
 
     def open_paths(self) -> set[str]:
         return {reverse("password_change"), reverse("logout"), reverse("health")}
+
+
+class DefaultRole:
+    """Views that name no role are for viewers: labelers reach only what is marked as theirs."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Answers 403 in the view's place to users with none of its roles."""
+        if not getattr(view, "login_required", True) or not request.user.is_authenticated:
+            return None
+        user, roles = user_of(request), roles_of(view)
+        if any(user.has_role(role) for role in roles):
+            return None
+        needed = next(role for role in reversed(Role) if role in roles)
+        # Nothing catches a UserError here: it would be raised outside of any view.
+        return render(request, "core/user_error.html", {"message": lacking(user, needed)}, status=403)

@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What a user may do; each role may do what those below it may."""
+    """What a user may do; `GRANTS` says which roles include which."""
 
     ADMIN = "admin", "Admin"
     RESEARCHER = "researcher", "Researcher"
@@ -13,7 +13,14 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
-RANK = {Role.VIEWER: 0, Role.LABELER: 1, Role.RESEARCHER: 2, Role.ADMIN: 3}
+GRANTS: dict[Role, frozenset[Role]] = {
+    Role.ADMIN: frozenset(Role),
+    Role.RESEARCHER: frozenset({Role.RESEARCHER, Role.LABELER, Role.VIEWER}),
+    Role.LABELER: frozenset({Role.LABELER}),
+    Role.VIEWER: frozenset({Role.VIEWER}),
+}
+"""Roles whose rights each role has. Viewers see every page and change nothing; labelers label, and see nothing that
+would tell them what they judge; researchers do both, and start runs and projects; admins manage users as well."""
 
 
 class User(AbstractUser):
@@ -24,7 +31,16 @@ class User(AbstractUser):
 
     def has_role(self, role: Role) -> bool:
         """Whether this user may do what ``role`` may."""
-        return RANK[Role(self.role)] >= RANK[role]
+        return role in GRANTS[Role(self.role)]
+
+    @property
+    def is_viewer(self) -> bool:
+        """Whether they see the pages of runs, their data and projects."""
+        return self.has_role(Role.VIEWER)
+
+    @property
+    def is_labeler(self) -> bool:
+        return self.has_role(Role.LABELER)
 
     @property
     def is_researcher(self) -> bool:

@@ -1,4 +1,4 @@
-"""Pages for passwords and users."""
+"""The way in, and pages for passwords and users."""
 
 from typing import cast
 
@@ -8,12 +8,19 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts import services
 from webapp.accounts.forms import UserForm
 from webapp.accounts.models import Role, User
-from webapp.accounts.permissions import role_required
+from webapp.accounts.permissions import for_every_role, role_required, user_of
+
+
+@require_GET
+@for_every_role
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads to what a user is here for: the runs, or for labelers the projects."""
+    return redirect("runs:list" if user_of(request).is_viewer else "labeling:list")
 
 
 class PasswordChange(auth_views.PasswordChangeView):

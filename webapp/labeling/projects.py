@@ -13,6 +13,8 @@ from webapp.labeling.counters import recount
 from webapp.labeling.models import LabelProject
 from webapp.labeling.values import check_rubric
 
+RESERVED_SLUGS = frozenset({"new", "preview"})
+"""Addresses of this app that stand where a project's slug stands."""
 MOST_OVERLAP = 50
 LONGEST_RESERVATION = 24 * 60
 
@@ -33,6 +35,8 @@ def create_project(
     slug = slugify(name)[:80]
     if not slug:
         raise UserError("A name needs a letter or a digit.")
+    if slug in RESERVED_SLUGS:
+        raise UserError(f"No project can be called {name}: a page has that address.")
     project = LabelProject(slug=slug, name=name.strip()[:120], mode=mode, created_by=user, **settings)
     project.rubric = check_rubric(mode, list(rubric))
     _check_numbers(project)
