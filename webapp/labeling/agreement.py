@@ -23,7 +23,7 @@ Score = Callable[[Label, Label], tuple[float, float]]
 """Of two labels of an item: how much they agree, out of how much."""
 Keep = Callable[[Label, Label], bool]
 Weights = Literal["linear", "quadratic"] | None
-Scale = Literal["nominal", "ordinal", "interval"]
+Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 MOST_CELLS = 10_000_000
 """Counts that the resamples of one alpha may read together: about a second."""
 LEAST_RESAMPLES = 100
@@ -58,16 +58,14 @@ def kendall_tau(labels: Iterable[Label], keep: Keep | None = None) -> Estimate:
     """Kendall's tau-b, the mean over pairs of labels of an item; a ranking that ties everything has none."""
     from scipy.stats import kendalltau
 
-    @cache  # Of few responses there are few rankings, and one call takes 0.2 ms.
-    def tau(first: Ranks, second: Ranks) -> float:
-        return float(kendalltau(first, second, variant="b").statistic)
+    return _mean_correlation(labels, lambda one, other: kendalltau(one, other, variant="b"), keep)
 
-    def score(one: Label, other: Label) -> tuple[float, float]:
-        if one.size != other.size or len(set(one.ranking)) == 1 or len(set(other.ranking)) == 1:
-            return 0.0, 0.0
-        return tau(one.ranking, other.ranking), 1.0
 
-    return mean_over_pairs(labels, score, ALL_TIED, keep)
+def spearman_rho(labels: Iterable[Label], keep: Keep | None = None) -> Estimate:
+    """Spearman's rho (ties share the mean of their ranks), the mean over pairs of labels of an item as `kendall_tau`."""
+    from scipy.stats import spearmanr
+
+    return _mean_correlation(labels, spearmanr, keep)
 
 
 def kendall_w(labels: Iterable[Label]) -> Estimate:
@@ -162,13 +160,15 @@ def krippendorff_alpha(labels: Iterable[Label], scale: Scale = "ordinal") -> Est
 
 
 def alpha_of_counts(counts: NDArray[Any], scale: Scale) -> float:
-    """Krippendorff's alpha of counts [units, values], values ascending; NaN where all ratings are the same."""
+    """Krippendorff's alpha of counts [units, values], values 1, 2, …; NaN where all ratings are the same."""
     import krippendorff
 
     pairable = counts[counts.sum(axis=1) > 1]
     if np.count_nonzero(pairable.sum(axis=0)) < 2:
         return nan
-    return float(krippendorff.alpha(value_counts=pairable, level_of_measurement=scale))
+    # Ratios are of the values themselves, which begin at 1.
+    values = np.arange(1, counts.shape[1] + 1)
+    return float(krippendorff.alpha(value_counts=pairable, value_domain=values, level_of_measurement=scale))
 
 
 def mean_over_pairs(labels: Iterable[Label], score: Score, reason: str, keep: Keep | None = None) -> Estimate:
@@ -180,6 +180,19 @@ def mean_over_pairs(labels: Iterable[Label], score: Score, reason: str, keep: Ke
         tops.append(sum(top for top, _ in scores))
         bottoms.append(sum(bottom for _, bottom in scores))
     return ratio(tops, bottoms, reason)
+
+
+def _mean_correlation(labels: Iterable[Label], measure: Callable[[Ranks, Ranks], Any], keep: Keep | None) -> Estimate:
+    @cache  # Of few responses there are few rankings, and one call takes 0.2 ms.
+    def coefficient(first: Ranks, second: Ranks) -> float:
+        return float(measure(first, second).statistic)
+
+    def score(one: Label, other: Label) -> tuple[float, float]:
+        if one.size != other.size or len(set(one.ranking)) == 1 or len(set(other.ranking)) == 1:
+            return 0.0, 0.0
+        return coefficient(one.ranking, other.ranking), 1.0
+
+    return mean_over_pairs(labels, score, ALL_TIED, keep)
 
 
 def _same(one: Label, other: Label) -> tuple[float, float]:

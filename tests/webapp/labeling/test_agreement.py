@@ -19,9 +19,11 @@ FLEISS = [
 ]  # fmt: skip
 MEASURES = [
     agreement.exact_agreement, agreement.relaxed_agreement, agreement.pair_agreement, agreement.kendall_tau,
-    agreement.kendall_w, agreement.fleiss_kappa, agreement.krippendorff_alpha,
+    agreement.kendall_w, agreement.fleiss_kappa, agreement.krippendorff_alpha, agreement.spearman_rho,
 ]  # fmt: skip
-UNBOUNDED_BELOW = {agreement.kendall_tau, agreement.fleiss_kappa, agreement.krippendorff_alpha}
+UNBOUNDED_BELOW = {
+    agreement.kendall_tau, agreement.spearman_rho, agreement.fleiss_kappa, agreement.krippendorff_alpha,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,12 @@ def test_fleiss_kappa_of_the_published_table() -> None:
 
 @pytest.mark.parametrize(
     ("scale", "three", "four"),
-    [("nominal", 0.691358, 0.743), ("ordinal", 0.806721, 0.815), ("interval", 0.810845, 0.849)],
+    [
+        ("nominal", 0.691358, 0.743),
+        ("ordinal", 0.806721, 0.815),
+        ("interval", 0.810845, 0.849),
+        ("ratio", 0.808944, 0.797),
+    ],
 )
 def test_krippendorffs_alpha_of_the_published_tables(scale: agreement.Scale, three: float, four: float) -> None:
     first = ["*****34121133*3", "1*213343*******", "**21344*21133*4"]
@@ -111,6 +118,7 @@ def test_krippendorffs_alpha_of_the_published_tables(scale: agreement.Scale, thr
 def test_rank_correlations_of_worked_rankings() -> None:
     two = rankings((1, 2, 3, 4), (1, 3, 2, 4))
     assert value(agreement.kendall_tau(two)) == pytest.approx(0.6667, abs=1e-4)
+    assert value(agreement.spearman_rho(two)) == pytest.approx(0.8)
     assert value(agreement.pair_agreement(two)) == pytest.approx(0.8333, abs=1e-4)
     three = rankings((1, 2, 3, 4), (1, 3, 2, 4), (2, 1, 3, 4))
     assert value(agreement.kendall_w(three)) == pytest.approx(0.7778, abs=1e-4)
