@@ -62,7 +62,7 @@ def kendall_tau(labels: Iterable[Label], keep: Keep | None = None) -> Estimate:
 
 
 def spearman_rho(labels: Iterable[Label], keep: Keep | None = None) -> Estimate:
-    """Spearman's rho (ties share the mean of their ranks), the mean over pairs of labels of an item as `kendall_tau`."""
+    """Spearman's rho, tied responses at the mean of their ranks; the mean over the same pairs as `kendall_tau`."""
     from scipy.stats import spearmanr
 
     return _mean_correlation(labels, spearmanr, keep)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webapp.labeling.aggregation import SourceRanking, wins_of
+from webapp.labeling.clustered_errors import plackett_luce_errors
 from webapp.labeling.estimates import RESAMPLES, SEED, Estimate, Floats, Places, percentiles
 
 ALPHA = 0.01
@@ -24,11 +25,15 @@ RANKING_RESAMPLES = 200
 MOST_RANKED = 400_000
 """Responses that all resamples of Plackett-Luce may read together: choix walks over them in Python, a few seconds."""
 LEAST_RESAMPLES = 50
+NORMAL = 1.959964
+"""Standard errors from the mean to either end of a normal 95 % interval."""
 NO_END = "The comparisons are so one-sided that the fit finds no end."
 TOO_FEW = "Two different sources must have been compared."
 
 Fit = Callable[[Places, Floats | None], tuple[Floats, bool]]
 """Log-strengths of these items, from a start or none, and whether they had to be regularised."""
+Errors = Callable[[Floats], Floats | None]
+"""Standard errors of log-strengths, where they are not to be resampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,8 @@ def plackett_luce(rankings: Iterable[SourceRanking], resamples: int | None = Non
     """Strengths from whole rankings, chosen from the top; of pairs the same as `bradley_terry`.
 
     Each ranking counts as two, with its ties in one order and in the other, which gives half a win each. Of several
-    responses of one source in a ranking the first counts. With so many rankings that resampling would take long there
-    are fewer resamples, and no intervals when that leaves fewer than `LEAST_RESAMPLES`.
+    responses of one source in a ranking the first counts. With so many rankings that fewer than `LEAST_RESAMPLES` could
+    be fitted in the time, intervals of strengths come from `clustered_errors`, and there are none of regularised ones.
     """
     table = _Table([_distinct(ranking) for ranking in rankings])
     numbers = {name: number for number, name in enumerate(table.sources)}
@@ -81,14 +86,15 @@ def plackett_luce(rankings: Iterable[SourceRanking], resamples: int | None = Non
         for sign in (1, -1):
             orders[item].append([number for _, number in sorted(places, key=lambda place: (place[0], sign * place[1]))])
     read = sum(len(order) for item in orders for order in item)
-    if resamples is None:
-        resamples = min(RANKING_RESAMPLES, MOST_RANKED // max(read, 1))
-        resamples = resamples if resamples >= LEAST_RESAMPLES else 0
+    fitted = min(RANKING_RESAMPLES, MOST_RANKED // max(read, 1)) if resamples is None else resamples
+    many = resamples is None and fitted < LEAST_RESAMPLES
 
     def fit(at: Places, start: Floats | None) -> tuple[Floats, bool]:
         return _fit_rankings([order for item in at for order in orders[item]], table.wins(at), start)
 
-    return _strengths(table, fit, resamples, seed)
+    if many:
+        return _strengths(table, fit, RANKING_RESAMPLES, seed, lambda params: plackett_luce_errors(params, orders))
+    return _strengths(table, fit, fitted, seed)
 
 
 def win_probability(log_strength: float, other: float) -> float:
@@ -131,7 +137,7 @@ def _distinct(ranking: SourceRanking) -> SourceRanking:
     )
 
 
-def _strengths(table: _Table, fit: Fit, resamples: int, seed: int) -> Strengths:
+def _strengths(table: _Table, fit: Fit, resamples: int, seed: int, errors: Errors | None = None) -> Strengths:
     if len(table.sources) < 2:
         return Strengths((), table.items, reason=TOO_FEW)
     everything = np.arange(table.items)
@@ -139,12 +145,14 @@ def _strengths(table: _Table, fit: Fit, resamples: int, seed: int) -> Strengths:
     if not np.isfinite(params).all():
         return Strengths((), table.items, reason=NO_END)
     observed = table.wins(everything)
-    fits, shares, needed = _resampled(table, lambda at: fit(at, params), resamples, seed)
+    refit = None if errors else lambda at: fit(at, params)
+    fits, shares, needed = _resampled(table, refit, resamples, seed)
+    ends = _ends(params, None if regularised else errors(params)) if errors else list(map(percentiles, fits.T))
     counts, expected, won = observed + observed.T, _expected_wins(params, observed), _win_shares(observed)
     rows = [
         Strength(
             name,
-            Estimate(float(params[k]), table.items, *percentiles(fits[:, k])),
+            Estimate(float(params[k]), table.items, *ends[k]),
             float(observed[k].sum()),
             round(float(counts[k].sum())),
             Estimate(float(won[k]), table.items, *percentiles(shares[:, k])),
@@ -156,15 +164,29 @@ def _strengths(table: _Table, fit: Fit, resamples: int, seed: int) -> Strengths:
     return Strengths(tuple(rows), table.items, ALPHA if regularised else 0.0, needed)
 
 
+def _ends(params: Floats, errors: Floats | None) -> list[tuple[float | None, float | None]]:
+    """Ends of normal 95 % intervals; none where an error is unknown or infinite."""
+    if errors is None:
+        return [(None, None)] * len(params)
+    return [
+        (float(value - NORMAL * error), float(value + NORMAL * error)) if np.isfinite(error) else (None, None)
+        for value, error in zip(params, errors, strict=True)
+    ]
+
+
 def _resampled(
-    table: _Table, fit: Callable[[Places], tuple[Floats, bool]], resamples: int, seed: int
+    table: _Table, fit: Callable[[Places], tuple[Floats, bool]] | None, resamples: int, seed: int
 ) -> tuple[Floats, Floats, float]:
-    """Log-strengths and win shares [resamples, sources], and the share of the fits that were regularised."""
+    """Log-strengths and win shares [resamples, sources], and the share of the fits that were regularised.
+
+    Without ``fit`` the log-strengths are NaN.
+    """
     generator = np.random.default_rng(seed)
+    unknown = np.full(len(table.sources), nan)
     fits, shares, needed = [], [], 0
     for _ in range(resamples if table.items > 1 else 0):
         at = generator.integers(table.items, size=table.items)
-        found, regularised = fit(at)
+        found, regularised = fit(at) if fit else (unknown, False)
         fits.append(found)
         shares.append(_win_shares(table.wins(at)))
         needed += regularised

@@ -2,7 +2,7 @@
 
 import random
 import warnings
-from math import log
+from math import exp, log
 from time import perf_counter
 
 import pytest
@@ -140,22 +140,56 @@ def test_intervals_are_over_items_rather_than_labels() -> None:
     assert (second.low, second.high) == pytest.approx((first.low, first.high), abs=1e-3)
 
 
-def test_too_many_rankings_for_resampling_have_figures_without_intervals() -> None:
-    rows = [SourceRanking(str(k), ("a", "b"), (1, 2) if k % 3 else (2, 1)) for k in range(3000)]
-    estimate = plackett_luce(rows).rows[0].log_strength
-    assert (estimate.value, estimate.low) == (pytest.approx(log(2) / 2, abs=1e-3), None)
+def made_rankings(items: int, labels: int, names: str, seed: int = 4) -> list[SourceRanking]:
+    """Rankings of items by the Plackett-Luce model; the labels of an item tend to be alike."""
+    maker = random.Random(seed)
+    rows = []
+    for item in range(items):
+        luck = {name: maker.gauss(0, 0.7) for name in names}
+        for _ in range(labels):
+            drawn = {name: maker.expovariate(1) / exp(luck[name] - 0.3 * k) for k, name in enumerate(names)}
+            order = sorted(names, key=drawn.__getitem__)
+            rows.append(SourceRanking(str(item), tuple(names), tuple(order.index(name) + 1 for name in names)))
+    return rows
 
 
-def test_a_thousand_items_of_three_rankings_are_quick() -> None:
-    maker = random.Random(4)
-    rows = [
-        SourceRanking(str(item), tuple("abcd"), tuple(maker.randint(1, 4) for _ in range(4)))
-        for item in range(1000) for _ in range(3)
-    ]  # fmt: skip
-    bradley_terry(rows[:3])
+def test_intervals_of_many_rankings_are_about_those_of_resamples() -> None:
+    rows = made_rankings(80, 3, "abc")
+    resampled = {row.source: row.log_strength for row in plackett_luce(rows, resamples=200).rows}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strengths, "MOST_RANKED", 1)
+        strengths_of_many = {row.source: row.log_strength for row in plackett_luce(rows).rows}
+    for name, found in strengths_of_many.items():
+        other = resampled[name]
+        assert found.value == pytest.approx(other.value)
+        assert found.high - found.low == pytest.approx(other.high - other.low, rel=0.2)
+        assert found.low < found.value < found.high
+
+
+def test_labels_of_one_item_are_not_taken_for_independent_in_many_rankings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strengths, "MOST_RANKED", 1)
+    alone = made_rankings(60, 1, "abc")
+    first, second = (
+        plackett_luce(rows).rows[0].log_strength for rows in (alone, [row for row in alone for _ in "xyz"])
+    )
+    assert (second.low, second.high) == pytest.approx((first.low, first.high), abs=1e-4)
+
+
+def test_of_many_rankings_of_which_one_source_never_lost_no_interval_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strengths, "MOST_RANKED", 1)
+    found = plackett_luce(pairs([[0, 5, 5], [0, 0, 3], [0, 2, 0]]))
+    assert [(row.log_strength.low, row.log_strength.high) for row in found.rows] == [(None, None)] * 3
+    assert found.alpha == strengths.ALPHA
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_thousand_items_of_three_rankings_are_quick_and_have_intervals(model) -> None:
+    rows = made_rankings(1000, 3, "abcdefgh" if model is plackett_luce else "abcd")
+    model(rows[:3])
     begin = perf_counter()
-    bradley_terry(rows)
-    assert perf_counter() - begin < 5
+    found = model(rows)
+    assert perf_counter() - begin < 8
+    assert all(row.log_strength.low < row.log_strength.value < row.log_strength.high for row in found.rows)
 
 
 @settings(max_examples=25, deadline=None)
