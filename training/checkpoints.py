@@ -62,10 +62,10 @@ class CheckpointFolder:
         """Bytes of a checkpoint."""
         return sum(path.stat().st_size for path in self.of(step).rglob("*") if path.is_file())
 
-    def prune(self, keep_last: int, best: int | None) -> list[int]:
-        """Remove all but the latest `keep_last`, the best and the pinned ones; returns the steps removed."""
+    def prune(self, keep_last: int, *kept_too: int | None) -> list[int]:
+        """Remove all but the latest `keep_last`, those named and the pinned ones; returns the steps removed."""
         steps = self.steps()
-        kept = {*steps[-keep_last:], best, *(step for step in steps if (self.of(step) / PIN).exists())}
+        kept = {*steps[-keep_last:], *kept_too, *(step for step in steps if (self.of(step) / PIN).exists())}
         removed = [step for step in steps if step not in kept]
         for step in removed:
             self.remove(step)

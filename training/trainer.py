@@ -8,12 +8,14 @@ import torch
 
 from training.assembly import Parts
 from training.checkpoints import STATE_FILE, CheckpointFolder, sync
+from training.config import OveroptimisationConfig, RlMethod
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
 from training.events.base import Split
 from training.experience.records import group_event
 from training.health import HealthMonitor
 from training.history import EVENTS_FILE, History
 from training.methods.types import Method, Outcome
+from training.overoptimisation.monitor import OveroptimisationMonitor, stop_alert
 from training.reflection import AhaDetector
 from training.stopping import StopSignal
 from training.system import SystemGauge
@@ -34,10 +36,15 @@ class Trainer:
         self._stop = stop
         self._checkpoints = CheckpointFolder(folder / "checkpoints")
         self._health = HealthMonitor()
+        rl = self._config.method
+        watched = rl.overoptimisation if isinstance(rl, RlMethod) else OveroptimisationConfig(enabled=False)
+        self._gaming = OveroptimisationMonitor(watched)
         self._aha = AhaDetector(self._config.steps)
         self._gauge = SystemGauge(self._model.device)
         self._score: float | None = None
         self._best: tuple[float, int] | None = None
+        self._gamed = False
+        """Whether this attempt ends because the reward is being gamed."""
 
     def run(self, history: History) -> Literal["done", "stopped"]:
         """Train to the last step, or until asked to stop. Continues after the newest checkpoint if there is one."""
@@ -87,8 +94,11 @@ class Trainer:
             for event in outcome.events:
                 self._recorder.emit(event)
         self._recorder.metrics(metrics)
-        for alert in self._health.observe(step, metrics):
+        for alert in (*self._health.observe(step, metrics), *self._gaming.observe(step, metrics)):
             self._recorder.emit(alert)
+        if self._gaming.stops == step and not self._gamed:
+            self._gamed = True
+            self._recorder.emit(stop_alert(step, self._good, self._gaming.readings()))
 
     def _save(self, step: int) -> None:
         with self._recorder.phase("saving"):
@@ -108,8 +118,14 @@ class Trainer:
     def _prune(self) -> None:
         rule = self._config.checkpoints
         best = self._best[1] if self._best and rule.keep_best else None
-        for removed in self._checkpoints.prune(rule.keep_last, best):
+        for removed in self._checkpoints.prune(rule.keep_last, best, self._good):
             self._recorder.emit(CheckpointRemoved(step=removed))
+
+    @property
+    def _good(self) -> int | None:
+        """Step of the last checkpoint from before the first alarm."""
+        alarm = self._gaming.alarm or 0
+        return max((step for step in self._checkpoints.steps() if step < alarm), default=None)
 
     def _write(self, folder: Path, step: int) -> None:
         self._model.save_pretrained(folder)
@@ -125,6 +141,7 @@ class Trainer:
             "best": self._best,
             "health": self._health.state_dict(),
             "aha": self._aha.state_dict(),
+            "gaming": self._gaming.state_dict(),
             "random": torch.get_rng_state(),
         }
 
@@ -165,13 +182,15 @@ class Trainer:
         self._score, self._best = state["score"], state["best"]
         self._health.load_state_dict(state["health"])
         self._aha.load_state_dict(state["aha"])
+        if "gaming" in state:  # a run of an earlier version had none
+            self._gaming.load_state_dict(state["gaming"])
         torch.set_rng_state(state["random"].cpu())
 
     def _path(self, step: int) -> str:
         return str(self._checkpoints.of(step).relative_to(self._folder))
 
     def _stopping(self) -> bool:
-        return self._processes.any(self._stop.requested)
+        return self._processes.any(self._stop.requested or self._gamed)
 
     def _due(self, step: int, every: int) -> bool:
         """Every so many steps and at the last one."""

@@ -45,7 +45,7 @@ def test_a_crash_while_writing_leaves_nothing_that_looks_complete(tmp_path: Path
 def test_the_last_ones_the_best_and_the_pinned_are_kept(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path, 1, 2, 3, 4, 5, 1_000_000)
     (checkpoints.of(1) / PIN).touch()
-    assert checkpoints.prune(keep_last=2, best=3) == [2, 4]
+    assert checkpoints.prune(2, 3, None) == [2, 4]
     assert checkpoints.steps() == [1, 3, 5, 1_000_000]
     assert not list((tmp_path / "checkpoints").glob(f"{UNFINISHED}*"))
 

@@ -9,6 +9,7 @@ from training.config.base import Config
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
+from training.config.overoptimisation import OveroptimisationConfig
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
 from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig
 from training.config.roc import RocConfig
@@ -36,6 +37,7 @@ __all__ = [
     "LocalModel",
     "LossConfig",
     "OptimisationConfig",
+    "OveroptimisationConfig",
     "PromptConfig",
     "RewardConfig",
     "RlMethod",

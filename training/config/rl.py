@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 from training.config.nearest import MOST_SEQUENCES, MOST_TOKENS, MOST_UPDATES, nearest_divisor, nearest_multiple
+from training.config.overoptimisation import OveroptimisationConfig
 
 
 class SamplingConfig(Config):
@@ -103,6 +104,8 @@ class RlMethod(Config):
 
     updates_per_step: int = Field(default=1, ge=1, le=MOST_UPDATES)
     """Optimizer updates each batch of rollouts is split into; the old policy is kept through all of them."""
+
+    overoptimisation: OveroptimisationConfig = OveroptimisationConfig()
 
     @model_validator(mode="after")
     def _updates_divide_prompts(self) -> Self:

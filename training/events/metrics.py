@@ -81,6 +81,7 @@ _TABLE = (
     MetricInfo("response/length_min", "Shortest response", "Tokens of the shortest response.", "min of |o|", "tokens"),
     MetricInfo("response/length_max", "Longest response", "Tokens of the longest response.", "max of |o|", "tokens"),
     MetricInfo("response/truncated_share", "Truncated", "Share of responses cut at the longest length before they ended.", "mean of 1[finish reason is length]", "share", "down"),
+    MetricInfo("text/repeated_share", "Repeated sequences", "Share of the token sequences of length 4 that the same response has had before: text that goes in circles.", "1 - distinct 4-grams ÷ 4-grams, each counted within its response", "share", "down"),
     MetricInfo("policy/entropy", "Entropy", "How undecided the policy is at each token it drew.", "mean over tokens of -Σ p log p, of the distribution the token was drawn from", "nats"),
     MetricInfo("policy/kl", "KL to the reference", "How far the policy has moved from the reference policy.", "mean over tokens of the chosen estimator, k1 -δ, k2 δ²/2, k3 e^δ - δ - 1, with δ = log π_ref - log π", "nats"),
     MetricInfo("policy/clip_low_share", "Clipped below", "Share of tokens whose push away from the policy was cut off.", "mean over tokens of 1[ρ < 1 - clip_low and A < 0]", "share"),

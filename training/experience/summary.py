@@ -7,6 +7,7 @@ import numpy as np
 from training.algorithms.advantages import EQUAL_SPREAD
 from training.experience.types import Floats, Group, Rollout
 from training.methods.types import UpdateReport
+from training.repetition import repeated_share
 
 
 def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
@@ -30,6 +31,7 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
         "response/length_min": lengths.min(),
         "response/length_max": lengths.max(),
         "response/truncated_share": np.mean([rollout.truncated for rollout in rollouts]),
+        "text/repeated_share": repeated_share(r.of_drawn(np.asarray(r.token_ids)) for r in rollouts),
         "policy/entropy": _mean(rollout.of_drawn(rollout.entropies) for rollout in rollouts if not rollout.cached),
     }
     for part in rollouts[0].parts:

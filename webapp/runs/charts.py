@@ -34,6 +34,7 @@ CHARTS = (
     Chart("reward", "Reward", ("reward/mean", "reward/*"), LEARNING),
     Chart("length", "Response length", ("response/length_mean", "heldout/length_mean"), LEARNING),
     Chart("truncated", "Truncated responses", ("response/truncated_share", "heldout/truncated_share"), LEARNING),
+    Chart("repetition", "Repeated sequences", ("text/repeated_share",), LEARNING),
     Chart("zero-variance", "Groups of equal rewards", ("groups/zero_variance_share",), LEARNING),
     Chart("reward-spread", "Spread of rewards", ("reward/std",), LEARNING),
     Chart("length-range", "Shortest and longest response", ("response/length_min", "response/length_max"), LEARNING),

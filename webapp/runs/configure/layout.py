@@ -44,6 +44,12 @@ SECTIONS = (
     Section("tools", "Tools", ("method.agentic", "method.roc"), "Responses of several turns, between which tools run."),
     Section("solutions", "Solutions", ("method.sft",)),
     Section("reward", "Reward", ("method.reward",)),
+    Section(
+        "overoptimisation",
+        "Over-optimisation",
+        ("method.overoptimisation",),
+        "Signs that a learned reward is being gamed, and what happens then.",
+    ),
     Section("loss", "Loss", ("method.loss",)),
     Section("optimisation", "Optimisation", ("optimisation",)),
     Section("evaluation", "Evaluation", ("evaluation",), "Accuracy on held-out problems, while training goes on."),

@@ -22,9 +22,9 @@ def test_a_pinned_checkpoint_survives_the_trainers_rule() -> None:
     run = make_run()
     checkpoints = [add_checkpoint(run, step) for step in (10, 20, 30)]
     pin_checkpoint(checkpoints[0], True)
-    assert CheckpointFolder(run.folder / "checkpoints").prune(keep_last=1, best=None) == [20]
+    assert CheckpointFolder(run.folder / "checkpoints").prune(1) == [20]
     pin_checkpoint(checkpoints[0], False)
-    assert CheckpointFolder(run.folder / "checkpoints").prune(keep_last=1, best=None) == [10]
+    assert CheckpointFolder(run.folder / "checkpoints").prune(1) == [10]
 
 
 def test_pinning_what_is_gone_is_refused() -> None:
