@@ -1,15 +1,19 @@
 """How much of what a model writes it has just written: the share of repeated n-grams of tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 N = 4
 """Tokens of a sequence: shorter ones repeat in any text."""
 
 
-def repeated_share(responses: Iterable[Sequence[int]], n: int = N) -> float:
-    """Of all n-grams in the responses, the share that stood earlier in the same response; 0 without any n-gram."""
+def repeated_share(responses: Iterable[npt.ArrayLike], n: int = N) -> float:
+    """Of all n-grams in the responses, each token ids [T], the share that stood earlier in the same response.
+
+    0 where there is no n-gram.
+    """
     total = distinct = 0
     for tokens in responses:
         ids = np.asarray(tokens, dtype=np.int64)
@@ -21,7 +25,7 @@ def repeated_share(responses: Iterable[Sequence[int]], n: int = N) -> float:
     return 1 - distinct / total if total else 0.0
 
 
-def _number(grams: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _number(grams: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     """One number for each n-gram [count, n]; two share one by a chance of about 1 to 2^64."""
     numbers = np.zeros(len(grams), dtype=np.uint64)
     for column in grams.T:
