@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, PositiveIntegerField, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Min, OuterRef, PositiveIntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
@@ -96,6 +96,19 @@ def lasts_until(project: LabelProject) -> datetime:
     return timezone.now() + timedelta(minutes=project.reservation_minutes)
 
 
+def wanted_of(project: LabelProject, user: User) -> QuerySet[LabelItem]:
+    """Items with a free place that this labeler has not had, in order."""
+    had = Assignment.objects.filter(item=OuterRef("pk"), annotator=user, state__in=LIVE, repeat_of=None)
+    return project.items.filter(~Exists(had), free__gt=0).order_by("number")
+
+
+def next_free_at(project: LabelProject, user: User) -> datetime | None:
+    """When the first reservation of another labeler ends whose item ``user`` has not had; None if there is none."""
+    had = Assignment.objects.filter(item=OuterRef("item"), annotator=user, state__in=LIVE, repeat_of=None)
+    others = project.assignments.filter(~Exists(had), state=AssignmentState.RESERVED, repeat_of=None)
+    return others.exclude(annotator=user).aggregate(first=Min("reserved_until"))["first"]
+
+
 def progress(project: LabelProject, user: User) -> Progress:
     """How far ``user`` and all labelers together are; surplus labels do not make up for others' missing ones."""
     own = project.assignments.filter(annotator=user).aggregate(
@@ -138,7 +151,7 @@ def _repeat(turn: LabelerTurn) -> Assignment | None:
 
 
 def _reserve(turn: LabelerTurn) -> Assignment | None:
-    wanting = _wanting(turn)
+    wanting = wanted_of(turn.project, turn.user)
     # Items that others are just being given are passed over. Should these be all there are, wait for them: a place
     # may stay free.
     item = wanting.select_for_update(no_key=True, skip_locked=True).first()
@@ -152,12 +165,6 @@ def _reserve(turn: LabelerTurn) -> Assignment | None:
     made = _hand(turn, item, order=order, slot=slot, attempt=attempt)
     recount([item.pk])
     return made
-
-
-def _wanting(turn: LabelerTurn) -> QuerySet[LabelItem]:
-    """Items with a free place that this labeler has not had, in order."""
-    had = Assignment.objects.filter(item=OuterRef("pk"), annotator=turn.user, state__in=LIVE, repeat_of=None)
-    return turn.project.items.filter(~Exists(had), free__gt=0).order_by("number")
 
 
 def _hand(

@@ -82,6 +82,23 @@ def stored_value(assignment: Assignment, value: object) -> dict[str, Any]:
         raise UserError(f"This label cannot be read: {_first(error)}") from error
 
 
+def sent_value(assignment: Assignment, stored: dict[str, Any]) -> dict[str, Any]:
+    """The label that a browser would have sent for what is stored: `stored_value` the other way round."""
+    handles = dict(zip(assignment.order, assignment.handles, strict=True))
+    mode = Mode(assignment.project.mode)
+    if mode == Mode.RANKING:
+        return {"ranks": {handles[index]: rank for index, rank in enumerate(stored["ranks"])}}
+    if mode == Mode.RATING:
+        return {"ratings": {handles[index]: rating for index, rating in enumerate(stored["ratings"])}}
+    if mode == Mode.TREE_STEP:
+        return {"best": None if stored["best"] is None else handles[stored["best"]]}
+    side, _, strength = str(stored["choice"]).partition("_")
+    if side not in ("first", "second"):
+        return {"choice": stored["choice"]}
+    is_left = assignment.order[0] == ("first", "second").index(side)
+    return {"choice": f"{'left' if is_left else 'right'}_{strength}"}
+
+
 def _pairwise(assignment: Assignment, value: object) -> dict[str, Any]:
     side, _, strength = _Pairwise.model_validate(value).choice.partition("_")
     if side not in ("left", "right"):
