@@ -106,7 +106,8 @@ def next_free_at(project: LabelProject, user: User) -> datetime | None:
     """When the first reservation of another labeler ends whose item ``user`` has not had; None if there is none."""
     had = Assignment.objects.filter(item=OuterRef("item"), annotator=user, state__in=LIVE, repeat_of=None)
     others = project.assignments.filter(~Exists(had), state=AssignmentState.RESERVED, repeat_of=None)
-    return others.exclude(annotator=user).aggregate(first=Min("reserved_until"))["first"]
+    first: datetime | None = others.exclude(annotator=user).aggregate(first=Min("reserved_until"))["first"]
+    return first
 
 
 def progress(project: LabelProject, user: User) -> Progress:

@@ -2,9 +2,17 @@
 
 from django.urls import path
 
-from webapp.labeling.views import projects
+from webapp.labeling.views import desk, projects
 
 app_name = "labeling"
 urlpatterns = [
     path("", projects.project_list, name="list"),
+    path("<slug:slug>/work/", desk.work, name="work"),
+    path("<slug:slug>/work/next/", desk.next_item, name="work_next"),
+    path("<slug:slug>/work/undo/", desk.undo, name="work_undo"),
+    path("<slug:slug>/work/<int:assignment_id>/submit/", desk.submit, name="work_submit"),
+    path("<slug:slug>/work/<int:assignment_id>/draft/", desk.draft, name="work_draft"),
+    path("<slug:slug>/work/<int:assignment_id>/skip/", desk.skip, name="work_skip"),
+    path("<slug:slug>/work/<int:assignment_id>/flag/", desk.flag, name="work_flag"),
+    path("<slug:slug>/work/<int:assignment_id>/difference/", desk.compared, name="work_difference"),
 ]
