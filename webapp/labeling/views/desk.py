@@ -1,7 +1,7 @@
 """The desk where a labeler works: one item after another.
 
-All addresses begin with ``/label/<project>/work/``. Whoever may not label gets 403. A script sends and receives JSON: it
-logs in, opens the desk once (which sets the cookie ``csrftoken``), and sends that as header ``X-CSRFToken`` beside a
+All addresses begin with ``/label/<project>/work/``. Whoever may not label gets 403. A script sends and receives JSON:
+it logs in, opens the desk once (which sets the cookie ``csrftoken``), and sends that as header ``X-CSRFToken`` beside a
 body of ``Content-Type: application/json``.
 
 =====  ==========================  =====================================================================
@@ -79,10 +79,10 @@ def next_item(request: HttpRequest, slug: str) -> HttpResponseBase:
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     assignment, user = _own(request, slug, assignment_id), user_of(request)
     sent = read_label(request, assignment)
-    made = answers.submit(assignment, user, sent.client_id, sent.value, sent.seconds, sent.comment)
+    answers.submit(assignment, user, sent.client_id, sent.value, sent.seconds, sent.comment)
     if not sent.wants_next:
         return JsonResponse({"stored": True})
-    return _desk(request, after_label(made, assignment.project, user))
+    return _desk(request, after_label(assignment, user))
 
 
 @require_POST
@@ -119,9 +119,8 @@ def undo(request: HttpRequest, slug: str) -> HttpResponseBase:
     again = answers.undo_last(user, project)
     if again is None:
         raise UserError("There is no label of yours to take back.", status=409)
-    taken = Annotation.objects.filter(item=again.item_id, annotator=user, withdrawn_at__isnull=False).latest(
-        "withdrawn_at"
-    )
+    of_item = Annotation.objects.filter(item=again.item_id, annotator=user)
+    taken = of_item.filter(withdrawn_at__isnull=False).latest("withdrawn_at")
     again.project = project
     entered = {"value": sent_value(again, taken.value), "comment": taken.comment, "seconds": taken.seconds}
     answers.save_draft(again, user, entered)
