@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Greatest
 
 from webapp.labeling.choices import HOLDING, AssignmentState
@@ -16,9 +16,10 @@ def recount(item_ids: Sequence[int]) -> None:
     committed while this one waited.
     """
     overlap = LabelProject.objects.filter(pk=OuterRef("project")).values("overlap")
+    wanted = Coalesce(F("wanted"), Subquery(overlap))
     LabelItem.objects.filter(pk__in=item_ids).update(
         submitted=_count(Q(state=AssignmentState.SUBMITTED)),
-        free=Greatest(Coalesce(F("wanted"), Subquery(overlap)) - _count(Q(state__in=HOLDING)), 0),
+        free=Case(When(set_aside=True, then=0), default=Greatest(wanted - _count(Q(state__in=HOLDING)), 0)),
     )
 
 

@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from webapp.core.errors import UserError
 from webapp.labeling.choices import Mode
+from webapp.labeling.counters import recount
 from webapp.labeling.models import ItemResponse, LabelItem, LabelProject
 
 RESPONSES = {Mode.PAIRWISE: (2, 2), Mode.RANKING: (2, 9), Mode.RATING: (1, 9), Mode.TREE_STEP: (2, 9)}
@@ -59,17 +60,39 @@ def why_not(mode: Mode, draft: ItemDraft) -> str:
 
 
 @transaction.atomic
-def add_items(project: LabelProject, drafts: Sequence[ItemDraft]) -> int:
-    """Append items, all or none, and return how many. Raises UserError when one of them does not fit the mode."""
+def add_items(project: LabelProject, drafts: Sequence[ItemDraft], after: int | None = None) -> int:
+    """Append items, all or none, and return how many.
+
+    ``after`` is the number of the last item when these were looked at: the same form sent twice adds them once. Raises
+    UserError when one of them does not fit the mode, and (409) when other items were added since.
+    """
     for position, draft in enumerate(drafts, start=1):
         if reason := why_not(Mode(project.mode), draft):
             raise UserError(f"Item {position} has {reason}.")
     # One import at a time numbers its items.
     overlap = LabelProject.objects.select_for_update(no_key=True).get(pk=project.pk).overlap
-    last = project.items.aggregate(last=Max("number"))["last"] or 0
+    last = last_number(project)
+    if after is not None and last != after:
+        raise UserError(
+            "Items were added to this project meanwhile. Look at what is there before adding more.", status=409
+        )
     for start in range(0, len(drafts), BATCH):
         _add(project, drafts[start : start + BATCH], last + start + 1, overlap)
     return len(drafts)
+
+
+def last_number(project: LabelProject) -> int:
+    """Number of a project's last item; 0 when it has none."""
+    return int(project.items.aggregate(last=Max("number"))["last"] or 0)
+
+
+@transaction.atomic
+def set_aside(item: LabelItem, aside: bool) -> None:
+    """Take an item out of the queue, or put it back. Whoever has it in hand may finish it; nothing is lost."""
+    locked = LabelItem.objects.select_for_update(no_key=True).get(pk=item.pk)
+    locked.set_aside = aside
+    locked.save(update_fields=["set_aside"])
+    recount([item.pk])
 
 
 def _add(project: LabelProject, drafts: Sequence[ItemDraft], first: int, overlap: int) -> None:

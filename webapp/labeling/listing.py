@@ -63,7 +63,9 @@ def read_list(user: User, asked: Mapping[str, str]) -> ProjectList:
 
 
 def _counts(projects: list[LabelProject]) -> dict[int, dict[str, int]]:
-    items = LabelItem.objects.filter(project__in=projects).annotate(goal=Coalesce("wanted", "project__overlap"))
+    items = LabelItem.objects.filter(project__in=projects, set_aside=False).annotate(
+        goal=Coalesce("wanted", "project__overlap")
+    )
     counted = (
         items.order_by()
         .values("project")

@@ -59,10 +59,12 @@ class LabelItem(models.Model):
     """Where it comes from: run, step and problem, or file and row."""
     wanted = models.PositiveSmallIntegerField(null=True)
     """Labels wanted, where that is not the project's overlap."""
+    set_aside = models.BooleanField(default=False)
+    """Taken out of the queue, such as for a flag: nobody is given it, and its labels count nowhere until it is back."""
     submitted = models.PositiveIntegerField(default=0)
     """Labels given and not withdrawn; repeats do not count."""
     free = models.PositiveSmallIntegerField(default=0)
-    """Places that nobody holds: labels wanted, less those given, less reservations."""
+    """Places that nobody holds: labels wanted, less those given, less reservations; 0 of an item set aside."""
 
     class Meta:
         ordering = ["number"]

@@ -111,18 +111,24 @@ def next_free_at(project: LabelProject, user: User) -> datetime | None:
 
 
 def progress(project: LabelProject, user: User) -> Progress:
-    """How far ``user`` and all labelers together are; surplus labels do not make up for others' missing ones."""
+    """How far ``user`` and all labelers together are; surplus labels do not make up for others' missing ones, and
+    items that are set aside do not count.
+    """
     own = project.assignments.filter(annotator=user).aggregate(
         submitted=Count("pk", filter=Q(state=AssignmentState.SUBMITTED, repeat_of=None)),
         skipped=Count("pk", filter=Q(state=AssignmentState.SKIPPED)),
         repeats=Count("pk", filter=Q(state=AssignmentState.SUBMITTED, repeat_of__isnull=False)),
     )
     wanted = Coalesce("wanted", "project__overlap")
-    every = project.items.annotate(goal=wanted).aggregate(
-        items=Count("pk"),
-        complete=Count("pk", filter=Q(submitted__gte=F("goal"))),
-        labels=Coalesce(Sum(Least("submitted", "goal", output_field=PositiveIntegerField())), 0),
-        wanted=Coalesce(Sum("goal"), 0),
+    every = (
+        project.items.filter(set_aside=False)
+        .annotate(goal=wanted)
+        .aggregate(
+            items=Count("pk"),
+            complete=Count("pk", filter=Q(submitted__gte=F("goal"))),
+            labels=Coalesce(Sum(Least("submitted", "goal", output_field=PositiveIntegerField())), 0),
+            wanted=Coalesce(Sum("goal"), 0),
+        )
     )
     return Progress(**own, **every)
 
@@ -144,6 +150,7 @@ def _repeat(turn: LabelerTurn) -> Assignment | None:
     if not every or (turn.handed + 1) % every:
         return None
     done = turn.project.assignments.filter(annotator=turn.user, state=AssignmentState.SUBMITTED, repeat_of=None)
+    done = done.filter(item__set_aside=False)
     again = Assignment.objects.filter(repeat_of=OuterRef("pk"), state__in=LIVE)
     first = done.filter(~Exists(again)).select_related("item").order_by("pk").first()
     if first is None:

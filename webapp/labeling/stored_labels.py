@@ -35,9 +35,9 @@ class LabeledItem:
 
 
 def labeled_items(project: LabelProject) -> Iterator[LabeledItem]:
-    """The items that have labels, by number; a few hundred are in memory at a time."""
+    """The items that have labels and are not set aside, by number; a few hundred are in memory at a time."""
     stand = Annotation.objects.filter(withdrawn_at=None).select_related("assignment").order_by("pk")
-    items = project.items.filter(annotations__withdrawn_at=None, annotations__isnull=False).distinct()
+    items = project.items.filter(set_aside=False, annotations__withdrawn_at=None, annotations__isnull=False).distinct()
     rows = items.order_by("number").prefetch_related("responses", Prefetch("annotations", stand))
     for item in rows.iterator(chunk_size=CHUNK):
         yield LabeledItem(item, list(item.responses.all()), list(item.annotations.all()))
