@@ -21,7 +21,10 @@ ANYBODY = "health login"
 
 EVERY_ROLE = "home logout password_change labeling:list"
 
-LABELERS = ""
+LABELERS = """
+    labeling:work labeling:work_next labeling:work_undo labeling:work_submit labeling:work_draft labeling:work_skip
+    labeling:work_flag labeling:work_difference
+"""
 """And researchers: those who label. Viewers do not."""
 
 VIEWERS = """

@@ -215,7 +215,7 @@ def test_why_there_is_nothing_is_said() -> None:
     for project, user, state, words in (
         (project_of(0), ann, "empty", "No items yet"),
         (project_of(1, labelers=[bob]), ann, "not_allowed", "You are not among those"),
-        (project_of(1), viewer, "not_allowed", "You are not among those"),
+        (project_of(1), viewer, "not_allowed", "needs the role labeler"),
         (project_of(1, is_open=False), ann, "closed", "closed"),
     ):
         answer = client_of(user).get(f"/label/{project.slug}/work/")

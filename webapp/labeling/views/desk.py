@@ -39,7 +39,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from webapp.accounts.permissions import user_of
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required, user_of
 from webapp.core import markdown
 from webapp.core.errors import UserError
 from webapp.core.htmx import is_fragment
@@ -59,6 +60,7 @@ DRAFT_KEYS = ("value", "comment", "seconds")
 @require_GET
 @ensure_csrf_cookie
 @errors_as_asked
+@role_required(Role.LABELER)
 def work(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The desk."""
     desk = desk_of(get_object_or_404(LabelProject, slug=slug), user_of(request))
@@ -69,6 +71,7 @@ def work(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def next_item(request: HttpRequest, slug: str) -> HttpResponseBase:
     project = get_object_or_404(LabelProject, slug=slug)
     return _desk(request, desk_of(project, user_of(request)))
@@ -76,6 +79,7 @@ def next_item(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     assignment, user = _own(request, slug, assignment_id), user_of(request)
     sent = read_label(request, assignment)
@@ -87,6 +91,7 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseB
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     assignment = _own(request, slug, assignment_id)
     entered = {key: each for key, each in read_json(request).items() if key in DRAFT_KEYS}
@@ -95,6 +100,7 @@ def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBa
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     assignment, user = _own(request, slug, assignment_id), user_of(request)
     reason, comment = read_reason(request, SkipReason)
@@ -104,6 +110,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBas
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def flag(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     assignment = _own(request, slug, assignment_id)
     reason, comment = read_reason(request, FlagReason)
@@ -113,6 +120,7 @@ def flag(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBas
 
 @require_POST
 @errors_as_asked
+@role_required(Role.LABELER)
 def undo(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Take the last label back; its item comes back filled in as it was labeled."""
     project, user = get_object_or_404(LabelProject, slug=slug), user_of(request)
@@ -129,6 +137,7 @@ def undo(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @require_GET
 @errors_as_asked
+@role_required(Role.LABELER)
 def compared(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponseBase:
     """What sets two responses of an item apart, word by word."""
     shown = {card.handle: (letter, card.text) for letter, card in _lettered(_own(request, slug, assignment_id))}
