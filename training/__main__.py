@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.config.plan import in_words, plan_of
-from training.config_file import parse_config, read_config
+from training.config.generate import GenerationConfig
+from training.config_file import parse_as, parse_config, read_config
 from training.errors import InputError
 
 DONE, CRASHED, BAD_INPUT = 0, 1, 2
@@ -57,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("config", type=Path, metavar="CONFIG")
     look.add_argument("--out", type=Path, metavar="FILE.json", help="where the report goes; else the terminal")
     look.set_defaults(command=_preflight)
+    answers = commands.add_parser("generate", help="have models answer prompts, for people to label")
+    answers.add_argument("config", type=Path, metavar="CONFIG")
+    answers.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
+    answers.set_defaults(command=_generate)
     return parser
 
 
@@ -93,6 +98,14 @@ def _preflight(options: argparse.Namespace) -> int:
         options.out.write_text(report, encoding="utf-8")
     else:
         print(report)
+    return DONE
+
+
+def _generate(options: argparse.Namespace) -> int:
+    config = parse_as(GenerationConfig, options.config)
+    from training.generate import generate
+
+    generate(config, options.config.parent, options.out)
     return DONE
 
 

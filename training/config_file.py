@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from training.config import RunConfig
 from training.errors import InputError
 
+AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
 NAMES = ("config.json", "config.yaml", "config.yml")
 
 
@@ -23,14 +25,19 @@ def read_config(folder: Path) -> RunConfig:
 
 
 def parse_config(path: Path) -> RunConfig:
-    """The config in a file. Raises InputError with one line for each mistake."""
+    """The config of a run in a file. Raises InputError with one line for each mistake."""
+    return parse_as(RunConfig, path)
+
+
+def parse_as(config_class: type[AnyConfig], path: Path) -> AnyConfig:
+    """The config of this class in a file. Raises InputError with one line for each mistake."""
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     try:
-        return RunConfig.model_validate({} if values is None else values)
+        return config_class.model_validate({} if values is None else values)
     except ValidationError as error:
         mistakes = [f"  {'.'.join(map(str, each['loc'])) or 'run'}: {each['msg']}" for each in error.errors()]
         raise InputError("\n".join([f"{path} is not a valid config:", *mistakes])) from error
