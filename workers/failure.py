@@ -1,6 +1,7 @@
 """Says in words why a trainer ended: its exit code or signal, and the last it wrote."""
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 LAST_LINES = 40
@@ -12,14 +13,31 @@ SIGNAL_BASE = 128
 VMSTAT = Path("/proc/vmstat")
 
 
-def explain(code: int, log: Path, begin: int, out_of_memory: bool) -> str:
-    """What happened to a trainer that ended with `code`. `begin` is where its part of the log starts, in bytes."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind of process is called, what helps it where memory is short, and how its work goes on."""
+
+    who: str
+    smaller: str
+    again: str
+
+
+TRAINER = Words(
+    "The trainer",
+    "Smaller batches (optimisation.micro_batch_tokens, method.sampling.max_rows) need less",
+    "the run can be resumed from its last checkpoint.",
+)
+GENERATION = Words("The process of the models", "A smaller model or max_tokens needs less", "going on keeps what it has.")
+
+
+def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words = TRAINER) -> str:
+    """What happened to a process that ended with `code`. `begin` is where its part of the log starts, in bytes."""
     lines = _last_lines(log, begin)
     if code == BAD_INPUT:
         errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
         if errors:
             return "\n".join(lines[errors[-1] :]).removeprefix("error: ")
-    return "\n\n".join(filter(None, [_exit_words(code, out_of_memory), "\n".join(lines)]))
+    return "\n\n".join(filter(None, [_exit_words(code, out_of_memory, words), "\n".join(lines)]))
 
 
 def kernel_kills() -> int:
@@ -31,22 +49,19 @@ def kernel_kills() -> int:
         return 0
 
 
-def _exit_words(code: int, out_of_memory: bool) -> str:
+def _exit_words(code: int, out_of_memory: bool, words: Words) -> str:
     if code == 0:
-        return "The trainer exited without saying that it was done."
+        return f"{words.who} exited without saying that it was done."
     if 0 < code < SIGNAL_BASE:
-        return f"The trainer failed (exit code {code}). Its last words:"
+        return f"{words.who} failed (exit code {code}). Its last words:"
     number = abs(code) % SIGNAL_BASE
     name = next((each.name for each in signal.Signals if each == number), "unknown")
-    words = f"The trainer was killed by signal {number} ({name})"
+    killed = f"{words.who} was killed by signal {number} ({name})"
     if number != signal.SIGKILL:
-        return f"{words}."
+        return f"{killed}."
     if out_of_memory:
-        return (
-            f"{words}: the machine ran out of memory. Smaller batches (optimisation.micro_batch_tokens, "
-            "method.sampling.max_rows) need less; the run can be resumed from its last checkpoint."
-        )
-    return f"{words} (out of memory? or somebody killed it). The run can be resumed from its last checkpoint."
+        return f"{killed}: the machine ran out of memory. {words.smaller}; {words.again}"
+    return f"{killed} (out of memory? or somebody killed it). {words.again[:1].upper()}{words.again[1:]}"
 
 
 def _last_lines(log: Path, begin: int) -> list[str]:

@@ -1,12 +1,12 @@
-"""Looks after what others left: runs whose worker is dead, and queued runs whose message is lost.
+"""Looks after what others left: runs and generations whose worker is dead, and queued ones whose message is lost.
 
 Every worker does this in a thread of its own, so it needs neither a scheduler nor the broker. That several do it at
-once is harmless: each change is a compare-and-swap, and a message too many finds its run taken.
+once is harmless: each change is a compare-and-swap, and a message too many finds its work taken.
 """
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -14,6 +14,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from webapp.core.errors import UserError
+from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.labeling.generation.services import take_from_lost_worker
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
@@ -36,43 +38,58 @@ def start() -> None:
 def maintain() -> None:
     """One round."""
     reap_lost_runs()
-    resend_queued_runs()
+    reap_lost_generations()
+    resend_queued()
 
 
 def reap_lost_runs() -> None:
     """End what the workers of silent runs left, and queue those runs again so that they resume."""
     for run in Run.objects.filter(status__in=ACTIVE):
         dead_here = host.is_dead(run.worker)
-        if dead_here or _is_silent(run):
+        if dead_here or _is_silent(run.heartbeat_at):
             logger.warning("run %s: its worker %s is gone", run.pk, run.worker)
             if dead_here:
                 end_family(run.folder)
             _take_back(run)
 
 
-def resend_queued_runs() -> None:
-    """Send a message for each queued run when there are fewer messages than runs."""
+def reap_lost_generations() -> None:
+    """End what the workers of silent generations left, and queue those again."""
+    for job in GenerationJob.objects.filter(state=JobState.RUNNING):
+        dead_here = host.is_dead(job.worker)
+        if dead_here or _is_silent(job.heartbeat_at):
+            logger.warning("generation %s: its worker %s is gone", job.pk, job.worker)
+            if dead_here:
+                end_family(job.folder)
+            take_from_lost_worker(job)
+
+
+def resend_queued() -> None:
+    """Send a message for each queued run and generation when there are fewer messages than those."""
     forgotten = Run.objects.filter(
         status=RunStatus.QUEUED, queued_at=None, created_at__lt=timezone.now() - LAUNCH_GRACE
     )
     forgotten.update(queued_at=timezone.now())
     waiting = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None).order_by("queued_at")
     runs = list(waiting.values_list("pk", flat=True))
+    jobs = list(GenerationJob.objects.filter(state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True))
     try:
-        if runs and queue.waiting_messages() < len(runs):
+        if (runs or jobs) and queue.waiting_messages() < len(runs) + len(jobs):
             for run in runs:
                 queue.supervise_run(run)
+            for job in jobs:
+                queue.generate_items(job)
     except (BrokerError, UserError):
-        logger.info("the broker does not answer; %s queued runs wait", len(runs))
+        logger.info("the broker does not answer; %s queued runs and %s generations wait", len(runs), len(jobs))
 
 
-def _is_silent(run: Run) -> bool:
+def _is_silent(heartbeat_at: datetime | None) -> bool:
     """Whether no heartbeat was stored for long, though the database was there to store it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT now() - pg_postmaster_start_time()")
         (database_up,) = cursor.fetchone()
     limit = timedelta(seconds=settings.HEARTBEAT_LOST_SECONDS)
-    return database_up > limit and (run.heartbeat_at is None or timezone.now() - run.heartbeat_at > limit)
+    return database_up > limit and (heartbeat_at is None or timezone.now() - heartbeat_at > limit)
 
 
 @transaction.atomic

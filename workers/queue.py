@@ -36,6 +36,15 @@ def preflight(key: UUID) -> None:
     transaction.on_commit(partial(_send, "workers.preflight.preflight", CPU_QUEUE, str(key)))
 
 
+def generate_items(job_id: int) -> None:
+    """Ask a worker to carry a generation. Raises UserError after the commit when the broker is away."""
+    waits = (
+        "The generation is saved, but the message broker does not answer, so it waits as queued. It starts by itself "
+        "within a minute after the broker is back."
+    )
+    transaction.on_commit(partial(_send, "workers.generation.generate", GPU_QUEUE, job_id, if_away=waits))
+
+
 def verify_solutions(check_id: int) -> None:
     """Ask a worker to judge the solutions of a check again. Raises UserError like the others."""
     transaction.on_commit(partial(_send, "workers.solutions.verify_again", CPU_QUEUE, check_id))
@@ -61,7 +70,7 @@ def waiting_for_sandbox() -> Waiting | None:
 
 
 def waiting_messages() -> int:
-    """Number of messages that ask for a run and that no worker has taken. Raises kombu's OperationalError."""
+    """Number of messages for the GPU that no worker has taken. Raises kombu's OperationalError."""
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.1)
         return int(app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count)

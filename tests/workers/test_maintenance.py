@@ -18,7 +18,7 @@ from webapp.runs import services
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.status import RunStatus
 from workers import host, ingest, queue
-from workers.maintenance import AUTOMATIC_RESUMES, maintain, reap_lost_runs, resend_queued_runs
+from workers.maintenance import AUTOMATIC_RESUMES, maintain, reap_lost_runs, resend_queued
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +138,7 @@ def test_a_lost_message_is_sent_again_and_a_present_one_is_not(django_capture_on
     assert queue.waiting_messages() == 0
     for expected in (3, 3):
         with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-            resend_queued_runs()
+            resend_queued()
         assert queue.waiting_messages() == expected == len(runs)
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from webapp.labeling.choices import HOLDING, LIVE, AnnotationKind, AssignmentState, FlagReason, Mode, Reveal, SkipReason
+from webapp.labeling.generation.job import GenerationJob as GenerationJob  # a row of this app like the others
 from webapp.runs.models import Run
 
 

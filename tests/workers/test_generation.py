@@ -1,0 +1,227 @@
+"""Generations carried by a worker: once with the built-in model, else with a child that answers without one."""
+
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.utils import timezone
+
+from tests.webapp.labeling.made import project_of
+from training.config import BuiltinProblems, ImportedProblems, LocalModel
+from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
+from webapp.core.errors import UserError
+from webapp.labeling.choices import Mode
+from webapp.labeling.generation import services
+from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.labeling.models import ItemResponse
+from workers import generation, host, queue
+from workers.generation import generate
+from workers.maintenance import maintain, reap_lost_generations
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAKE = """
+import json, pathlib, sys, time
+config, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[3])
+prompts = json.loads(config.read_text())["prompts"]["texts"]
+lines = out.read_text().splitlines() if out.exists() else []
+with out.open("a") as file:
+    for place in range(len(lines), len(prompts) + 1):
+        if place == 0:
+            file.write(json.dumps({"prompts": len(prompts), "models": 1}) + "\\n")
+            continue
+        text = prompts[place - 1]
+        if text == "crash":
+            sys.exit("out of luck")
+        said = [{"text": f"{text} {n}", "length": 2, "correct": None, "ended": True} for n in range(2)]
+        if text == "same":
+            said = said[:1]
+        file.write(json.dumps({"model": 0, "prompt": place - 1, "text": text, "answer": "", "problem_id": "",
+                               "fits": True, "responses": said}) + "\\n")
+        file.flush()
+        while text == "wait" and not (config.parent / "go").exists():
+            time.sleep(0.02)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr(generation, "TICK_S", 0.05)
+    if "real" not in request.node.name:
+        monkeypatch.setattr(generation, "COMMAND", (sys.executable, "-c", FAKE))
+
+
+def job_of(*texts: str, mode: Mode = Mode.PAIRWISE, **config: Any) -> GenerationJob:
+    asked = {"prompts": TypedPrompts(texts=texts or ("one", "two"))} | config
+    made = GenerationConfig(sampling=GenerationSampling(samples=2, max_tokens=16), **asked)
+    project = project_of(0, mode)
+    assert project.created_by is not None
+    return services.start_generation(project, made, user=project.created_by, start_id=uuid.uuid4())
+
+
+def carried(job: GenerationJob) -> GenerationJob:
+    generate(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+@pytest.fixture
+def meanwhile() -> Iterator[Callable[[GenerationJob], None]]:
+    threads: list[threading.Thread] = []
+
+    def begin(job: GenerationJob) -> None:
+        def work() -> None:
+            try:
+                generate(job.pk)
+            finally:
+                connection.close()
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield begin
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def until(job: GenerationJob, condition: Callable[[GenerationJob], object]) -> GenerationJob:
+    deadline = time.monotonic() + 20
+    while not condition(job):
+        assert time.monotonic() < deadline, f"{job.state} {job.done}/{job.total}: {job.error}"
+        time.sleep(0.02)
+        job.refresh_from_db()
+    return job
+
+
+@pytest.mark.processes
+def test_two_real_models_make_ranking_items_that_are_judged() -> None:
+    problems = SetPrompts(problems=BuiltinProblems(level="easy", heldout_count=4, train_count=1), count=4)
+    models = (GeneratingModel(name="first"), GeneratingModel(name="second"))
+    job = carried(job_of(mode=Mode.RANKING, prompts=problems, models=models))
+    assert (job.state, job.error) == (JobState.SUCCEEDED, "")
+    assert (job.done, job.total) == (8, 8)
+    items = list(job.project.items.prefetch_related("responses"))
+    assert len(items) == job.report["items"] == 4
+    assert all(item.reference and item.origin["generation"] == job.pk for item in items)
+    responses = list(ItemResponse.objects.filter(item__project=job.project))
+    assert {each.source for each in responses} == {"first", "second"}
+    assert len(responses) == job.report["responses"] == 16 - job.report["same"]
+    assert all(each.correct is not None and each.length for each in responses)
+    assert not job.folder.exists()
+
+
+def test_items_are_added_once_however_often_the_message_comes() -> None:
+    job = job_of("one", "two", "same")
+    for _ in range(3):
+        carried(job)
+    assert job.state == JobState.SUCCEEDED
+    assert [item.prompt for item in job.project.items.all()] == ["one", "two"]
+    assert (job.attempt, job.report["items"], job.report["left_out"]) == (1, 2, 1)
+
+
+def test_a_form_sent_twice_starts_one_job() -> None:
+    job = job_of()
+    config = GenerationConfig.model_validate(job.config)
+    assert job.created_by is not None
+    again = services.start_generation(job.project, config, user=job.created_by, start_id=job.start_id)
+    assert (again.pk, GenerationJob.objects.count()) == (job.pk, 1)
+
+
+def test_progress_is_told_and_a_stop_ends_it_without_items(meanwhile: Callable[[GenerationJob], None]) -> None:
+    job = job_of("one", "wait", "three")
+    meanwhile(job)
+    until(job, lambda job: job.done == 2)
+    assert (job.state, job.total) == (JobState.RUNNING, 3)
+    services.stop_generation(job)
+    until(job, lambda job: job.state == JobState.STOPPED)
+    assert job.project.items.count() == 0
+    services.go_on(job)
+    (job.folder / "go").touch()
+    assert carried(job).state == JobState.SUCCEEDED
+    assert [item.prompt for item in job.project.items.all()] == ["one", "wait", "three"]
+    with pytest.raises(UserError, match="nothing to go on with"):
+        services.go_on(job)
+    with pytest.raises(UserError, match="ended already"):
+        services.stop_generation(job)
+
+
+def test_a_queued_job_is_stopped_at_once() -> None:
+    job = job_of()
+    services.stop_generation(job)
+    assert carried(job).state == JobState.STOPPED
+    assert job.attempt == 0
+
+
+def test_a_failure_says_why_and_can_go_on() -> None:
+    job = carried(job_of("one", "crash"))
+    assert job.state == JobState.FAILED
+    assert job.error.startswith("The process of the models failed (exit code 1). Its last words:")
+    assert "out of luck" in job.error
+    services.go_on(job)
+    assert carried(job).state == JobState.FAILED
+    assert job.project.items.count() == 0
+
+
+@pytest.mark.processes
+def test_a_real_model_that_is_not_there_is_named() -> None:
+    job = carried(job_of(models=(GeneratingModel(source=LocalModel(path="/nowhere")),)))
+    assert job.state == JobState.FAILED
+    assert job.error == "/nowhere is no Hugging Face model folder: it has no config.json"
+
+
+def test_a_problem_set_that_is_gone_is_named() -> None:
+    job = carried(job_of(prompts=SetPrompts(problems=ImportedProblems(slug="gone"))))
+    assert (job.state, job.error) == (JobState.FAILED, "It could not be carried out: the problem set 'gone' is gone")
+
+
+def test_a_lost_worker_is_noticed_and_another_goes_on(
+    settings: LazySettings, meanwhile: Callable[[GenerationJob], None]
+) -> None:
+    job = job_of("one", "wait")
+    meanwhile(job)
+    until(job, lambda job: job.done == 2)
+    reap_lost_generations()
+    job.refresh_from_db()
+    assert job.state == JobState.RUNNING
+    # The database is told that the worker died; it goes on all the same, and may add nothing.
+    settings.HEARTBEAT_LOST_SECONDS = 0.5
+    GenerationJob.objects.update(worker="elsewhere:1:1:1.0", heartbeat_at=timezone.now() - timedelta(hours=1))
+    reap_lost_generations()
+    job.refresh_from_db()
+    assert (job.state, job.losses) == (JobState.QUEUED, 1)
+    settings.HEARTBEAT_LOST_SECONDS = 60
+    (job.folder / "go").touch()
+    assert carried(job).state == JobState.SUCCEEDED
+    assert job.attempt == 2
+    assert job.project.items.count() == 2
+
+
+def test_a_job_that_keeps_losing_its_worker_fails_with_advice(settings: LazySettings) -> None:
+    job = job_of()
+    settings.HEARTBEAT_LOST_SECONDS = 0.5
+    for _ in range(services.MOST_LOSSES + 1):
+        assert services.claim(job.pk, host.this_process()) is not None
+        GenerationJob.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+        reap_lost_generations()
+    job.refresh_from_db()
+    assert job.state == JobState.FAILED
+    assert "vanished 4 times" in job.error
+
+
+def test_a_lost_message_is_sent_again() -> None:
+    with queue.app.connection_for_write() as broker:
+        queue.app.amqp.queues["gpu"].bind(broker.default_channel).purge()
+    jobs = [job_of(), job_of()]
+    assert queue.waiting_messages() == len(jobs)
+    with queue.app.connection_for_write() as broker:
+        queue.app.amqp.queues["gpu"].bind(broker.default_channel).purge()
+    maintain()
+    assert queue.waiting_messages() == len(jobs)
