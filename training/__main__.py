@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.config.plan import in_words, plan_of
 from training.config.generate import GenerationConfig
+from training.config.plan import in_words, plan_of
 from training.config_file import parse_as, parse_config, read_config
 from training.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Models answer prompts for people to label: one line of JSON for each prompt and model, written as soon as it is there.
+"""Models answer prompts for people to label: one line of JSON for each prompt and model, written when it is there.
 
 A killed generation goes on where its file ends: what is drawn for a prompt depends on the seed, the model and the
 prompt's place alone, so that the file is the one an undisturbed generation would have written.
@@ -15,10 +15,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from training.assembly import VERIFIER_WORKERS
+from training.assembly.sampling import VERIFIER_WORKERS
 from training.codec import Codec, stop_ids
 from training.config import EvaluateMethod, RunConfig
-from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
+from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, TypedPrompts
 from training.devices import choose_device
 from training.errors import InputError
 from training.rewards.verifier import Verifier
@@ -143,21 +143,19 @@ class _Asker:
         found: list[dict[str, Line]] = [{} for _ in prompts]
         ids = [self._codec.prompt_ids(prompt.text) for prompt in prompts]
         wanted = self._sampling.samples
-        for attempt in range(ROUNDS if self._sampling.temperature else 1):
+        for attempt in range(ROUNDS):
             lacking = [at for at in range(len(prompts)) if len(found[at]) < wanted]
             if not lacking:
                 break
             params = [self._params(wanted - len(found[at]), places[at], attempt) for at in lacking]
-            for at, completions in zip(
-                lacking, self._engine.sample([ids[at] for at in lacking], params), strict=True
-            ):
+            for at, completions in zip(lacking, self._engine.sample([ids[at] for at in lacking], params), strict=True):
                 for completion in completions:
                     self._keep(completion, found[at])
         return [list(of_prompt.values()) for of_prompt in found]
 
     def _params(self, count: int, place: int, attempt: int) -> SamplingParams:
         return SamplingParams(
-            n=count if self._sampling.temperature else 1,
+            n=count,
             max_tokens=self._sampling.max_tokens,
             temperature=self._sampling.temperature,
             top_p=self._sampling.top_p,

@@ -27,7 +27,9 @@ TRAINER = Words(
     "Smaller batches (optimisation.micro_batch_tokens, method.sampling.max_rows) need less",
     "the run can be resumed from its last checkpoint.",
 )
-GENERATION = Words("The process of the models", "A smaller model or max_tokens needs less", "going on keeps what it has.")
+GENERATION = Words(
+    "The process of the models", "A smaller model or max_tokens needs less", "going on keeps what it has."
+)
 
 
 def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words = TRAINER) -> str:

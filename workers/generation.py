@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from pydantic import ValidationError
 
-from training.config import ImportedProblems
+from training.config import CheckpointModel, ImportedProblems
 from training.config.generate import GenerationConfig, SetPrompts
 from webapp.core.errors import UserError
 from webapp.core.processes import die_with
@@ -25,6 +25,7 @@ from webapp.labeling.choices import Mode
 from webapp.labeling.generation import services
 from webapp.labeling.generation.assembling import assemble, progress_of
 from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.runs.models import Run
 from workers import failure, host
 from workers.app import app
 from workers.lifecycle import is_shutting_down
@@ -48,7 +49,9 @@ def generate(job_id: int) -> None:
     try:
         config = _prepare(job)
         if _answer(job, config):
-            done = assemble(config, Mode(job.project.mode), job.folder / RESPONSES_FILE, job.pk)
+            runs = {each.source.run for each in config.models if isinstance(each.source, CheckpointModel)}
+            left = set(Run.objects.filter(pk__in=runs).values_list("pk", flat=True))
+            done = assemble(config, Mode(job.project.mode), job.folder / RESPONSES_FILE, job.pk, left)
             if services.finish(job, done):
                 shutil.rmtree(job.folder, ignore_errors=True)
     except AWAY:

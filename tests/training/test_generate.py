@@ -61,7 +61,7 @@ def test_a_killed_generation_goes_on_to_the_same_file(tmp_path: Path, cut: int) 
 
 def test_typed_prompts_have_no_verdict_and_greedy_models_one_response(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    sampling = GenerationSampling(samples=4, max_tokens=12, temperature=0, template="plain")
+    sampling = GenerationSampling(samples=1, max_tokens=12, temperature=0, template="plain")
     config = GenerationConfig(prompts=TypedPrompts(texts=("What is 2 + 3?", "<b>Say</b> hello")), sampling=sampling)
     generate(config, tmp_path, out)
     answers = lines_of(out)[1:]

@@ -1,10 +1,10 @@
 """Knobs of a generation: models answer prompts, and what they write is labeled by people. Nothing is trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.base import Config, impossible
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.run import HardwareConfig
@@ -63,6 +63,12 @@ class GenerationSampling(Config):
 
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Fixes which prompts are taken and what is drawn."""
+
+    @model_validator(mode="after")
+    def _several_responses_need_chance(self) -> Self:
+        if self.temperature == 0 and self.samples > 1:
+            raise impossible("at temperature 0 a model has one response", {"samples": 1}, {"temperature": 1.0})
+        return self
 
 
 class GeneratingModel(Config):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.labeling.views import desk, projects
+from webapp.labeling.views import desk, generation, projects
 
 app_name = "labeling"
 urlpatterns = [
@@ -15,4 +15,8 @@ urlpatterns = [
     path("<slug:slug>/work/<int:assignment_id>/skip/", desk.skip, name="work_skip"),
     path("<slug:slug>/work/<int:assignment_id>/flag/", desk.flag, name="work_flag"),
     path("<slug:slug>/work/<int:assignment_id>/difference/", desk.compared, name="work_difference"),
+    path("<slug:slug>/generate/", generation.generate, name="generate"),
+    path("<slug:slug>/generate/<int:job_id>/", generation.job, name="generation"),
+    path("<slug:slug>/generate/<int:job_id>/stop/", generation.stop, name="generation_stop"),
+    path("<slug:slug>/generate/<int:job_id>/go-on/", generation.go_on, name="generation_go_on"),
 ]

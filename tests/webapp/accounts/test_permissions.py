@@ -41,6 +41,7 @@ VIEWERS = """
     search:compare_solutions search:problem_solutions search:solution search:run_solutions
     reports:list reports:detail reports:live reports:export
     sandbox:page sandbox:status sandbox:figures sandbox:result
+    labeling:generate labeling:generation
 """
 """And researchers: those who see pages. Labelers do not."""
 
@@ -54,6 +55,7 @@ RESEARCHERS = """
     search:invalidate_solution search:reinstate_solution search:verify_solution
     reports:new reports:launch reports:delete
     sandbox:run
+    labeling:generation_stop labeling:generation_go_on
 """
 
 ADMINS = "users user_create user_edit user_reset_password"

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ def progress_of(path: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def assemble(config: GenerationConfig, mode: Mode, path: Path, job: int) -> Assembled:
-    """The items of a finished file."""
+def assemble(config: GenerationConfig, mode: Mode, path: Path, job: int, runs: Collection[int] = ()) -> Assembled:
+    """The items of a finished file. Of checkpoints only those of ``runs`` are still there to be named."""
     counts: Counter[str] = Counter()
     made = Assembled()
     by_prompt: dict[int, list[Line]] = {}
@@ -45,7 +45,7 @@ def assemble(config: GenerationConfig, mode: Mode, path: Path, job: int) -> Asse
         by_prompt.setdefault(line["prompt"], []).append(line)
     wanted = len(config.models) * config.sampling.samples
     for number in sorted(by_prompt):
-        draft = _draft(config, by_prompt[number], counts, job)
+        draft = _draft(config, by_prompt[number], counts, job, runs)
         if why_not(mode, draft):
             counts["left_out"] += 1
             continue
@@ -57,7 +57,9 @@ def assemble(config: GenerationConfig, mode: Mode, path: Path, job: int) -> Asse
     return made
 
 
-def _draft(config: GenerationConfig, lines: Iterable[Line], counts: Counter[str], job: int) -> ItemDraft:
+def _draft(
+    config: GenerationConfig, lines: Iterable[Line], counts: Counter[str], job: int, runs: Collection[int]
+) -> ItemDraft:
     """The item of one prompt; of equal responses the first counts."""
     responses: dict[str, ResponseDraft] = {}
     first: Line = {}
@@ -70,18 +72,23 @@ def _draft(config: GenerationConfig, lines: Iterable[Line], counts: Counter[str]
             if "\0" in text:
                 continue  # no database text can hold it
             counts["same"] += text in responses
-            responses.setdefault(text, _response(response, model))
+            responses.setdefault(text, _response(response, model, runs))
     origin = {"generation": job, "problem": first["problem_id"]}
     if isinstance(config.prompts, SetPrompts):
         origin |= {"problems": config.prompts.problems.model_dump(mode="json"), "split": config.prompts.split}
     return ItemDraft(first["text"], list(responses.values()), first["answer"], origin)
 
 
-def _response(response: Line, model: GeneratingModel) -> ResponseDraft:
+def _response(response: Line, model: GeneratingModel, runs: Collection[int]) -> ResponseDraft:
     source = model.source
-    of_run = {"run_id": source.run, "step": source.step} if isinstance(source, CheckpointModel) else {}
+    checkpoint = source if isinstance(source, CheckpointModel) and source.run in runs else None
     return ResponseDraft(
-        text=response["text"], source=model.name, correct=response["correct"], length=response["length"], **of_run
+        text=response["text"],
+        source=model.name,
+        correct=response["correct"],
+        length=response["length"],
+        run_id=checkpoint.run if checkpoint else None,
+        step=checkpoint.step if checkpoint else None,
     )
 
 

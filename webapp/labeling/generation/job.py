@@ -57,7 +57,9 @@ class GenerationJob(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="generation_unfinished")
+            models.Index(
+                fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="generation_unfinished"
+            )
         ]
 
     def __str__(self) -> str:

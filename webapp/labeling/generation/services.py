@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from training.config.generate import GenerationConfig
@@ -69,7 +69,7 @@ def heartbeat(job: GenerationJob, done: int, total: int) -> bool | None:
     mine = _held(job)
     if not mine.update(heartbeat_at=timezone.now(), done=done, total=total):
         return None
-    return mine.values_list("stop_requested", flat=True).first()
+    return bool(mine.values_list("stop_requested", flat=True).first())
 
 
 @transaction.atomic
@@ -103,5 +103,5 @@ def take_from_lost_worker(job: GenerationJob) -> None:
         end(job, JobState.FAILED, words)
 
 
-def _held(job: GenerationJob) -> Any:
+def _held(job: GenerationJob) -> QuerySet[GenerationJob]:
     return GenerationJob.objects.filter(pk=job.pk, attempt=job.attempt, state=JobState.RUNNING)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0001_label_projects'),
+        ('labeling', '0002_set_items_aside'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
