@@ -101,7 +101,7 @@ class OveroptimisationMonitor:
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> list[Alert]:
         """Take in figures of `step`; returns what has to be said now."""
-        if not self._config.enabled or not self._take_in(step, metrics) or LEARNED not in self._recent:
+        if not self._take_in(step, metrics) or not self._config.enabled or LEARNED not in self._recent:
             return []
         said: list[Alert] = []
         for reading in self._read():

@@ -142,11 +142,11 @@ def _parting(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...
 def _spread(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:
     if config.spread_growth is None:
         return ()
-    return (Measure("Spread of the heads, to the start", known.growth(SPREAD), config.spread_growth, "times"),)
+    return (Measure("Spread of the heads against the start", known.growth(SPREAD), config.spread_growth, "times"),)
 
 
 def _length(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:
-    grown = Measure("Mean length, to the start", known.growth(LENGTH), config.length_growth, "times")
+    grown = Measure("Mean length against the start", known.growth(LENGTH), config.length_growth, "times")
     paid = Measure("Correlation of learned reward and length", known.now(CORRELATION), config.length_correlation, "")
     return tuple(each for each in (grown, paid) if each.threshold is not None)
 
@@ -154,7 +154,7 @@ def _length(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]
 def _entropy(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:
     if config.entropy_share is None:
         return ()
-    return (Measure("Entropy, to the start", known.growth(ENTROPY), config.entropy_share, "share", below=True),)
+    return (Measure("Entropy against the start", known.growth(ENTROPY), config.entropy_share, "share", below=True),)
 
 
 def _repeated(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:

@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from webapp.runs.views import actions, checkpoints, compare, curves, detail, figures, listing, live, log, saved_views
+from webapp.runs.views import (
+    actions,
+    checkpoints,
+    compare,
+    curves,
+    detail,
+    figures,
+    listing,
+    live,
+    log,
+    overoptimisation,
+    saved_views,
+)
 
 app_name = "runs"
 urlpatterns = [
@@ -18,6 +30,7 @@ urlpatterns = [
     path("views/<int:view_id>/delete", saved_views.delete, name="view_delete"),
     path("<int:run_id>/", detail.overview, name="detail"),
     path("<int:run_id>/reasoning/", detail.reasoning, name="reasoning"),
+    path("<int:run_id>/overoptimisation/", overoptimisation.overoptimisation, name="overoptimisation"),
     path("<int:run_id>/checkpoints/", checkpoints.checkpoint_list, name="checkpoints"),
     path("<int:run_id>/health/", detail.health, name="health"),
     path("<int:run_id>/log/", log.log_page, name="log"),

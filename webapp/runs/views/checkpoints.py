@@ -11,6 +11,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required
 from webapp.runs.checkpoints import archive_of, pin_checkpoint, prune_checkpoint
 from webapp.runs.models import Checkpoint
+from webapp.runs.overoptimisation import last_before_alarm
 from webapp.runs.views.common import get_run
 from webapp.runs.views.detail import page_of
 
@@ -23,6 +24,7 @@ def checkpoint_list(request: HttpRequest, run_id: int) -> HttpResponse:
         "kept": [each for each in found if each.removed_at is None],
         "removed": [each for each in found if each.removed_at],
         "rule": run.config.get("checkpoints", {}),
+        "before_alarm": last_before_alarm(run),
     }
     return render(request, "runs/detail_checkpoints.html", context)
 

@@ -15,6 +15,7 @@ from webapp.runs.charts import ON_REASONING_PAGE, REASONING, SECTIONS, Drawn, ch
 from webapp.runs.config_table import declared_order, rows_of
 from webapp.runs.health import findings, notices
 from webapp.runs.models import Run
+from webapp.runs.overoptimisation import pays_by_model
 from webapp.runs.progress import progress_of
 from webapp.runs.reflection import first_appearances
 from webapp.runs.status import RESUMABLE, RunStatus
@@ -98,6 +99,7 @@ def page_of(run: Run, now: datetime) -> dict[str, Any]:
         "can_resume": run.state in RESUMABLE,
         "newest": run.checkpoints.filter(removed_at=None).last(),
         "step_place": STEP_PLACE,
+        "pays_by_model": pays_by_model(run),
     }
 
 
