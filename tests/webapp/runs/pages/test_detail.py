@@ -112,7 +112,7 @@ def test_viewers_look_and_do_nothing_else(client: Client, viewer: User, action: 
     assert client.post(address)["Location"].startswith("/accounts/login/")
     client.force_login(viewer)
     assert client.post(address, {"runs": [run.pk], "name": run.name, "how": "now"}).status_code == 403
-    assert client.get(address).status_code == 405
+    assert client.get(address).status_code == 403
     run.refresh_from_db()
     assert (run.status, run.archived, run.name) == (RunStatus.RUNNING, False, "a run")
     shown = page(client, run) + page(client, run, "checkpoints")
