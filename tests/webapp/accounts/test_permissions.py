@@ -31,7 +31,8 @@ VIEWERS = """
     datasets:list datasets:verifier datasets:detail datasets:download datasets:problem
     runs:list runs:reference runs:schema runs:rows runs:curves runs:compare runs:compare_csv runs:view_save
     runs:view_delete runs:detail runs:reasoning runs:overoptimisation runs:checkpoints runs:health runs:log
-    runs:config runs:config_file runs:live runs:chart_table runs:chart_csv runs:log_chunk runs:log_download runs:checkpoint_download
+    runs:config runs:config_file runs:live runs:chart_table runs:chart_csv runs:log_chunk runs:log_download
+    runs:checkpoint_download
     evals:list evals:compare evals:problem evals:detail evals:export evals:answers
     inspection:rollouts inspection:export inspection:step inspection:phrases inspection:group inspection:rollout
     inspection:why inspection:compare
