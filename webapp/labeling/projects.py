@@ -1,16 +1,19 @@
-"""What changes label projects: create one, change how many labels it wants, and who may label in it."""
+"""What changes label projects: create, change, close and delete them, and choose who labels in them."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils.text import slugify
 
 from webapp.accounts.models import Role, User
 from webapp.core.errors import UserError
 from webapp.labeling.choices import Mode
 from webapp.labeling.counters import recount
-from webapp.labeling.models import LabelProject
+from webapp.labeling.items import RESPONSES
+from webapp.labeling.models import Annotation, Draft, LabelProject
 from webapp.labeling.values import check_rubric
 
 RESERVED_SLUGS = frozenset({"new", "preview"})
@@ -50,6 +53,66 @@ def create_project(
 
 
 @transaction.atomic
+def change_project(
+    project: LabelProject, *, rubric: Iterable[dict[str, Any]], labelers: Iterable[User] | None, **settings: Any
+) -> None:
+    """Store other settings; ``settings`` are fields of `LabelProject`, the rest is as for `create_project`.
+
+    The address stays, whatever the name. Raises UserError when a setting makes no sense, and (409) for another mode or
+    other criteria once there are labels, which would mean something else then, or for a mode that the items do not fit.
+    """
+    before = LabelProject.objects.select_for_update(no_key=True).get(pk=project.pk)
+    for name, value in settings.items():
+        setattr(project, name, value)
+    project.rubric = check_rubric(project.mode, list(rubric))
+    _check_numbers(project)
+    asks_anew = project.mode != before.mode or _scales(project) != _scales(before)
+    if asks_anew or project.overlap != before.overlap:
+        items = _lock_items(project)
+        if asks_anew:
+            _check_labels_and_items(project, before)
+            Draft.objects.filter(assignment__project=project).delete()
+    project.save(update_fields=["rubric", *settings])
+    _choose(project, labelers)
+    if project.overlap != before.overlap:
+        recount(items)
+
+
+def open_project(project: LabelProject, is_open: bool) -> None:
+    """Open a project, or close it: nobody is given items any more; labels in the making are taken all the same."""
+    project.is_open = is_open
+    project.save(update_fields=["is_open"])
+
+
+@transaction.atomic
+def delete_project(project: LabelProject, typed: str = "") -> None:
+    """Delete a project with its items and labels. Raises UserError unless ``typed`` is its name, once it has labels."""
+    if has_labels(project) and " ".join(typed.split()) != " ".join(project.name.split()):
+        raise UserError(f"Type the name of the project, {project.name}, to delete its labels.")
+    project.delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What goes with a project."""
+
+    items: int
+    labels: int
+    labelers: int
+
+
+def what_is_lost(project: LabelProject) -> Lost:
+    """What deleting a project would delete."""
+    labels = Annotation.objects.filter(item__project=project, withdrawn_at=None)
+    return Lost(project.items.count(), labels.count(), labels.order_by().values("annotator").distinct().count())
+
+
+def has_labels(project: LabelProject) -> bool:
+    """Whether a label was ever given, withdrawn ones included."""
+    return Annotation.objects.filter(item__project=project).exists()
+
+
+@transaction.atomic
 def choose_labelers(project: LabelProject, labelers: Iterable[User] | None) -> None:
     """Let these users label, or all labelers (None). Labels that others gave stay."""
     _choose(project, labelers)
@@ -61,8 +124,7 @@ def change_overlap(project: LabelProject, overlap: int) -> None:
     project.overlap = overlap
     _check_numbers(project)
     project.save(update_fields=["overlap"])
-    # All locks first: counters are computed from what is there once nobody changes it any more.
-    recount(list(project.items.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)))
+    recount(_lock_items(project))
 
 
 def may_label(project: LabelProject, user: User) -> bool:
@@ -70,6 +132,30 @@ def may_label(project: LabelProject, user: User) -> bool:
     if not user.has_role(Role.LABELER):
         return False
     return project.everyone or project.labelers.filter(pk=user.pk).exists()
+
+
+def _lock_items(project: LabelProject) -> list[int]:
+    """All items, locked: counters are computed from what is there once nobody changes it any more."""
+    return list(project.items.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+
+
+def _scales(project: LabelProject) -> list[tuple[str, int, int]]:
+    """What labels say about: the criteria, without their wording."""
+    return [(each["key"], each["lowest"], each["highest"]) for each in project.rubric]
+
+
+def _check_labels_and_items(project: LabelProject, before: LabelProject) -> None:
+    if has_labels(project):
+        what = "criteria can only be reworded" if project.mode == before.mode else "mode stays"
+        raise UserError(f"The {what}: labels were given already. Make a new project instead.", status=409)
+    fewest, most = RESPONSES[Mode(project.mode)]
+    misfits = project.items.annotate(count=Count("responses")).exclude(count__range=(fewest, most)).count()
+    if misfits:
+        wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        raise UserError(
+            f"{misfits} items do not fit: this mode takes {wanted} responses an item. Make a new project instead.",
+            status=409,
+        )
 
 
 def _choose(project: LabelProject, labelers: Iterable[User] | None) -> None:

@@ -2,11 +2,20 @@
 
 from django.urls import path
 
-from webapp.labeling.views import desk, generation, projects
+from webapp.labeling.views import desk, generation, items, projects
 
 app_name = "labeling"
 urlpatterns = [
     path("", projects.project_list, name="list"),
+    path("new/", projects.new_project, name="new"),
+    path("preview/", projects.preview, name="preview"),
+    path("<slug:slug>/", projects.project_detail, name="detail"),
+    path("<slug:slug>/edit/", projects.edit_project, name="edit"),
+    path("<slug:slug>/open/", projects.open_project, name="open"),
+    path("<slug:slug>/delete/", projects.delete_project, name="delete"),
+    path("<slug:slug>/items/", items.item_list, name="items"),
+    path("<slug:slug>/items/<int:number>/", items.item_detail, name="item"),
+    path("<slug:slug>/items/<int:number>/aside/", items.set_aside, name="aside"),
     path("<slug:slug>/work/", desk.work, name="work"),
     path("<slug:slug>/work/next/", desk.next_item, name="work_next"),
     path("<slug:slug>/work/undo/", desk.undo, name="work_undo"),

@@ -42,6 +42,7 @@ VIEWERS = """
     search:compare_solutions search:problem_solutions search:solution search:run_solutions
     reports:list reports:detail reports:live reports:export
     sandbox:page sandbox:status sandbox:figures sandbox:result
+    labeling:detail labeling:items labeling:item
     labeling:generate labeling:generation
 """
 """And researchers: those who see pages. Labelers do not."""
@@ -56,6 +57,7 @@ RESEARCHERS = """
     search:invalidate_solution search:reinstate_solution search:verify_solution
     reports:new reports:launch reports:delete
     sandbox:run
+    labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside
     labeling:generation_stop labeling:generation_go_on
 """
 
