@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.forms import formset_factory
 from django.utils.text import slugify
 
 from webapp.accounts.models import GRANTS, Role, User
+from webapp.datasets.forms import FILE_TYPES
 from webapp.labeling.choices import Mode, Reveal
 from webapp.labeling.models import LabelProject
 from webapp.labeling.projects import LONGEST_RESERVATION, MOST_OVERLAP
@@ -15,6 +18,7 @@ from webapp.labeling.projects import LONGEST_RESERVATION, MOST_OVERLAP
 MOST_INSTRUCTIONS = 20_000
 """Characters."""
 MOST_CRITERIA = 20
+MOST_BYTES = 64 * 2**20
 ASKED = {
     Mode.PAIRWISE: "which of two is better, clearly or slightly, or that both are equal, good or bad",
     Mode.RANKING: "an order of 2 to 9, in which several may share a place",
@@ -149,6 +153,23 @@ def rubric_forms(
     made: _RubricForms = _forms(data, prefix="rubric", initial=initial)
     made.extra = 0 if is_fixed else 1
     return made
+
+
+class ItemFileForm(forms.Form):
+    """A file of items."""
+
+    file = forms.FileField(
+        label="File",
+        help_text="JSON Lines, JSON, CSV or Parquet; at most 64 MiB.",
+        error_messages={"required": "Choose a file first."},
+        widget=forms.FileInput(attrs={"accept": FILE_TYPES, "data-max-bytes": MOST_BYTES}),
+    )
+
+    def clean_file(self) -> UploadedFile:
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > MOST_BYTES:
+            raise ValidationError(f"At most {MOST_BYTES >> 20} MiB are taken. Split the file into several.")
+        return file
 
 
 def _settings_of(project: LabelProject) -> dict[str, Any]:

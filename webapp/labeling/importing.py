@@ -30,6 +30,8 @@ CORRECT = ("correct", "is_correct")
 
 VERDICTS = {"true": True, "1": True, "false": False, "0": False, "": None}
 
+MOST_ITEMS = 10_000
+"""Of one file: they are stored while somebody waits, about a thousand a second."""
 MOST_LISTED = 1000
 """Refused rows of which the reason is kept; all are counted."""
 
@@ -70,11 +72,19 @@ class _Gathered:
     responses: list[ResponseDraft]
 
 
-def import_items(project: LabelProject, path: Path, name: str) -> ImportReport:
+def import_items(project: LabelProject, path: Path, name: str, after: int | None = None) -> ImportReport:
     """Add the items of a file, called ``name`` by whoever brought it: all that can be used, or none on any error.
 
-    Bad rows are counted, each with its line and the reason. Raises UserError when the file as a whole makes no sense.
+    ``after`` is as for `add_items`. Bad rows are counted, each with its line and the reason. Raises UserError when the
+    file as a whole makes no sense.
     """
+    drafts, report = read_items(project, path, name)
+    add_items(project, drafts, after)
+    return report
+
+
+def read_items(project: LabelProject, path: Path, name: str) -> tuple[list[ItemDraft], ImportReport]:
+    """The items that `import_items` would add, and what it would report."""
     report = ImportReport()
     try:
         gathered = _gather(Source(path, detect_format(path, name), name), report)
@@ -90,8 +100,12 @@ def import_items(project: LabelProject, path: Path, name: str) -> ImportReport:
         else:
             drafts.append(draft)
     report.refused.sort(key=lambda row: row.line)
-    report.items = add_items(project, drafts)
-    return report
+    if len(drafts) > MOST_ITEMS:
+        raise UserError(
+            f"{name} holds {len(drafts):,} items; at most {MOST_ITEMS:,} are taken at once. Split it into several."
+        )
+    report.items = len(drafts)
+    return drafts, report
 
 
 def _gather(source: Source, report: ImportReport) -> list[_Gathered]:

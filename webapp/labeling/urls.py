@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.labeling.views import desk, generation, items, projects
+from webapp.labeling.views import desk, generation, importing, items, projects
 
 app_name = "labeling"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("<slug:slug>/edit/", projects.edit_project, name="edit"),
     path("<slug:slug>/open/", projects.open_project, name="open"),
     path("<slug:slug>/delete/", projects.delete_project, name="delete"),
+    path("<slug:slug>/import/", importing.import_file, name="import"),
+    path("<slug:slug>/import/<uuid:key>/", importing.import_preview, name="import_preview"),
     path("<slug:slug>/items/", items.item_list, name="items"),
     path("<slug:slug>/items/<int:number>/", items.item_detail, name="item"),
     path("<slug:slug>/items/<int:number>/aside/", items.set_aside, name="aside"),

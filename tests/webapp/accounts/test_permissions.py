@@ -57,7 +57,8 @@ RESEARCHERS = """
     search:invalidate_solution search:reinstate_solution search:verify_solution
     reports:new reports:launch reports:delete
     sandbox:run
-    labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside
+    labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import
+    labeling:import_preview
     labeling:generation_stop labeling:generation_go_on
 """
 

@@ -17,7 +17,7 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     }
   });
   form.addEventListener("submit", () => {
-    state.textContent = "Uploading…";
+    state.textContent = state.dataset.uploadState || "Uploading…";
     form.querySelector("button.primary").disabled = true;
   });
 }
