@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class LengthGap:
 def by_annotator(labels: Sequence[Label], measure: Measure) -> dict[str, Estimate]:
     """Each annotator's agreement with all others."""
     names = sorted({label.annotator for label in labels})
-    return {name: measure(labels, _takes_part(name)) for name in names}
+    return {name: measure(labels, takes_part(name)) for name in names}
 
 
 def by_length_gap(
@@ -78,17 +79,25 @@ def position_bias(labels: Iterable[Label]) -> Estimate:
     return share(wins, wins + losses, "No label with a known order prefers either end of it.")
 
 
-def median_seconds(labels: Iterable[Label]) -> Estimate:
+class Timed(Protocol):
+    """Anything that took a time, such as a label or a stored annotation."""
+
+    @property
+    def seconds(self) -> float | None: ...
+
+
+def median_seconds(labels: Iterable[Timed]) -> Estimate:
     """Median time that a label took, with a bootstrap interval over labels."""
     seconds = np.array([label.seconds for label in labels if label.seconds is not None], float)
     return estimate(lambda at: float(np.median(seconds[at])), len(seconds), "No label has a time.")
 
 
-def too_fast(labels: Iterable[Label], threshold: float) -> Estimate:
+def too_fast(labels: Iterable[Timed], threshold: float) -> Estimate:
     """Share of labels given in less than ``threshold`` seconds, with a Wilson interval."""
     seconds = [label.seconds for label in labels if label.seconds is not None]
     return share(sum(each < threshold for each in seconds), len(seconds), "No label has a time.")
 
 
-def _takes_part(name: str) -> Keep:
+def takes_part(name: str) -> Keep:
+    """Keeps the pairs of labels of which one is this annotator's."""
     return lambda one, other: name in (one.annotator, other.annotator)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Ranks = tuple[int, ...]
 CHOICES = 5
@@ -51,7 +52,7 @@ class Label:
     def ranking(self) -> Ranks:
         """Competition ranks (1, 2, 2, 4); of a choice (1, 2), (1, 1) or (2, 1)."""
         if self.ranks is not None:
-            return competition_ranks(self.ranks)
+            return _kept_ranks(self.ranks)
         choice = self.choice or TIE
         return (1, 1) if choice == TIE else (1, 2) if choice < TIE else (2, 1)
 
@@ -60,6 +61,10 @@ def competition_ranks(values: Sequence[float]) -> Ranks:
     """Rank 1 for the lowest; equal values share a rank and leave a gap behind them."""
     ordered = sorted(values)
     return tuple(1 + ordered.index(value) for value in values)
+
+
+# Every statistic asks each label for its ranking, many times.
+_kept_ranks = lru_cache(maxsize=65_536)(competition_ranks)
 
 
 def by_item(labels: Iterable[Label]) -> list[list[Label]]:

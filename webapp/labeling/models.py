@@ -208,3 +208,22 @@ class Flag(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class LabelStatistics(models.Model):
+    """Figures of a project as they were last computed; what they hold is up to the module that computes them."""
+
+    project = models.ForeignKey(LabelProject, models.CASCADE, related_name="statistics", db_index=False)
+    kind = models.CharField(max_length=20)
+    state = models.CharField(max_length=200)
+    """Of the labels that were read; figures are current as long as it is the same."""
+    content = models.JSONField()
+    computed_at = models.DateTimeField()
+    seconds = models.FloatField()
+    """That computing took."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "kind"], name="statistics_once_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.project_id}"
