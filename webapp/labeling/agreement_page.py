@@ -68,7 +68,7 @@ def gap_name(low: float, high: float) -> str:
 
 def time_name(low: float, high: float | None) -> str:
     """A bin of seconds."""
-    return f"{low:g} – {high:g}" if high is not None else f"over {low:g}"
+    return f"{low:g}–{high:g}" if high is not None else f"> {low:g}"
 
 
 def _row(figure: Figure, found: Json | str, mode: Mode) -> FigureRow:

@@ -56,7 +56,7 @@ def _submit(
         client_id=client_id,
         kind=AnnotationKind.REPEAT if current.repeat_of_id else AnnotationKind.LABEL,
         value=stored_value(current, value),
-        comment=_clean(comment),
+        comment=clean_comment(comment),
         seconds=seconds if math.isfinite(seconds) and seconds > 0 else 0.0,
     )
     _end(current, AssignmentState.SUBMITTED)
@@ -116,14 +116,16 @@ def skip(assignment: Assignment, user: User, reason: SkipReason, comment: str = 
     if current.state == AssignmentState.SKIPPED:
         return
     _require_open(current)
-    current.skip_reason, current.skip_comment = reason, _clean(comment)
+    current.skip_reason, current.skip_comment = reason, clean_comment(comment)
     _end(current, AssignmentState.SKIPPED)
 
 
 def flag(assignment: Assignment, user: User, reason: FlagReason, comment: str = "") -> Flag:
     """Say that something is wrong with an item. It stays where it is: flags and labels are independent."""
     _require_own(assignment, user)
-    made, _ = Flag.objects.update_or_create(assignment=assignment, reason=reason, defaults={"comment": _clean(comment)})
+    made, _ = Flag.objects.update_or_create(
+        assignment=assignment, reason=reason, defaults={"comment": clean_comment(comment)}
+    )
     return made
 
 
@@ -192,6 +194,7 @@ def _require_own(assignment: Assignment, user: User) -> None:
         raise UserError("This item was given to somebody else.", status=403)
 
 
-def _clean(comment: str) -> str:
+def clean_comment(comment: str) -> str:
+    """A comment as it is stored: without what cannot be, and cut off where it is too long."""
     storable = comment.encode(errors="ignore").decode().replace("\0", "")
     return storable.strip()[:LONGEST_COMMENT]

@@ -26,7 +26,7 @@ SPARED = 20
 
 
 def label_state(project: LabelProject, kind: Kind) -> str:
-    """Tells one state of the labels from another: their number, the latest one, those withdrawn, and what else counts.
+    """Tells one state of the labels from another: their number, the latest, those withdrawn or set aside, and so on.
 
     Disputes rest on labelers' labels and on rewards; adjudicating an item changes neither.
     """
@@ -34,7 +34,8 @@ def label_state(project: LabelProject, kind: Kind) -> str:
     if kind == "disputes":
         rows = rows.exclude(kind=AnnotationKind.ADJUDICATED)
     of = rows.aggregate(count=Count("pk"), last=Max("pk"), withdrawn=Count("pk", filter=Q(withdrawn_at__isnull=False)))
-    parts = [VERSION, project.mode, of["count"], of["last"] or 0, of["withdrawn"]]
+    aside = project.items.filter(set_aside=True).aggregate(count=Count("pk"), sum=Sum("number"))
+    parts = [VERSION, project.mode, of["count"], of["last"] or 0, of["withdrawn"], aside["count"], aside["sum"] or 0]
     if kind == "agreement":
         parts += [project.too_fast_seconds]
     elif kind == "disputes":

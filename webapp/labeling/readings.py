@@ -14,9 +14,8 @@ KAPPA: Scale = ((0.81, "almost perfect"), (0.61, "substantial"), (0.41, "moderat
                 (-9.0, "worse than chance"))  # fmt: skip
 ALPHA: Scale = ((0.80, "firm"), (0.667, "tentative"), (0.0, "too low to rest on"), (-9.0, "worse than chance"))
 CORRELATION: Scale = ((0.7, "strong"), (0.4, "moderate"), (0.1, "weak"), (-0.1, "none"), (-9.0, "opposed"))
-PREFERENCES: Scale = ((0.773, "above published preference sets (63 to 77 %)"),
-                      (0.63, "as in published preference sets (63 to 77 %)"),
-                      (0.0, "below published preference sets (63 to 77 %)"))  # fmt: skip
+PREFERENCES: Scale = ((0.773, "above published sets"), (0.63, "as in published sets"), (0.0, "below published sets"))
+"""Of human preferences: 63 % (Anthropic: researchers and crowd workers) to 77.3 % (InstructGPT: held-out labelers)."""
 RANKED = {Mode.RANKING, Mode.RATING}
 NOT_OF_TWO = "Of two responses it would be +1 or −1, and say what pairs ordered alike says."
 NOT_OF_BEST = "Only the best step is named, which is no ranking."
@@ -43,7 +42,7 @@ class Figure:
         word = _word(self.scale, value)
         ends = [_word(self.scale, end) for end in (low, high) if end is not None]
         others = [end for end in dict.fromkeys(ends) if end != word]
-        return f"{word}; the interval reaches from {ends[0]} to {ends[1]}" if others else word
+        return f"{word} (from {ends[0]} to {ends[1]})" if others else word
 
     def why_not(self, mode: Mode) -> str:
         """Why it does not apply to a mode; empty where it does."""

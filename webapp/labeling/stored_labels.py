@@ -36,7 +36,7 @@ class LabeledItem:
 
 def labeled_items(project: LabelProject) -> Iterator[LabeledItem]:
     """The items that have labels and are not set aside, by number; a few hundred are in memory at a time."""
-    stand = Annotation.objects.filter(withdrawn_at=None).select_related("assignment").order_by("pk")
+    stand = Annotation.objects.filter(withdrawn_at=None).select_related("assignment", "annotator").order_by("pk")
     items = project.items.filter(set_aside=False, annotations__withdrawn_at=None, annotations__isnull=False).distinct()
     rows = items.order_by("number").prefetch_related("responses", Prefetch("annotations", stand))
     for item in rows.iterator(chunk_size=CHUNK):

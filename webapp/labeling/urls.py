@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from webapp.labeling.views import desk, generation, importing, items, projects
+from webapp.labeling.views import (
+    adjudication,
+    agreement,
+    desk,
+    exports,
+    generation,
+    importing,
+    items,
+    projects,
+)
 
 app_name = "labeling"
 urlpatterns = [
@@ -30,4 +39,13 @@ urlpatterns = [
     path("<slug:slug>/generate/<int:job_id>/", generation.job, name="generation"),
     path("<slug:slug>/generate/<int:job_id>/stop/", generation.stop, name="generation_stop"),
     path("<slug:slug>/generate/<int:job_id>/go-on/", generation.go_on, name="generation_go_on"),
+    path("<slug:slug>/agreement/", agreement.agreement, name="agreement"),
+    path("<slug:slug>/strengths/", agreement.strengths, name="strengths"),
+    path("<slug:slug>/adjudicate/", adjudication.adjudicate, name="adjudicate"),
+    path("<slug:slug>/adjudicate/<int:number>/", adjudication.decide_item, name="adjudicate_decide"),
+    path("<slug:slug>/adjudicate/<int:number>/withdraw/", adjudication.withdraw_decision, name="adjudicate_withdraw"),
+    path("<slug:slug>/export/", exports.export, name="export"),
+    path("<slug:slug>/export/rows/", exports.count_rows, name="export_rows"),
+    path("<slug:slug>/export/card/", exports.export_card, name="export_card"),
+    path("<slug:slug>/export/file/", exports.export_file, name="export_file"),
 ]

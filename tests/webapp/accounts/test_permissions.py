@@ -44,6 +44,7 @@ VIEWERS = """
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
     labeling:generate labeling:generation
+    labeling:agreement labeling:adjudicate
 """
 """And researchers: those who see pages. Labelers do not."""
 
@@ -60,6 +61,8 @@ RESEARCHERS = """
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import
     labeling:import_preview
     labeling:generation_stop labeling:generation_go_on
+    labeling:strengths labeling:adjudicate_decide labeling:adjudicate_withdraw
+    labeling:export labeling:export_rows labeling:export_card labeling:export_file
 """
 
 ADMINS = "users user_create user_edit user_reset_password"

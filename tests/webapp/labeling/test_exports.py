@@ -18,6 +18,7 @@ from webapp.labeling.choices import Mode
 from webapp.labeling.exports.card import card
 from webapp.labeling.exports.files import WRITERS
 from webapp.labeling.exports.records import COLUMNS, READERS, pairs, rankings, table
+from webapp.labeling.exports.selection import EVERYTHING
 from webapp.labeling.models import Annotation, LabelProject
 from webapp.labeling.stored_labels import labeled_items
 
@@ -100,7 +101,7 @@ def test_a_withdrawn_label_is_left_out_and_an_adjudicated_one_stands_alone() -> 
 @pytest.mark.parametrize("what", READERS)
 def test_every_kind_can_be_had_in_every_format(what: str) -> None:
     project = paired("first_slightly", "tie")
-    records = list(READERS[what](project))
+    records = list(READERS[what](project, EVERYTHING))
     assert all(tuple(record) == tuple(COLUMNS[what]) for record in records)
     files = {kind: io.BytesIO() for kind in WRITERS}
     for kind, write in WRITERS.items():
@@ -118,7 +119,7 @@ def test_files_without_labels_have_a_head_and_no_formula_survives() -> None:
     project = project_of(1)
     for what, columns in COLUMNS.items():
         for write in WRITERS.values():
-            assert write(READERS[what](project), columns, io.BytesIO()) == 0
+            assert write(READERS[what](project, EVERYTHING), columns, io.BytesIO()) == 0
     [ann] = labelers(1)
     answers.submit(assignment := given(project, ann), ann, uuid.uuid4(), {"choice": "tie"}, 1, "=1+1")
     file = io.BytesIO()

@@ -7,9 +7,10 @@ from webapp.labeling.agreement import exact_agreement, krippendorff_alpha, pair_
 from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.estimates import Estimate
 from webapp.labeling.exports.records import COLUMNS, MEANINGS
+from webapp.labeling.exports.selection import EVERYTHING, Selection
 from webapp.labeling.label_table import Label
 from webapp.labeling.models import LabelProject
-from webapp.labeling.stored_labels import as_label, labeled_items, pseudonym
+from webapp.labeling.stored_labels import as_label, pseudonym
 from webapp.reports.exports.safe import markdown_text
 
 
@@ -22,9 +23,9 @@ class _Counts:
     labels: list[Label] = field(default_factory=list)
 
 
-def card(project: LabelProject) -> str:
-    """Markdown. Names nobody: annotators are numbers here as in the files."""
-    counts, mode = _count(project), Mode(project.mode)
+def card(project: LabelProject, selection: Selection = EVERYTHING) -> str:
+    """Markdown, of the labels that go into the files. Names nobody: annotators are counted only."""
+    counts, mode = _count(project, selection), Mode(project.mode)
     lines = [
         f"# {markdown_text(project.name)}",
         "",
@@ -45,6 +46,10 @@ def card(project: LabelProject) -> str:
         "Annotators saw prompts and responses only, in an order drawn for each of them. Labels that were taken back "
         "are left out. Where an item was adjudicated, that label stands for the others in `pairs`.",
         "",
+        "## What was taken",
+        "",
+        *(f"- {words}" for words in selection.words()),
+        "",
         "## Columns",
         "",
     ]
@@ -55,9 +60,9 @@ def card(project: LabelProject) -> str:
     return "\n".join(lines)
 
 
-def _count(project: LabelProject) -> _Counts:
+def _count(project: LabelProject, selection: Selection) -> _Counts:
     counts = _Counts()
-    for labeled in labeled_items(project):
+    for labeled in selection.items(project):
         counts.items += 1
         counts.sources.update(response.source for response in labeled.responses)
         for annotation in labeled.annotations:

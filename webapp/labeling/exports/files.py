@@ -14,6 +14,8 @@ Columns = Mapping[str, ColumnType]
 Writer = Callable[[Iterable[Record], Columns, BinaryIO], int]
 ROWS = 2000
 """Rows of a Parquet file that are in memory at a time."""
+PREVIEWED = 160
+"""Characters of a value in a preview."""
 
 
 def write_jsonl(records: Iterable[Record], columns: Columns, file: BinaryIO) -> int:
@@ -54,6 +56,14 @@ def write_parquet(records: Iterable[Record], columns: Columns, file: BinaryIO) -
             writer.write_table(pyarrow.table(values, schema=schema))
             count += len(batch)
     return count
+
+
+def preview_text(value: Any) -> str:
+    """A value as the preview of a file shows it, cut off where it is long."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= PREVIEWED else f"{text[: PREVIEWED - 1]}…"
 
 
 WRITERS: dict[str, Writer] = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}

@@ -5,8 +5,9 @@ from itertools import combinations
 from typing import Any, Literal
 
 from webapp.labeling.choices import Mode
+from webapp.labeling.exports.selection import EVERYTHING, Selection
 from webapp.labeling.models import Annotation, LabelProject
-from webapp.labeling.stored_labels import LabeledItem, choice_of, labeled_items, pseudonym, ranks_of
+from webapp.labeling.stored_labels import LabeledItem, choice_of, ranks_of
 
 Record = dict[str, Any]
 MARGINS = {1: 1.0, 2: 1 / 3, 3: 0.0, 4: -1 / 3, 5: -1.0}
@@ -16,7 +17,7 @@ MARGINS = {1: 1.0, 2: 1 / 3, 3: 0.0, 4: -1 / 3, 5: -1.0}
 ColumnType = Literal["text", "integer", "number", "flag", "texts", "integers", "object"]
 
 
-def pairs(project: LabelProject) -> Iterator[Record]:
+def pairs(project: LabelProject, selection: Selection = EVERYTHING) -> Iterator[Record]:
     """One line for every two responses of an item, as TRL's preference data: ``prompt``, ``chosen``, ``rejected``.
 
     What most labels say counts. Where as many prefer the one as the other, or more than prefer either see no
@@ -24,20 +25,22 @@ def pairs(project: LabelProject) -> Iterator[Record]:
     labels that say so; an adjudicated label stands alone. ``margin`` (0 to 1) is known of choices between two.
     """
     mode = Mode(project.mode)
-    for labeled in labeled_items(project):
+    for labeled in selection.items(project):
         ranked = [(each, ranks_of(mode, each, len(labeled.responses))) for each in labeled.verdicts]
         known = [(each, ranks) for each, ranks in ranked if ranks is not None]
         if not known:
             continue
         for one, other in combinations(range(len(labeled.responses)), 2):
             votes = [(ranks[one] < ranks[other]) - (ranks[one] > ranks[other]) for _, ranks in known]
-            yield _pair(project, labeled, one, other, votes, [each for each, _ in known])
+            pair = _pair(project, labeled, one, other, votes, [each for each, _ in known])
+            if selection.ties or not pair["tie"]:
+                yield pair
 
 
-def rankings(project: LabelProject) -> Iterator[Record]:
+def rankings(project: LabelProject, selection: Selection = EVERYTHING) -> Iterator[Record]:
     """One line a label: the responses with the rank that one annotator gave each (1 is best, equal ranks tie)."""
     mode = Mode(project.mode)
-    for labeled in labeled_items(project):
+    for labeled in selection.items(project):
         for annotation in labeled.annotations:
             ranks = ranks_of(mode, annotation, len(labeled.responses))
             if ranks is not None:
@@ -46,17 +49,17 @@ def rankings(project: LabelProject) -> Iterator[Record]:
                     "responses": [response.text for response in labeled.responses],
                     "ranks": list(ranks),
                     "choice": choice_of(annotation),
-                    "annotator": pseudonym(annotation),
+                    "annotator": selection.name_of(annotation),
                     "kind": annotation.kind,
                     "seconds": annotation.seconds,
                     "meta": _meta(project, labeled, range(len(labeled.responses))),
                 }
 
 
-def table(project: LabelProject) -> Iterator[Record]:
+def table(project: LabelProject, selection: Selection = EVERYTHING) -> Iterator[Record]:
     """One row for each response of each label; ``shown_at`` is its place on the page, from 0."""
     mode = Mode(project.mode)
-    for labeled in labeled_items(project):
+    for labeled in selection.items(project):
         for annotation in labeled.annotations:
             ranks = ranks_of(mode, annotation, len(labeled.responses))
             order = annotation.assignment.order if annotation.assignment else None
@@ -64,7 +67,7 @@ def table(project: LabelProject) -> Iterator[Record]:
                 yield {
                     "project": project.slug,
                     "item": labeled.item.number,
-                    "annotator": pseudonym(annotation),
+                    "annotator": selection.name_of(annotation),
                     "kind": annotation.kind,
                     "submitted_at": annotation.submitted_at.isoformat(),
                     "seconds": annotation.seconds,
@@ -119,7 +122,11 @@ def _points(annotation: Annotation, index: int) -> int | None:
     return sum(ratings[index].values()) if ratings else None
 
 
-READERS: dict[str, Callable[[LabelProject], Iterator[Record]]] = {"pairs": pairs, "rankings": rankings, "table": table}
+READERS: dict[str, Callable[[LabelProject, Selection], Iterator[Record]]] = {
+    "pairs": pairs,
+    "rankings": rankings,
+    "table": table,
+}
 """What a project can be exported as."""
 
 MEANINGS = {

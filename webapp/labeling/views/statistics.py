@@ -32,8 +32,8 @@ def figures_of(request: HttpRequest, project: LabelProject, kind: Kind, compute:
     """
     again = "again" in request.GET
     if is_fragment(request) or wants_json(request) or "now" in request.GET:
-        found = computed(project, kind, compute, again=again)
-        return Shown(found, found.state == label_state(project, kind))
+        made = computed(project, kind, compute, again=again)
+        return Shown(made, made.state == label_state(project, kind))
     found, state = kept(project, kind), label_state(project, kind)
     if found is None or not is_fresh(found, state):
         return Shown(None, False)

@@ -60,7 +60,7 @@ function bars(chart, colours) {
   }];
   const layout = {
     ...frame, dragmode: false, height: 220, margin: { l: 40, r: 10, t: 6, b: 44 }, bargap: 0.15,
-    xaxis: { ...axis, type: "category", fixedrange: true, title: { text: chart.axis, font: { size: 11 }, standoff: 4 } },
+    xaxis: { ...axis, type: "category", fixedrange: true, tickfont: { size: 10 }, title: { text: chart.axis, font: { size: 11 }, standoff: 4 } },
     yaxis: { ...axis, fixedrange: true, rangemode: "tozero" },
   };
   return { data, layout };
@@ -83,6 +83,7 @@ class LabelChart extends HTMLElement {
     await plotly;
     if (!this.isConnected) return;
     const { data, layout } = (this.chart.kind === "bars" ? bars : dots)(this.chart, theme());
+    this.plot.style.height = `${layout.height}px`;
     Plotly.react(this.plot, data, layout, OPTIONS);
   }
 }

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0001_label_projects'),
+        ('labeling', '0003_generation_jobs'),
     ]
 
     operations = [
