@@ -47,8 +47,7 @@ class Codec:
     @property
     def digest(self) -> str:
         """Tells tokenizers apart: token ids mean the same wherever this is the same."""
-        vocabulary = sorted(self.tokenizer.get_vocab().items(), key=lambda entry: entry[1])
-        return hashlib.sha256(repr(vocabulary).encode()).hexdigest()[:32]
+        return vocabulary_digest(self.tokenizer)
 
     def prompt_text(self, problem: str) -> str:
         """The text that the model continues."""
@@ -123,6 +122,12 @@ class Codec:
         if piece is None:
             piece = self._pieces[token] = self.text([token])
         return piece
+
+
+def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The same for tokenizers whose tokens have the same ids."""
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    return hashlib.sha256(repr(vocabulary).encode()).hexdigest()[:32]
 
 
 def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -8,6 +8,7 @@ from training.algorithms.tallies import Answer, Tally
 from training.events import RolloutGroup
 from training.experience.agentic_summary import summarise_traces
 from training.experience.direct import DirectExperience
+from training.experience.learned import LEARNED
 from training.experience.types import Group
 from training.methods.types import Outcome
 from training.problems.types import Problem
@@ -90,7 +91,16 @@ class Evaluator:
             groups = ask(self._experience, self._problems, self._params)
         self._experience.take_figures()  # no part of the next step
         metrics = figures([tally_of(group) for group in groups]) | tool_figures(groups, "heldout")
+        metrics |= _learned(groups)
         return Outcome(metrics, groups, score=metrics["heldout/pass_at_1"])
+
+
+def _learned(groups: Sequence[Group]) -> dict[str, float]:
+    """What a reward model says of the sampled answers; nothing without one."""
+    sampled = [rollout.parts for group in groups for rollout in group.rollouts if not rollout.greedy]
+    if not all(LEARNED in parts for parts in sampled):
+        return {}
+    return {"heldout/learned": sum(parts[LEARNED] for parts in sampled) / len(sampled)}
 
 
 def _tally(answers: Iterable[Answer]) -> Tally:

@@ -105,6 +105,11 @@ class Reference:
         self._policy = policy
         self._copy = policy.frozen_copy()
 
+    @property
+    def model(self) -> PreTrainedModel:
+        """The frozen model."""
+        return self._copy.model
+
     @torch.no_grad()
     def logprobs(self, examples: Sequence[Example], temperature: float) -> Tensor:
         """Log-probabilities [N] of the response tokens."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
-from training.assembly import Parts, answerable, sampled_experience, sampling_engine
+from training.assembly import Parts, answerable, learned_reward, reference_of, sampled_experience, sampling_engine
 from training.config import AgenticConfig, EvaluateMethod, GrpoMethod, RlMethod, RunConfig, SftMethod
 from training.devices import choose_device
 from training.distributed import Processes
@@ -47,7 +47,9 @@ def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     sampling = method.sampling
     agentic = method.agentic if isinstance(method, GrpoMethod) else AgenticConfig()
     engine = sampling_engine(parts, sampling.max_rows, agentic)
-    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic)
+    reference = reference_of(parts, method) if method.reward.learned.anchored else None
+    learned = learned_reward(parts, method, reference)
+    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic, learned)
     train = answerable(parts, parts.problems.train, sampling.max_tokens)
     seed = derive_seed(parts.config.seed, "preflight")
     chosen = random.Random(seed).sample(train, min(PROMPTS, len(train)))

@@ -82,7 +82,11 @@ class RewardModel:
     def rewards(self, examples: Sequence[Example]) -> Tensor:
         """Float32 [B, H]: each head's reward of each response, read at its last token."""
         ends = [Example(each.prompt, [*each.response, 0], _only_last(len(each.response) + 1)) for each in examples]
-        return self._heads(ends) - self.shift
+        return self.at_tokens(ends)
+
+    def at_tokens(self, examples: Sequence[Example]) -> Tensor:
+        """Float32 [N, H]: what each head says in the state that each of the N response tokens is predicted from."""
+        return self._heads(examples) - self.shift
 
     def _heads(self, examples: Sequence[Example]) -> Tensor:
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):

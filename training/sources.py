@@ -96,11 +96,16 @@ def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel
     if isinstance(source, BuiltinModel):
         return load_folder(MODEL_DIRS[source.variant], device)
     if isinstance(source, CheckpointModel):
-        path = data_folder() / "runs" / str(source.run) / "checkpoints" / checkpoint_name(source.step)
-        if not path.is_dir():
-            raise InputError(f"run {source.run} has no checkpoint of step {source.step} ({path} is missing)")
-        return load_folder(path, device)
+        return load_folder(checkpoint_path(source.run, source.step), device)
     return load_folder(Path(source.path), device)
+
+
+def checkpoint_path(run: int, step: int) -> Path:
+    """The folder of a run's checkpoint. Raises InputError when there is none."""
+    path = data_folder() / "runs" / str(run) / "checkpoints" / checkpoint_name(step)
+    if not path.is_dir():
+        raise InputError(f"run {run} has no checkpoint of step {step} ({path} is missing)")
+    return path
 
 
 def load_folder(path: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

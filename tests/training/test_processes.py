@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.methods.parts import reward_model_folder
 from tests.training.runs import finish, new_run, rows, start, tiny_config
 
 pytestmark = pytest.mark.processes
@@ -22,18 +23,28 @@ METHODS = {
         "hard_subset": {"enabled": True, "samples": 2, "threshold": 1.0, "phase_steps": 2, "smallest": 8},
         "cache": {"fill": "at_once", "most_used": 2},
     },
+    "ppo": {
+        "kind": "ppo",
+        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 2, "max_tokens": 32},
+        "reward": {"missing_end": 0.5},
+        "kl": {"control": "adaptive"},
+        "updates_per_step": 2,
+        "epochs": 2,
+    },
     "sft": {"kind": "sft", "sequences_per_step": 6, "max_length": 256},
 }
 
 
-@pytest.mark.parametrize("method", ["grpo", "deepsearch", "sft"])
+@pytest.mark.parametrize("method", ["grpo", "deepsearch", "ppo", "sft"])
 def test_two_processes_sample_the_same_and_learn_the_same(tmp_path: Path, method: str) -> None:
     """Sampled texts are equal; figures agree to 1e-5, since sums are taken in another order."""
     folders = {}
+    judge = reward_model_folder(tmp_path / "reward", heads=2) if method == "ppo" else None
+    learned = {"learned": {"model": {"kind": "local", "path": str(judge)}, "transform": "sigmoid_of_difference"}}
     for processes in (1, 2):
         config = tiny_config(
             steps=3,
-            method=METHODS[method],
+            method=METHODS[method] | ({"reward": learned} if method == "ppo" else {}),
             hardware={"device": "cpu", "threads": 1, "processes": processes},
             optimisation={"learning_rate": 1e-4, "micro_batch_tokens": 256},
         )

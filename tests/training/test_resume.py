@@ -3,26 +3,48 @@
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.methods.parts import reward_model_folder
 from tests.training.runs import events, finish, kill_when, new_run, rows, start, tiny_config
 from training.checkpoints import UNFINISHED
 
 pytestmark = pytest.mark.processes
 
 
-def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_path: Path) -> None:
-    """Killed before its first checkpoint and after its second; reference, dynamic sampling and several updates on."""
-    method = {
+SAMPLING = {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32}
+METHODS: dict[str, dict[str, Any]] = {
+    "grpo": {
         "kind": "grpo",
-        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
+        "sampling": SAMPLING,
         "dynamic_sampling": {"enabled": True, "max_rounds": 2},
         "loss": {"kl_coefficient": 0.01, "reference_refresh_steps": 2},
         "updates_per_step": 2,
-    }
+    },
+    "ppo": {
+        "kind": "ppo",
+        "sampling": SAMPLING | {"samples_per_prompt": 1},
+        "kl": {"control": "adaptive", "horizon": 100},
+        "updates_per_step": 2,
+        "epochs": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_path: Path, name: str) -> None:
+    """Killed before its first checkpoint and after its second; reference, dynamic sampling and several updates on.
+
+    With PPO, a learned reward that is compared with the reference's.
+    """
+    method = METHODS[name]
+    if name == "ppo":
+        model = {"kind": "local", "path": str(reward_model_folder(tmp_path / "reward"))}
+        method = method | {"reward": {"learned": {"model": model, "transform": "sigmoid_of_difference"}}}
     config = tiny_config(method=method)
     undisturbed, disturbed = (new_run(tmp_path / name, config) for name in ("undisturbed", "disturbed"))
     steady = start(undisturbed)

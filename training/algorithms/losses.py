@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.algorithms.kl import kl_estimate
-from training.config import LossConfig
+from training.config import LossConfig, SurrogateConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +69,8 @@ def token_weights(lengths: Sequence[int], aggregation: str, max_tokens: int) -> 
     return [1 / (count * max_tokens)] * count
 
 
-def policy_loss(inputs: LossInputs, config: LossConfig) -> LossOutputs:
-    """The loss Σ weight · (importance · surrogate + β·KL), to be minimised.
+def policy_loss(inputs: LossInputs, config: SurrogateConfig) -> LossOutputs:
+    """The loss Σ weight · (importance · surrogate + β·KL), to be minimised; a `SurrogateConfig` alone has no KL.
 
     clip (PPO, GRPO):  -min(ρA, clip(ρ, 1-ε_low, 1+ε_high)A), for A < 0 at most c·|A| when `dual_clip` = c is set.
     cispo (arXiv 2506.13585):  -sg[clip(ρ, 1-ε_low, 1+ε_high)]·A·log π. The bounds are relative to 1, as in the paper;
@@ -99,7 +99,7 @@ def policy_loss(inputs: LossInputs, config: LossConfig) -> LossOutputs:
         weights = importance_weights(inputs, config.model_copy(update={"importance": "token_truncate"}))
         losses = losses * torch.where(inputs.corrected, weights, 1.0)
     kl = None
-    if config.kl_coefficient > 0:
+    if isinstance(config, LossConfig) and config.kl_coefficient > 0:
         kl = kl_estimate(inputs.logprobs, _required(inputs.reference_logprobs, "reference"), config.kl_estimator)
         losses = losses + config.kl_coefficient * kl
     loss = (inputs.weights * losses).sum()
@@ -110,7 +110,7 @@ def _corrected(inputs: LossInputs) -> Tensor:
     return torch.zeros_like(inputs.weights, dtype=torch.bool) if inputs.corrected is None else inputs.corrected
 
 
-def importance_weights(inputs: LossInputs, config: LossConfig) -> Tensor:
+def importance_weights(inputs: LossInputs, config: SurrogateConfig) -> Tensor:
     """Weights [N] π_old / π_sampler that correct for a sampler whose arithmetic is not the trainer's.
 
     Of a token, or the product over its sequence; truncate cuts what lies above the cap to it, mask to zero.

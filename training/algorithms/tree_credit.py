@@ -24,7 +24,7 @@ class TreePath:
     q: tuple[float, ...]
     reward: float
     penalty: float = 0.0
-    """Overlong penalty, 0 or less; added to every step's score (appendix A.3)."""
+    """What the end is paid besides, such as the overlong penalty; added to every step's score (appendix A.3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,26 @@
 
 from contextlib import ExitStack
 
+from training.assembly.learned import learned_reward, reference_of
 from training.assembly.parts import Parts
+from training.assembly.ppo import ppo
 from training.assembly.rl import deepsearch, grpo
 from training.assembly.sampling import answerable, sampled_experience, sampling_engine, search_engine
 from training.assembly.supervised import sft
-from training.config import DeepSearchMethod, GrpoMethod, SftMethod
+from training.config import DeepSearchMethod, GrpoMethod, PpoMethod, SftMethod
 from training.errors import InputError
 from training.methods.types import Method
 
-__all__ = ["Parts", "answerable", "build_method", "sampled_experience", "sampling_engine", "search_engine"]
+__all__ = [
+    "Parts",
+    "answerable",
+    "build_method",
+    "learned_reward",
+    "reference_of",
+    "sampled_experience",
+    "sampling_engine",
+    "search_engine",
+]
 
 
 def build_method(parts: Parts, stack: ExitStack) -> Method:
@@ -25,4 +36,6 @@ def build_method(parts: Parts, stack: ExitStack) -> Method:
         return deepsearch(parts, method, stack)
     if isinstance(method, GrpoMethod):
         return grpo(parts, method, stack)
+    if isinstance(method, PpoMethod):
+        return ppo(parts, method, stack)
     raise InputError(f"the method {method.kind} does not train")

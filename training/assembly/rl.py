@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from typing import Any
 
+from training.assembly.learned import learned_reward, reference_of
 from training.assembly.parts import Parts
 from training.assembly.sampling import answerable, evaluator_of, sampled_experience, sampling_engine, search_engine
 from training.config import DeepSearchMethod, GrpoMethod, RlMethod
@@ -24,18 +25,29 @@ from training.stream import ShuffledStream
 
 def grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
     engine = sampling_engine(parts, method.sampling.max_rows, method.agentic)
+    reference = reference_of(parts, method)
     scorer, experience = sampled_experience(
-        parts, engine, method.reward, method.sampling.max_tokens, stack, method.agentic
+        parts,
+        engine,
+        method.reward,
+        method.sampling.max_tokens,
+        stack,
+        method.agentic,
+        learned_reward(parts, method, reference),
     )
     problems = answerable(parts, parts.problems.train, method.sampling.max_tokens)
     stream = ShuffledStream(problems, parts.config.seed)
     hard = HardProblems(method.hard_subset, problems)
-    return GrpoTraining(method, hard, parts.recorder, *loop_parts(parts, method, stream, engine, scorer, experience))
+    return GrpoTraining(
+        method, hard, parts.recorder, *loop_parts(parts, method, stream, engine, scorer, experience, reference)
+    )
 
 
 def deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> DeepSearchTraining:
     engine, longest = search_engine(parts, method.sampling.max_rows, method.search), method.sampling.max_tokens
-    scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack)
+    reference = reference_of(parts, method)
+    learned = learned_reward(parts, method, reference)
+    scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack, learned=learned)
     journal = SearchJournal(parts.folder / JOURNAL_FOLDER if parts.folder else None, parts.processes.rank)
     trees = TreeExperience(
         engine, parts.codec, scorer, parts.recorder, parts.processes, method.sampling, method.search, journal
@@ -51,7 +63,7 @@ def deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> Deep
         parts.policy.model,
         parts.codec,
         parts.recorder,
-        *loop_parts(parts, method, ShuffledStream(problems, parts.config.seed), engine, scorer, experience),
+        *loop_parts(parts, method, ShuffledStream(problems, parts.config.seed), engine, scorer, experience, reference),
     )
 
 
@@ -62,9 +74,9 @@ def loop_parts(
     engine: Engine,
     scorer: Scorer,
     experience: DirectExperience,
+    reference: Reference | None,
 ) -> tuple[Any, ...]:
     """What the loop of every reinforcement learning method is made of, in its order."""
-    reference = Reference(parts.policy) if method.loss.kl_coefficient else None
     micro_batch = parts.config.optimisation.micro_batch_tokens
     updater = PolicyUpdater(
         method, parts.policy, reference, parts.optimiser, micro_batch, parts.recorder, parts.processes

@@ -12,6 +12,7 @@ from training.errors import InputError
 from training.evaluation import Evaluator
 from training.experience.agentic import AgenticExperience
 from training.experience.direct import DirectExperience
+from training.experience.learned import LearnedReward
 from training.experience.scoring import Scorer
 from training.problems.types import Problem
 from training.rewards.verifier import Verifier
@@ -44,10 +45,11 @@ def sampled_experience(
     max_tokens: int,
     stack: ExitStack,
     agentic: AgenticConfig | None = None,
+    learned: LearnedReward | None = None,
 ) -> tuple[Scorer, DirectExperience]:
     """What samples responses, in conversations with tools where these are switched on, and scores them."""
     verifier = stack.enter_context(Verifier(workers=VERIFIER_WORKERS, timeout_s=reward.verifier_timeout_s))
-    scorer = Scorer(reward, max_tokens, verifier)
+    scorer = Scorer(reward, max_tokens, verifier, learned)
     of_all = (engine, parts.codec, scorer, parts.recorder, parts.processes)
     if agentic is None or not agentic.enabled:
         return scorer, DirectExperience(*of_all)

@@ -7,11 +7,13 @@ from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.agentic import AgenticConfig
 from training.config.base import Config
 from training.config.evaluate import EvaluateMethod
+from training.config.learned import LearnedRewardConfig, NoRewardModel, RewardCheckpoint
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.overoptimisation import OveroptimisationConfig
+from training.config.ppo import CriticConfig, KlConfig, PpoMethod
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
-from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig
+from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig, SurrogateConfig
 from training.config.roc import RocConfig
 from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConfig, OptimisationConfig, RunConfig
 from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
@@ -23,6 +25,7 @@ __all__ = [
     "CheckpointConfig",
     "CheckpointModel",
     "Config",
+    "CriticConfig",
     "DeepSearchMethod",
     "DynamicSamplingConfig",
     "EvaluateMethod",
@@ -34,11 +37,16 @@ __all__ = [
     "HardwareConfig",
     "HubModel",
     "ImportedProblems",
+    "KlConfig",
+    "LearnedRewardConfig",
     "LocalModel",
     "LossConfig",
+    "NoRewardModel",
     "OptimisationConfig",
     "OveroptimisationConfig",
+    "PpoMethod",
     "PromptConfig",
+    "RewardCheckpoint",
     "RewardConfig",
     "RlMethod",
     "RocConfig",
@@ -47,6 +55,7 @@ __all__ = [
     "SearchConfig",
     "SftMethod",
     "SolutionCacheConfig",
+    "SurrogateConfig",
     "TreeCreditConfig",
     "TreeLossConfig",
 ]

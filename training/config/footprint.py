@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import DeepSearchMethod, GrpoMethod
 from training.config.plan import Plan
+from training.config.ppo import PpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
@@ -84,28 +85,54 @@ class Disk:
         return self.checkpoints + self.rollouts + self.trees
 
 
-def memory_of(config: RunConfig, plan: Plan, shape: ModelShape, device: str) -> Memory:
-    """Memory of each process on ``device`` ("cpu" or "cuda")."""
+def memory_of(
+    config: RunConfig, plan: Plan, shape: ModelShape, device: str, reward_model: ModelShape | None = None
+) -> Memory:
+    """Memory of each process on ``device`` ("cpu" or "cuda"); a reward model of unknown shape counts as the policy."""
     weights = shape.parameters * FLOAT32
     trains = not isinstance(config.method, EvaluateMethod)
-    always = [Part("Weights", weights, f"{shape.parameters:,} parameters in float32")]
+    acts = isinstance(config.method, PpoMethod)
+    always = [Part("Actor" if acts else "Weights", weights, f"{shape.parameters:,} parameters in float32")]
     if trains:
         always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
-    if keeps_reference(config):
-        always.append(Part("Reference", weights, "a frozen copy of the policy, for the KL penalty"))
+    always += _models_beside(config, shape, reward_model)
     if cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
-    gradients = Part("Gradients", weights, "one for every weight")
+    largest = max(weights, critic_parameters(config, shape, reward_model) * FLOAT32)
+    taking_turns = ", of actor and critic in turn" if acts else ""
+    gradients = Part("Gradients", largest, "one for every weight" + taking_turns)
     updating = [gradients, *_one_pass(config, plan, shape)] if trains else []
     return Memory(tuple(always), tuple(sampling), tuple(updating))
 
 
-def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
+def _models_beside(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
+    """What else is loaded: a critic, a reference, a reward model. None of them shares weights with another."""
+    parts = []
+    if critic := critic_parameters(config, shape, reward_model) * FLOAT32:
+        parts.append(Part("Critic", 3 * critic, "a body of its own with a value head, and two moments of every weight"))
+    if keeps_reference(config):
+        parts.append(Part("Reference", shape.parameters * FLOAT32, "a frozen copy of the policy, to tell its KL"))
+    if isinstance(config.method, RlMethod) and config.method.reward.learned.enabled:
+        size = (reward_model or shape).parameters * FLOAT32
+        parts.append(Part("Reward model", size, "frozen; it scores whole responses"))
+    return parts
+
+
+def critic_parameters(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> int:
+    """Of PPO's critic, which has the body of what it starts from; 0 for other methods."""
+    if not isinstance(config.method, PpoMethod):
+        return 0
+    of_reward_model = config.method.critic.start == "reward_model" and config.method.reward.learned.enabled
+    return (reward_model or shape).parameters if of_reward_model else shape.parameters
+
+
+def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: ModelShape | None = None) -> Disk:
     """Disk for checkpoints, stored rollouts and trees, each as long as it may be."""
-    # A checkpoint holds the weights, two moments of each, and the reference's weights.
+    # A checkpoint holds the weights, two moments of each, and the reference's weights; the same of a critic.
     checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
+    checkpoint += 3 * critic_parameters(config, shape, reward_model) * FLOAT32
     trained = plan.steps * plan.sequences * plan.oversample * plan.rounds if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     rollouts = (trained + plan.evaluations * plan.answers) * rollout
@@ -114,7 +141,7 @@ def disk_of(config: RunConfig, plan: Plan, shape: ModelShape) -> Disk:
 
 def keeps_reference(config: RunConfig) -> bool:
     """Whether a second copy of the model is loaded."""
-    return isinstance(config.method, RlMethod) and config.method.loss.kl_coefficient > 0
+    return isinstance(config.method, RlMethod) and config.method.needs_reference
 
 
 def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:

@@ -9,7 +9,8 @@ from training.config.agentic import AgenticConfig
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.nearest import MOST_SEQUENCES
-from training.config.rl import RlMethod
+from training.config.ppo import PpoMethod
+from training.config.rl import LossConfig, RlMethod
 from training.config.roc import RocConfig, minimums_fit
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
 
@@ -28,6 +29,8 @@ class GrpoMethod(RlMethod):
     """Group Relative Policy Optimization (arXiv 2402.03300): advantage = reward relative to the group's siblings."""
 
     kind: Literal["grpo"] = "grpo"
+
+    loss: LossConfig = LossConfig()
 
     dynamic_sampling: DynamicSamplingConfig = DynamicSamplingConfig()
 
@@ -95,4 +98,4 @@ class SftMethod(Config):
     """Put several sequences into one row, without letting them see each other."""
 
 
-Method = Annotated[GrpoMethod | DeepSearchMethod | SftMethod | EvaluateMethod, Field(discriminator="kind")]
+Method = Annotated[GrpoMethod | DeepSearchMethod | PpoMethod | SftMethod | EvaluateMethod, Field(discriminator="kind")]

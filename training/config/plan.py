@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
+from training.config.ppo import PpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan, subset_in_words
@@ -22,7 +23,7 @@ class Plan:
     samples: int
     """Responses to each; 1 for SFT."""
     updates: int
-    """Optimizer updates a step."""
+    """Optimizer updates a step, of each time its batch is learned from."""
     longest: int
     """Tokens of the longest sequence that is trained on, prompt included."""
     longest_sampled: int
@@ -42,6 +43,8 @@ class Plan:
     """Of methods that search."""
     oversample: int = 1
     """Responses drawn for each one that is trained on; more than 1 with resample-on-correct."""
+    learning_epochs: int = 1
+    """Times each response is learned from; more than 1 with PPO."""
 
     @property
     def sequences(self) -> int:
@@ -75,16 +78,17 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
     if isinstance(method, RlMethod):
         prompts, samples = method.sampling.prompts_per_step, method.sampling.samples_per_prompt
         updates = method.updates_per_step
+        epochs = method.epochs if isinstance(method, PpoMethod) else 1
         rounds = 1
         if isinstance(method, GrpoMethod) and method.dynamic_sampling.enabled:
             rounds = method.dynamic_sampling.max_rounds
         response = method.sampling.max_tokens
         longest = prompt_tokens + response
     else:
-        prompts, samples, updates, rounds = method.sequences_per_step, 1, 1, 1
+        prompts, samples, updates, rounds, epochs = method.sequences_per_step, 1, 1, 1, 1
         longest = response = method.max_length
     asked = (evaluation.max_tokens or response) if evaluation.every_steps else 0
-    sampled = max(asked, response) if samples > 1 else asked
+    sampled = max(asked, response) if isinstance(method, RlMethod) else asked
     saved = max(_times(config.steps, checkpoints.every_steps), 1)
     return Plan(
         prompts=prompts,
@@ -100,6 +104,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         checkpoints_saved=saved,
         checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
         search=search_plan(config),
+        learning_epochs=epochs,
         oversample=method.roc.oversample if isinstance(method, GrpoMethod) and method.roc.enabled else 1,
     )
 
@@ -131,6 +136,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         words += search_in_words(config, plan.search, train_count)
     if isinstance(config.method, GrpoMethod):
         words += subset_in_words(config.method.hard_subset, config.steps, train_count)
+    words += _learned(config)
     words += _tools(config)
     sampled = plan.sequences * plan.oversample
     if plan.oversample > 1:
@@ -154,6 +160,20 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"Evaluated {counted(times, 'time')}, first before step 1: {counted(problems, 'held-out problem')} × "
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
+    return words
+
+
+def _learned(config: RunConfig) -> list[str]:
+    """What a reward model has to say, and what it costs."""
+    if not isinstance(config.method, RlMethod) or not config.method.reward.learned.enabled:
+        return []
+    reward = config.method.reward
+    words = [f"A reward model scores every response, for {reward.learned.weight:g} times what it says."]
+    if not reward.accuracy:
+        words = [words[0][:-1] + "; right answers are counted and not paid for."]
+    if reward.learned.anchored:
+        samples = counted(reward.learned.reference_samples, "response")
+        words.append(f"The reference answers each problem once, with {samples}, to compare with.")
     return words
 
 
@@ -185,6 +205,10 @@ def _step(config: RunConfig, plan: Plan) -> str:
     if plan.search:
         factors = f"{plan.prompts:,} trees × {plan.samples:,} trajectories"
     batch = f"{factors} = {plan.sequences:,} responses a step"
+    if isinstance(config.method, PpoMethod):
+        each = f"{plan.updates:,} mini-batch" + "es" * (plan.updates > 1)
+        learned = f"learned from in {counted(plan.learning_epochs, 'epoch')} of {each}"
+        return f"{batch}, {learned}: {counted(plan.updates * plan.learning_epochs, 'update')} of actor and critic each."
     if plan.updates == 1:
         return f"{batch}, 1 update: fully on-policy, so the clip never acts."
     return f"{batch}, split into {plan.updates:,} updates of {plan.sequences_per_update:,} responses."
@@ -192,7 +216,7 @@ def _step(config: RunConfig, plan: Plan) -> str:
 
 def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
     total = plan.steps * plan.prompts
-    updates = counted(plan.steps * plan.updates, "update")
+    updates = counted(plan.steps * plan.updates * plan.learning_epochs, "update")
     words = f"{counted(plan.steps, 'step')}: {counted(total, _unit(config))}, {updates}"
     if train_count:
         epochs = plan.epochs(train_count)

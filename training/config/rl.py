@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
+from training.config.learned import LearnedRewardConfig
 from training.config.nearest import MOST_SEQUENCES, MOST_TOKENS, MOST_UPDATES, nearest_divisor, nearest_multiple
 from training.config.overoptimisation import OveroptimisationConfig
 
@@ -49,11 +50,16 @@ class RewardConfig(Config):
     overlong_buffer: int = Field(default=0, ge=0)
     """DAPO soft overlong penalty: from max_tokens minus this, falls linearly to -1 at max_tokens; 0 turns it off."""
 
+    missing_end: float = Field(default=0.0, ge=0)
+    """Taken off a response that was cut at max_tokens before it came to an end of its own."""
+
     verifier_timeout_s: float = Field(default=3.0, gt=0, le=120)
     """Longest time one answer may take to verify."""
 
+    learned: LearnedRewardConfig = LearnedRewardConfig()
 
-class LossConfig(Config):
+
+class SurrogateConfig(Config):
     """The clipped policy-gradient loss and its options."""
 
     surrogate: Literal["clip", "cispo"] = "clip"
@@ -74,23 +80,27 @@ class LossConfig(Config):
     aggregation: Literal["token_mean", "seq_mean_token_mean", "sum_norm"] = "token_mean"
     """token_mean (DAPO), seq_mean_token_mean (GRPO), sum_norm: token sum over sequences × max_tokens (Dr. GRPO)."""
 
+    importance: Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = "none"
+    """Correction for the difference between sampler and trainer log-probabilities."""
+
+    importance_cap: float = Field(default=2.0, gt=0)
+    """Weights above this are cut to it (truncate) or to zero (mask)."""
+
+
+class LossConfig(SurrogateConfig):
+    """The clipped loss of methods that compare siblings, with its penalty for leaving the reference."""
+
     advantage_scale: Literal["sample", "population", "none"] = "sample"
     """Divide by the group's sample or population standard deviation, or only subtract the mean (Dr. GRPO)."""
 
     kl_coefficient: float = Field(default=0.0, ge=0)
-    """Weight of the KL penalty to the reference policy; 0 loads no reference."""
+    """Weight of the KL penalty to the reference policy; 0 leaves it out."""
 
     kl_estimator: Literal["k1", "k2", "k3"] = "k3"
     """Schulman's estimators of KL(policy‖reference)."""
 
     reference_refresh_steps: int = Field(default=0, ge=0)
     """Replace the reference by the policy every so many steps; 0 never."""
-
-    importance: Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = "none"
-    """Correction for the difference between sampler and trainer log-probabilities."""
-
-    importance_cap: float = Field(default=2.0, gt=0)
-    """Weights above this are cut to it (truncate) or to zero (mask)."""
 
 
 class RlMethod(Config):
@@ -100,12 +110,32 @@ class RlMethod(Config):
 
     reward: RewardConfig = RewardConfig()
 
-    loss: LossConfig = LossConfig()
+    loss: SurrogateConfig = LossConfig()
 
     updates_per_step: int = Field(default=1, ge=1, le=MOST_UPDATES)
     """Optimizer updates each batch of rollouts is split into; the old policy is kept through all of them."""
 
     overoptimisation: OveroptimisationConfig = OveroptimisationConfig()
+
+    @property
+    def kl_in_loss(self) -> float:
+        """Weight of the KL penalty in the loss."""
+        return self.loss.kl_coefficient if isinstance(self.loss, LossConfig) else 0.0
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether a frozen copy of the policy is kept: for a penalty, or to tell how far a learned reward leads."""
+        return self.kl_in_loss > 0 or self.reward.learned.enabled
+
+    @property
+    def updates_a_step(self) -> int:
+        """Optimizer updates of a step in all."""
+        return self.updates_per_step
+
+    @property
+    def keeps_old_policy(self) -> bool:
+        """Whether log-probabilities are fixed before the first update, since later ones still need them."""
+        return self.updates_per_step > 1
 
     @model_validator(mode="after")
     def _updates_divide_prompts(self) -> Self:

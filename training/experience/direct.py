@@ -37,16 +37,23 @@ class DirectExperience:
         """Figures of the most uncertain tokens in these groups."""
         return {}
 
-    def gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams], first: int = 0) -> list[Group]:
+    def gather(
+        self, problems: Sequence[Problem], params: Sequence[SamplingParams], first: int = 0, paid: bool = True
+    ) -> list[Group]:
         """One scored group for each problem, in order, drawn by the params beside it.
 
         What is drawn depends on each problem's params and place, not on the number of processes. `first` is the place
-        of the first one, where the problems are a part of more.
+        of the first one, where the problems are a part of more. Without `paid` there is no learned reward: for whoever
+        only asks what is right.
         """
         places = self._processes.share(range(len(problems)))
         mine = [problems[place] for place in places]
         placed = [replace(params[place], stream=first + place) for place in places]
-        return self._processes.unshare(self._gather(mine, placed))
+        groups = self._gather(mine, placed)
+        if paid and self._scorer.has_learned:
+            with self._recorder.phase("scoring"):
+                self._scorer.score(groups)
+        return self._processes.unshare(groups)
 
     def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
         prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]

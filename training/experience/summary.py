@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from training.algorithms.advantages import EQUAL_SPREAD
+from training.experience.learned import LEARNED
 from training.experience.types import Floats, Group, Rollout
 from training.methods.types import UpdateReport
 from training.repetition import repeated_share
 
 
-def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
+def summarise_groups(groups: Sequence[Group], compared: bool = True) -> dict[str, float]:
     """Rewards, lengths and signal of all sampled groups, those that were dropped included.
 
+    `compared` says whether siblings are, so that a group of equal rewards is one without signal.
     A search that stopped before any end has no responses: it counts nowhere; a step of such searches has no figures.
     """
     answered = [group for group in groups if group.rollouts]
@@ -21,11 +24,10 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
     rollouts = [rollout for group in answered for rollout in group.rollouts]
     rewards = np.array([rollout.reward for rollout in rollouts])
     lengths = np.array([len(rollout) for rollout in rollouts])
-    equal = [max(group.rewards) - min(group.rewards) <= EQUAL_SPREAD for group in answered]
+    equal = [max(group.rewards) - min(group.rewards) <= EQUAL_SPREAD for group in answered if len(group.rollouts) > 1]
     figures = {
         "reward/mean": rewards.mean(),
         "reward/std": rewards.std(),
-        "groups/zero_variance_share": np.mean(equal),
         "groups/dropped": sum(not group.trained for group in answered),
         "response/length_mean": lengths.mean(),
         "response/length_min": lengths.min(),
@@ -34,9 +36,26 @@ def summarise_groups(groups: Sequence[Group]) -> dict[str, float]:
         "text/repeated_share": repeated_share(r.of_drawn(np.asarray(r.token_ids)) for r in rollouts),
         "policy/entropy": _mean(rollout.of_drawn(rollout.entropies) for rollout in rollouts if not rollout.cached),
     }
+    if compared and equal:  # a response without siblings is like or unlike none
+        figures["groups/zero_variance_share"] = np.mean(equal)
+    figures |= _learned(rollouts, lengths)
     for part in rollouts[0].parts:
         figures[f"reward/{part}"] = np.mean([rollout.parts[part] for rollout in rollouts])
     return {name: float(value) for name, value in figures.items()}
+
+
+def _learned(rollouts: Sequence[Rollout], lengths: npt.NDArray[np.int64]) -> dict[str, float]:
+    """How far the heads of a reward model disagree, and how far it pays for length; nothing without one."""
+    heads = [rollout.learned_heads for rollout in rollouts if rollout.learned_heads is not None]
+    if len(heads) < len(rollouts):
+        return {}
+    figures: dict[str, float] = {}
+    if len(heads[0]) > 1:
+        figures["reward/learned_spread"] = float(np.stack(heads).std(axis=1).mean())
+    rewards = np.array([rollout.parts[LEARNED] for rollout in rollouts])
+    if rewards.std() > EQUAL_SPREAD and lengths.std() > 0:
+        figures["reward/learned_length"] = float(np.corrcoef(rewards, lengths)[0, 1])
+    return figures
 
 
 def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) -> dict[str, float]:
@@ -58,11 +77,21 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
     }
     if any(rollout.kl is not None for rollout in run):
         figures["policy/kl"] = _mean(rollout.of_drawn(rollout.kl) for rollout in run if rollout.kl is not None)
+    left = [_left(rollout) for rollout in run if not rollout.cached]
+    if known := [nats for nats in left if nats is not None]:
+        figures["kl/sequence"] = float(np.mean(known))
     if reports:
         figures["optim/loss"] = float(np.mean([report.loss for report in reports]))
         figures["optim/grad_norm"] = float(np.mean([report.grad_norm for report in reports]))
         figures["optim/learning_rate"] = reports[-1].learning_rate
     return figures
+
+
+def _left(rollout: Rollout) -> float | None:
+    """How far the policy has left the reference on this response: Σ log π_old - log π_ref, in nats."""
+    if rollout.logprobs is None or rollout.reference_logprobs is None:
+        return None
+    return float(rollout.of_drawn(rollout.logprobs - rollout.reference_logprobs).sum(dtype=np.float64))
 
 
 def _count(rollouts: Iterable[Rollout], clip: int) -> int:

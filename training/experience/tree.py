@@ -80,6 +80,9 @@ class TreeExperience:
         places = list(asked.places) or list(range(len(asked.problems)))
         mine = self._processes.share(range(len(places)))
         groups = self._gather([asked.problems[i] for i in mine], [places[i] for i in mine], asked)
+        if self._scorer.has_learned:
+            with self._recorder.phase("scoring"):
+                self._scorer.score(groups)
         return self._processes.unshare(groups)
 
     def _gather(self, problems: Sequence[Problem], places: Sequence[int], asked: SearchRound) -> list[Group]:

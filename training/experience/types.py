@@ -48,6 +48,8 @@ class Rollout:
     correct: bool | None = None
     """None when the verifier could not tell."""
     extracted: str | None = None
+    learned_heads: Floats | None = None
+    """With a learned reward: what each head of the reward model says, [H]."""
 
     # As credited
     selected: bool = True
@@ -72,6 +74,10 @@ class Rollout:
     clipped: npt.NDArray[np.uint8] | None = None
     """1 where the lower clip removed the gradient, 2 where the upper or the dual clip did."""
     kl: Floats | None = None
+    values: Floats | None = None
+    """With a critic: the reward it expected before each token, when the step began."""
+    returns: Floats | None = None
+    """What it should have expected."""
 
     def __len__(self) -> int:
         return len(self.token_ids)

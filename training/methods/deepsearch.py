@@ -96,7 +96,9 @@ class DeepSearchTraining(PolicyGradientTraining):
             for place, group in zip(places, self._trees.gather(asked), strict=True):
                 groups[place] = group
         self._fill_cached(groups, problems, cached, derive_seed(self._seed, "sampling", step))
-        return [group for group in groups if group is not None]
+        gathered = [group for group in groups if group is not None]
+        self._scorer.score(gathered)  # cached solutions; all others are scored already
+        return gathered
 
     def _fill_cached(
         self, groups: list[Group | None], problems: Sequence[Problem], cached: Sequence[list[Rollout]], seed: int
@@ -162,7 +164,7 @@ class DeepSearchTraining(PolicyGradientTraining):
         for rollout, recorded in zip(group.rollouts, search.recorded, strict=True):
             nodes = search.tree.path(recorded.end)[1:]
             q = tuple(search.tree.q[nodes].tolist())
-            paths.append(TreePath(tuple(nodes), q, recorded.reward, rollout.parts.get("overlong", 0.0)))
+            paths.append(TreePath(tuple(nodes), q, recorded.reward, self._scorer.beside(rollout)))
         credit = tree_credit(paths, self._config.credit, self._config.loss.advantage_scale)
         group.trained, group.scores = credit.trained, credit.scores
         for rollout, path, advantages in zip(group.rollouts, paths, credit.advantages, strict=True):
@@ -171,8 +173,8 @@ class DeepSearchTraining(PolicyGradientTraining):
             rollout.advantage = float(rollout.token_advantages.mean())
 
     def _credit_outcomes(self, group: Group) -> None:
-        """±1 and the overlong penalty for every token, less the group's mean (appendix A.3)."""
-        worth = [(1.0 if r.correct is True else -1.0) + r.parts.get("overlong", 0.0) for r in group.rollouts]
+        """±1 and what is paid beside it for every token, less the group's mean (appendix A.3)."""
+        worth = [(1.0 if r.correct is True else -1.0) + self._scorer.beside(r) for r in group.rollouts]
         advantages = group_advantages(torch.tensor(worth), self._config.loss.advantage_scale)
         for rollout, advantage in zip(group.rollouts, advantages.tolist(), strict=True):
             rollout.advantage = advantage

@@ -38,7 +38,7 @@ def look(
         for start in range(0, len(problems), size):
             recorder.begin_part(start * params.n)
             part = problems[start : start + size]
-            for group in experience.gather(part, [params] * len(part), first=start):
+            for group in experience.gather(part, [params] * len(part), first=start, paid=False):
                 yield Looked(sum(rollout.correct is True for rollout in group.rollouts), group.tokens_sampled)
 
 

@@ -60,7 +60,8 @@ class PolicyUpdater:
     def prepare(self, groups: Sequence[Group]) -> Update:
         """Fix what the update will compare with: token weights, and log-probs of the policy as it is now.
 
-        With a single update per step no old log-probs are computed: those of the update's own forward are the same.
+        Where the old policy is not kept, as with a single update a step, none are computed: those of the update's own
+        forward are the same.
         """
         rollouts = [rollout for group in groups for rollout in group.learned]
         examples = [example for group in groups for example in group.examples]
@@ -70,7 +71,7 @@ class PolicyUpdater:
         teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.teaches]
         share = share_of_work([examples[place] for place in teaching], self._processes.rank, self._processes.count)
         update = Update(rollouts, examples, weights, [teaching[place] for place in share])
-        if self._config.updates_per_step > 1:
+        if self._config.keeps_old_policy and any(rollouts[place].logprobs is None for place in update.mine):
             self._fill_old_logprobs(update)
         return update
 
@@ -84,10 +85,25 @@ class PolicyUpdater:
                 loss += float(outputs.loss.detach())
                 found |= dict(zip(places, arrays, strict=True))
             grad_norm = self._optimiser.update(step)
-            for place, arrays_of_one in itertools.chain.from_iterable(f.items() for f in self._processes.gather(found)):
-                for name, array in arrays_of_one.items():
-                    setattr(update.rollouts[place], name, array)
+            fill_in(update.rollouts, found, self._processes)
         return UpdateReport(sum(self._processes.gather(loss)), grad_norm, self._optimiser.rate(step))
+
+    @torch.no_grad()
+    def measure(self, groups: Sequence[Group]) -> None:
+        """Fill in what the policy and the reference think of every rollout now, for all processes."""
+        update = shared_update(groups, self._processes)
+        found: dict[int, TrainedArrays] = {}
+        with self._recorder.phase("updating"):
+            for places in self._micro_batches(update):
+                examples = [update.examples[place] for place in places]
+                temperature = self._config.sampling.temperature
+                columns = {
+                    "logprobs": self._policy.statistics(examples, temperature).logprobs,
+                    "reference_logprobs": self._reference.logprobs(examples, temperature) if self._reference else None,
+                }
+                arrays = by_rollout(columns, [update.rollouts[place] for place in places])
+                found |= dict(zip(places, arrays, strict=True))
+            fill_in(update.rollouts, found, self._processes)
 
     def _backward(self, update: Update, places: Sequence[int]) -> tuple[LossOutputs, list[TrainedArrays]]:
         """Add the gradients of some rollouts; returns what was found out about each."""
@@ -105,7 +121,7 @@ class PolicyUpdater:
             "reference_logprobs": inputs.reference_logprobs,
             "kl": outputs.kl,
         }
-        return outputs, _by_rollout(columns, rollouts)
+        return outputs, by_rollout(columns, rollouts)
 
     def _inputs(self, update: Update, places: Sequence[int], now: TokenStatistics) -> LossInputs:
         rollouts = [update.rollouts[place] for place in places]
@@ -116,18 +132,23 @@ class PolicyUpdater:
             return torch.tensor(values, dtype=torch.float32).repeat_interleave(lengths).to(device)
 
         kept_old = [None if r.logprobs is None else r.of_drawn(r.logprobs) for r in rollouts]
+        known = [rollout.reference_logprobs for rollout in rollouts]
         reference = None
-        if self._reference:
+        if all(array is not None for array in known):
+            reference = joined(
+                [None if a is None else r.of_drawn(a) for r, a in zip(rollouts, known, strict=True)], device
+            )
+        elif self._reference:
             examples = [update.examples[place] for place in places]
             reference = self._reference.logprobs(examples, self._config.sampling.temperature)
         return LossInputs(
             logprobs=now.logprobs,
-            old_logprobs=now.logprobs.detach() if self._config.updates_per_step == 1 else _joined(kept_old, device),
-            advantages=_joined([rollout.of_drawn(rollout.advantages) for rollout in rollouts], device),
+            old_logprobs=joined(kept_old, device) if self._config.keeps_old_policy else now.logprobs.detach(),
+            advantages=joined([rollout.of_drawn(rollout.advantages) for rollout in rollouts], device),
             sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
             weights=per_token([update.weights[place] for place in places]),
             reference_logprobs=reference,
-            sampler_logprobs=_joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device),
+            sampler_logprobs=joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device),
             corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
             if any(r.corrected for r in rollouts)
             else None,
@@ -141,7 +162,7 @@ class PolicyUpdater:
                 examples = [update.examples[place] for place in places]
                 logprobs = self._policy.statistics(examples, self._config.sampling.temperature).logprobs
                 rollouts = [update.rollouts[place] for place in places]
-                for rollout, arrays in zip(rollouts, _by_rollout({"logprobs": logprobs}, rollouts), strict=True):
+                for rollout, arrays in zip(rollouts, by_rollout({"logprobs": logprobs}, rollouts), strict=True):
                     rollout.logprobs = arrays["logprobs"]
 
     def _micro_batches(self, update: Update) -> list[list[int]]:
@@ -150,7 +171,21 @@ class PolicyUpdater:
         return [[update.mine[i] for i in batch] for batch in batches]
 
 
-def _by_rollout(columns: dict[str, Tensor | None], rollouts: Sequence[Rollout]) -> list[TrainedArrays]:
+def shared_update(groups: Sequence[Group], processes: Processes) -> Update:
+    """All rollouts that are learned from, whatever their advantage, and this process's share of them."""
+    rollouts = [rollout for group in groups for rollout in group.learned]
+    examples = [example for group in groups for example in group.examples]
+    return Update(rollouts, examples, [], share_of_work(examples, processes.rank, processes.count))
+
+
+def fill_in(rollouts: Sequence[Rollout], found: dict[int, TrainedArrays], processes: Processes) -> None:
+    """Tell all processes what this one found out about some of the rollouts, by their places."""
+    for place, arrays in itertools.chain.from_iterable(each.items() for each in processes.gather(found)):
+        for name, array in arrays.items():
+            setattr(rollouts[place], name, array)
+
+
+def by_rollout(columns: dict[str, Tensor | None], rollouts: Sequence[Rollout]) -> list[TrainedArrays]:
     """Cut packed columns [N] into the arrays [T] of each rollout, with 0 for tokens that it did not draw."""
     bounds = np.cumsum([rollout.drawn for rollout in rollouts])[:-1]
     cut = {
@@ -159,5 +194,5 @@ def _by_rollout(columns: dict[str, Tensor | None], rollouts: Sequence[Rollout]) 
     return [{name: rollout.spread(cut[name][i]) for name in cut} for i, rollout in enumerate(rollouts)]
 
 
-def _joined(arrays: Sequence[Floats | None], device: torch.device) -> Tensor:
+def joined(arrays: Sequence[Floats | None], device: torch.device) -> Tensor:
     return torch.from_numpy(np.concatenate([array for array in arrays if array is not None])).to(device)

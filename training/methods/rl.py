@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from training.algorithms.advantages import AdvantageScale, equal_rewards, group_advantages
-from training.config import GrpoMethod, RlMethod
+from training.config import GrpoMethod, LossConfig, RlMethod
 from training.evaluation import Evaluator
 from training.events.types import AnyEvent, Phase
 from training.experience.agentic_summary import summarise_traces
@@ -19,7 +19,7 @@ from training.experience.types import Group
 from training.methods.hard_subset import HardProblems, look
 from training.methods.policy_update import PolicyUpdater
 from training.methods.roc import mark_learned, roc_figures, tool_errors
-from training.methods.types import Outcome
+from training.methods.types import Outcome, UpdateReport
 from training.policy import Reference
 from training.problems.types import Problem
 from training.recorder import Recorder
@@ -33,6 +33,8 @@ class PolicyGradientTraining(ABC):
     """One step: gather groups of scored responses, credit them, update. Methods differ in the first two."""
 
     phases: tuple[Phase, ...] = ("sampling", "scoring", "updating")
+    compares_siblings = True
+    """Whether a group of equal rewards teaches nothing."""
 
     def __init__(
         self,
@@ -67,6 +69,11 @@ class PolicyGradientTraining(ABC):
     def _credit(self, groups: Sequence[Group]) -> None:
         """Give the rollouts their advantages."""
 
+    def _update(self, step: int, groups: Sequence[Group]) -> list[UpdateReport]:
+        """Learn from credited groups."""
+        updates = [self._updater.prepare(batch) for batch in self._batches(groups)]  # fixes the old policy for all
+        return [self._updater.update(update, step) for update in updates]
+
     def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:
         """Further figures and events of a step, after its update."""
         return Outcome({})
@@ -75,11 +82,14 @@ class PolicyGradientTraining(ABC):
         """One round of experience and learning from it."""
         groups = self._gather(step)
         self._credit(groups)
-        updates = [self._updater.prepare(batch) for batch in self._batches(groups)]  # fixes the old policy for all
-        reports = [self._updater.update(update, step) for update in updates]
+        reports = self._update(step, groups)
         self._engine.update_weights(step)
         self._refresh_reference(step)
-        metrics = summarise_groups(groups) | summarise_updates(groups, reports) | self._reflection(groups)
+        metrics = (
+            summarise_groups(groups, self.compares_siblings)
+            | summarise_updates(groups, reports)
+            | self._reflection(groups)
+        )
         more = self._finish(step, groups)
         return Outcome(metrics | self._count_tokens(groups) | more.metrics, groups, more.events)
 
@@ -90,7 +100,12 @@ class PolicyGradientTraining(ABC):
     def state_dict(self) -> dict[str, Any]:
         """What the next step depends on besides the weights and the optimiser."""
         reference = self._reference.state_dict() if self._reference else None
-        return {"problems": self._problems.drawn, "tokens": self._tokens_sampled, "reference": reference}
+        return {
+            "problems": self._problems.drawn,
+            "tokens": self._tokens_sampled,
+            "reference": reference,
+            "scorer": self._scorer.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any], step: int) -> None:
         """Continue after `step`."""
@@ -98,6 +113,7 @@ class PolicyGradientTraining(ABC):
         self._tokens_sampled = state["tokens"]
         if self._reference:
             self._reference.load_state_dict(state["reference"])
+        self._scorer.load_state_dict(state.get("scorer", {}))  # a run of an earlier version had no learned reward
         self._engine.update_weights(step)
 
     def _sampling_params(self, seed: int, count: int | None = None) -> SamplingParams:
@@ -143,7 +159,7 @@ class PolicyGradientTraining(ABC):
         return rates
 
     def _refresh_reference(self, step: int) -> None:
-        every = self._rl.loss.reference_refresh_steps
+        every = self._rl.loss.reference_refresh_steps if isinstance(self._rl.loss, LossConfig) else 0
         if self._reference and every and step % every == 0:
             self._reference.refresh()
 

@@ -24,7 +24,8 @@ class RewardPart:
 
 def reward_parts(parts: Mapping[str, float], config: Mapping[str, Any]) -> list[RewardPart]:
     """The parts of a reward with the weights of the run's config; a part it does not weigh counts once."""
-    weights = config.get("method", {}).get("reward", {})
+    weights = dict(config.get("method", {}).get("reward", {}))
+    weights["learned"] = (weights.get("learned") or {}).get("weight")
     return [RewardPart(name, float(value), _weight(weights.get(name))) for name, value in sorted(parts.items())]
 
 

@@ -34,6 +34,11 @@ def is_searched(config: Mapping[str, Any]) -> bool:
     return bool(config.get("method", {}).get("kind") == "deepsearch")
 
 
+def has_critic(config: Mapping[str, Any]) -> bool:
+    """Whether a critic judged every token, so that siblings were not compared."""
+    return bool(config.get("method", {}).get("kind") == "ppo")
+
+
 def resamples(config: Mapping[str, Any]) -> bool:
     """Whether a run draws more responses than it learns from."""
     return bool(config.get("method", {}).get("roc", {}).get("enabled", False))
@@ -62,7 +67,7 @@ def group_notes(group: RolloutGroup, config: Mapping[str, Any]) -> list[Note]:
         return []
     if is_searched(config):
         return _of_cached(group) if group.reused else _of_tree(group, config)
-    notes = [NO_GRADIENT] if group.teaches_nothing else []
+    notes = [NO_GRADIENT] if group.teaches_nothing and not has_critic(config) else []
     if group.trained:
         return notes
     return [LEFT_OUT] if resamples(config) else [*notes, DROPPED]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from webapp.inspection.token_arrays import Numbers, TokenArrays
 
-DEFAULTS: dict[str, dict[str, Any]] = {"grpo": {}, "deepsearch": {"clip_high": 0.28, "dual_clip": 10.0}}
+DEFAULTS: dict[str, dict[str, Any]] = {"grpo": {}, "ppo": {}, "deepsearch": {"clip_high": 0.28, "dual_clip": 10.0}}
 """Methods with such a loss, and where their values are not the common ones."""
 
 
@@ -37,6 +37,13 @@ class LossSettings:
     importance: str
     max_tokens: int
     updates: int
+    """That the groups of a step are split into."""
+    epochs: int
+    """Times that they are learned from; each but the last says nothing of the figures that are kept."""
+
+    @property
+    def updates_a_step(self) -> int:
+        return self.updates * self.epochs
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "LossSettings | None":
@@ -57,6 +64,7 @@ class LossSettings:
             importance=loss.get("importance", "none"),
             max_tokens=method.get("sampling", {}).get("max_tokens", 1),
             updates=method.get("updates_per_step", 1),
+            epochs=method.get("epochs", 4 if method["kind"] == "ppo" else 1),
         )
 
 

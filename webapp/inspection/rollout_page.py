@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 from django.db.models import Count, Sum
 from django.shortcuts import get_object_or_404
 
+from training.config import CriticConfig
+from training.seeds import shuffled
 from training.solutions.garbage import is_garbage
 from training.token_classes import ClassedTokens, classify
 from webapp.inspection.credit import Credit, RewardPart, advantage_scale, credit_of, reward_parts
 from webapp.inspection.marks import mark_names
 from webapp.inspection.models import Rollout, RolloutGroup, RolloutText, RolloutTokens, Split
-from webapp.inspection.notes import calls_tools, is_searched, resamples, uniform_sentence, why_untrained
+from webapp.inspection.notes import calls_tools, has_critic, is_searched, resamples, uniform_sentence, why_untrained
 from webapp.inspection.prompts import prompt_frame
 from webapp.inspection.push import LossSettings, Push, UpdateSize, push_of, token_weight
 from webapp.inspection.resampling import Resampling, resampling_of
@@ -52,12 +55,20 @@ class RolloutPage:
             return None
         config = self.rollout.run.config
         siblings = [sibling for sibling in self.siblings if not sibling.greedy and sibling.selected]
-        if not self.rollout.selected:
+        if not self.rollout.selected or has_critic(config):
             return None
         if not is_searched(config):
             return credit_of(self.rollout.reward, self.rollout.advantage, [each.reward for each in siblings], config)
         worths = {each.pk: end_of(each, {}).worth for each in siblings}
         return credit_of(worths[self.rollout.pk], self.rollout.advantage, list(worths.values()), config, of_worth=True)
+
+    @cached_property
+    def critic(self) -> dict[str, Any] | None:
+        """Knobs of the critic that judged its tokens; None where there was none."""
+        method = self.rollout.run.config.get("method", {})
+        if not has_critic(self.rollout.run.config) or self.rollout.split != Split.TRAIN:
+            return None
+        return CriticConfig().model_dump() | dict(method.get("critic", {}))
 
     @cached_property
     def path(self) -> TreePath | None:
@@ -146,7 +157,7 @@ class RolloutPage:
     @cached_property
     def update(self) -> UpdateSize | None:
         """The optimiser update it took part in; None where its step was not finished."""
-        return None if self.untrained or self.settings is None else _update_of(self.rollout, self.settings.updates)
+        return None if self.untrained or self.settings is None else _update_of(self.rollout, self.settings)
 
     @cached_property
     def push(self) -> Push | None:
@@ -212,13 +223,20 @@ def arrays_of(rollout: Rollout) -> TokenArrays | None:
         return None
 
 
-def _update_of(rollout: Rollout, updates: int) -> UpdateSize | None:
-    """The trained groups of a step are split into its updates in order, as equally as can be."""
+def _update_of(rollout: Rollout, settings: LossSettings) -> UpdateSize | None:
+    """The trained groups of a step are split into its updates in order, as equally as can be.
+
+    With a critic the order is another one in each epoch, and figures are kept of the last.
+    """
     run = rollout.run  # its step is that of the newest figures, which follow the step's groups
     if run.step < rollout.step:
         return None
     rows = RolloutGroup.objects.filter(run=run, split=Split.TRAIN, step=rollout.step, trained=True).order_by("index")
     groups = list(rows.values_list("pk", "size", "length_mean"))
+    if has_critic(run.config):
+        order = shuffled(len(groups), run.config.get("seed", 0), "epoch", rollout.step, settings.epochs - 1)
+        groups = [groups[place] for place in order]
+    updates = settings.updates
     for start, end in pairwise(len(groups) * part // updates for part in range(updates + 1)):
         if any(pk == rollout.group_id for pk, _, _ in groups[start:end]):
             of_update = groups[start:end]

@@ -9,7 +9,7 @@ from django.db.models.functions import Left
 from webapp.core.paging import Page, keyset_page
 from webapp.inspection.histogram import Bar, histogram, median_of
 from webapp.inspection.models import EQUAL_SPREAD, Rollout, RolloutGroup, Split
-from webapp.inspection.notes import is_searched, mark_reused, uniform_rule
+from webapp.inspection.notes import has_critic, is_searched, mark_reused, uniform_rule
 from webapp.inspection.prefixes import Frame
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
@@ -159,6 +159,8 @@ def _summarise(run: Run, split: Split, groups: QuerySet[RolloutGroup], rollouts:
     alike = Q(reward_std__lte=EQUAL_SPREAD)
     if is_searched(run.config):  # of trees the ends count, whatever else they are paid for
         alike = Q(correct_count=0) | Q(correct_count=F("size"))
+    elif has_critic(run.config):  # siblings are not compared, if there are any
+        alike = Q(pk=None)
     of_groups = groups.aggregate(
         groups=Count("pk"),
         equal=Count("pk", filter=alike),

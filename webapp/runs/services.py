@@ -8,7 +8,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from training.config import BuiltinProblems, CheckpointModel, FileProblems, ImportedProblems, RunConfig
+from training.config import (
+    BuiltinProblems,
+    CheckpointModel,
+    FileProblems,
+    ImportedProblems,
+    RewardCheckpoint,
+    RlMethod,
+    RunConfig,
+)
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
@@ -129,9 +137,11 @@ def delete_run(run: Run) -> None:
         run = Run.objects.select_for_update().get(pk=run.pk)
         if run.state not in TERMINAL:
             raise UserError(f"{run.name} is {run.state.label.lower()}. Stop it first.")
-        users = Run.objects.filter(~Q(status__in=TERMINAL), config__model__kind="checkpoint", config__model__run=run.pk)
-        if user := users.first():
-            raise UserError(f"{user.name} starts from a checkpoint of {run.name}. Wait for it, or stop it, first.")
+        starts = Q(config__model__kind="checkpoint", config__model__run=run.pk)
+        judge = "config__method__reward__learned__model"
+        is_judged = Q(**{f"{judge}__kind": "checkpoint", f"{judge}__run": run.pk})
+        if user := Run.objects.filter(~Q(status__in=TERMINAL), starts | is_judged).first():
+            raise UserError(f"{user.name} needs a checkpoint of {run.name}. Wait for it, or stop it, first.")
         folder = run.folder
         deleting_run.send(Run, run=run)
         run.delete()
@@ -153,11 +163,13 @@ def describe_problems(config: RunConfig) -> str:
 def missing_sources(config: RunConfig) -> dict[str, str]:
     """What the config names but this installation does not have: path of the knob → sentence."""
     missing = {}
-    if isinstance(config.model, CheckpointModel):
-        kept = Checkpoint.objects.filter(run=config.model.run, step=config.model.step, removed_at=None)
-        if not kept.exists():
-            missing["model.step"] = (
-                f"Run {config.model.run} has no checkpoint of step {config.model.step} (any more). "
+    judge = config.method.reward.learned.model if isinstance(config.method, RlMethod) else None
+    for path, source in (("model.step", config.model), ("method.reward.learned.model.step", judge)):
+        if not isinstance(source, CheckpointModel | RewardCheckpoint):
+            continue
+        if not Checkpoint.objects.filter(run=source.run, step=source.step, removed_at=None).exists():
+            missing[path] = (
+                f"Run {source.run} has no checkpoint of step {source.step} (any more). "
                 "Choose one from the run's list of checkpoints."
             )
     problems = config.problems

@@ -113,6 +113,27 @@ def test_a_kl_penalty_loads_a_second_model() -> None:
     assert parts["Reference"] == parts["Weights"]
 
 
+def test_ppo_holds_four_models_and_trains_two_of_them() -> None:
+    """The critic has the reward model's body where it starts from one, which may be larger than the policy."""
+    shape = replace(read_shape(MODEL_DIR), parameters=1_000_000)
+    larger = replace(shape, parameters=3_000_000)
+    learned = {"model": {"kind": "local", "path": "/models/judge"}}
+    for start, critic in (("reward_model", 3), ("policy", 1)):
+        config = RunConfig.model_validate(
+            {"method": {"kind": "ppo", "reward": {"learned": learned}, "critic": {"start": start}}}
+        )
+        plan = plan_of(config, 40)
+        parts = sizes(memory_of(config, plan, shape, "cpu", larger))
+        assert parts["Actor"] == parts["Reference"] == 4_000_000
+        assert parts["Reward model"] == 12_000_000
+        assert parts["Critic"] == critic * 12_000_000
+        assert parts["Gradients"] == critic * 4_000_000
+        saved = disk_of(config, plan, shape, larger).checkpoints / plan.checkpoints_kept
+        assert saved == 4 * 4_000_000 + critic * 12_000_000
+    verified = sizes(memory(shape, method={"kind": "ppo", "kl": {"coefficient": 0}}))
+    assert not {"Reference", "Reward model"} & verified.keys()
+
+
 def test_sampling_and_updating_take_turns() -> None:
     found = memory(read_shape(MODEL_DIR))
     always = sum(part.bytes for part in found.always)

@@ -29,6 +29,17 @@ def test_it_multiplies_prompts_and_samples_and_divides_by_updates() -> None:
     assert plan.tokens_per_step == 8192 * 120
 
 
+def test_ppo_learns_from_each_batch_several_times() -> None:
+    method = {"kind": "ppo", "sampling": {"prompts_per_step": 64, "max_tokens": 50}, "epochs": 3, "updates_per_step": 4}
+    given = config(method=method, steps=10)
+    plan = plan_of(given, prompt_tokens=20)
+    assert (plan.sequences, plan.sequences_per_update, plan.learning_epochs) == (64, 16, 3)
+    assert plan.longest_sampled == 70, "single responses are sampled, too"
+    words = in_words(given, plan)
+    assert "3 epochs of 4 mini-batches: 12 updates of actor and critic each." in words[0]
+    assert "120 updates" in words[1]
+
+
 @pytest.mark.parametrize(("steps", "every"), [(100, 10), (7, 3), (5, 50), (1, 1), (12, 4)])
 def test_it_counts_evaluations_and_checkpoints_as_the_trainer_does(steps: int, every: int) -> None:
     plan = plan_of(config(steps=steps, evaluation={"every_steps": every}, checkpoints={"every_steps": every}))

@@ -48,7 +48,7 @@ def test_everything_else_is_the_default(preset: Preset) -> None:
         for name in type(config).model_fields:  # type: ignore[attr-defined]
             here, mine, theirs = f"{path}{name}", getattr(config, name), getattr(other, name)
             if hasattr(mine, "model_fields_set"):
-                walk(mine, theirs, f"{here}.")
+                walk(mine, theirs if type(theirs) is type(mine) else type(mine)(), f"{here}.")
             else:
                 assert mine == theirs or here in changed, here
 

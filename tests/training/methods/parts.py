@@ -14,6 +14,7 @@ from training.distributed import Processes
 from training.methods.types import Method
 from training.optimiser import Optimiser
 from training.recorder import Recorder
+from training.reward_model import RewardModel
 from training.sources import load_model, load_problems
 
 
@@ -30,6 +31,14 @@ class WatchedOptimiser(Optimiser):
 def flat_gradient(parameters: list[Any]) -> Tensor:
     """All gradients in one vector."""
     return torch.cat([parameter.grad.flatten() for parameter in parameters])
+
+
+def reward_model_folder(path: Path, heads: int = 1, seed: int = 0) -> Path:
+    """A reward model of the built-in model's body with untrained heads, stored with its tokenizer."""
+    model, tokenizer = load_model(RunConfig(), torch.device("cpu"))
+    RewardModel.from_policy(model, heads, seed).save(path)
+    tokenizer.save_pretrained(path)
+    return path
 
 
 def build(stack: ExitStack, **changes: Any) -> tuple[Parts, Method]:

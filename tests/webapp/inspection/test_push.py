@@ -11,6 +11,7 @@ from tests.factories import make_group, make_run
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.config import LossConfig, RunConfig
 from training.methods.rl import PolicyGradientTraining
+from training.seeds import shuffled
 from webapp.inspection.models import Rollout
 from webapp.inspection.push import LossSettings, UpdateSize, push_of, token_weight
 from webapp.inspection.rollout_page import read_rollout
@@ -30,6 +31,29 @@ CASES: list[dict[str, Any]] = [
     {"ratio": "sequence"},
     {"ratio": "sequence_token", "aggregation": "seq_mean_token_mean"},
 ]
+
+
+@pytest.mark.django_db
+def test_with_a_critic_each_token_has_its_own_advantage_and_the_last_epochs_update() -> None:
+    """Groups are taken in the order that training took in its last epoch, and siblings are not compared."""
+    method = {"kind": "ppo", "epochs": 3, "updates_per_step": 2, "sampling": {"prompts_per_step": 4}}
+    run = make_run(step=2, method=method, seed=5)
+    groups = [
+        make_group(run, step=2, index=index, rewards=[1.0], texts=["1 " * (index + 2)], tokens=True)
+        for index in range(4)
+    ]
+    order = shuffled(4, 5, "epoch", 2, 2)
+    for place, index in enumerate(order):
+        rollout = Rollout.objects.get(group=groups[index])
+        page = read_rollout(rollout.pk)
+        first = 2 * (place // 2)
+        mates = [Rollout.objects.get(group=groups[mate]).length for mate in order[first : first + 2]]
+        assert page.update == UpdateSize(2, sum(mates))
+        assert page.credit is None
+        assert page.critic is not None
+        assert (page.critic["discount"], page.critic["gae_lambda"]) == (1.0, 0.95)
+        assert page.settings is not None
+        assert page.settings.updates_a_step == 6
 
 
 @pytest.mark.parametrize("options", CASES)

@@ -117,7 +117,7 @@ def test_delete_refuses_what_is_in_use_and_removes_rows_and_files(django_capture
     ended(run, RunStatus.STOPPED)
     Checkpoint.objects.create(run=run, step=5, path="checkpoints/step_000005", size=1, saved_at=timezone.now())
     child = services.create_run(RunConfig(model=CheckpointModel(run=run.pk, step=5)), name="child")
-    with pytest.raises(UserError, match="child starts from a checkpoint"):
+    with pytest.raises(UserError, match="child needs a checkpoint"):
         services.delete_run(run)
     ended(child, RunStatus.SUCCEEDED)
     folder = run.folder

@@ -5,6 +5,7 @@ billions of parameters take the paper's numbers, which stand beside them.
 """
 
 from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
+from training.config.presets.rlhf import GRPO_REWARD_MODEL, PPO
 from training.config.presets.search import ABLATIONS, DEEPSEARCH, DEEPSEARCH_LAZY
 from training.config.presets.sft import SFT
 from training.config.presets.tools import GRPO_AGENTIC, RSTAR2_AGENT, TOOL_FORMAT
@@ -18,6 +19,8 @@ __all__ = [
     "DEMO",
     "DR_GRPO",
     "GRPO_AGENTIC",
+    "GRPO_REWARD_MODEL",
+    "PPO",
     "PRESETS",
     "R1_ZERO",
     "RSTAR2_AGENT",
@@ -29,7 +32,7 @@ __all__ = [
 ]
 
 _STARTS = (SMOKE, DEMO)
-_RECIPES = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SFT, TOOL_FORMAT)
+_RECIPES = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SFT, TOOL_FORMAT, PPO, GRPO_REWARD_MODEL)
 
 PRESETS = {preset.slug: preset for preset in (*_STARTS, *_RECIPES, *ABLATIONS, GRPO_AGENTIC)}
 """In the order they are offered."""

@@ -9,6 +9,7 @@ from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, Run
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.reward_checks import MUST_OF_REWARDS, SHOULD_OF_REWARDS
 from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
 from webapp.runs.configure.tool_checks import SHOULD_OF_TOOLS
 from webapp.runs.models import Checkpoint
@@ -158,26 +159,17 @@ def advise_on_batch(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         message = f"A step takes {prompts:,} prompts, but the set has {train:,}: some come more than once in a step."
         yield Fault(message, (knob,), (Fix({knob: train}),))
     usual = type(config.method.loss)().dual_clip
-    if config.method.updates_per_step == 1 and config.method.loss.dual_clip not in {None, usual}:
+    if config.method.updates_a_step == 1 and config.method.loss.dual_clip not in {None, usual}:
         yield Fault(
             "With one update a step the ratio is 1, so neither clip acts.",
             (f"method.{config.method.kind}.updates_per_step",),
         )
 
 
-def advise_on_reward(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    if isinstance(config.method, RlMethod) and not config.method.reward.accuracy:
-        yield Fault(
-            "Right answers are not paid for: nothing but the format will be learned.",
-            (f"method.{config.method.kind}.reward.accuracy",),
-            (Fix({f"method.{config.method.kind}.reward.accuracy": 1.0}),),
-        )
-
-
 def advise_on_clip(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     if not isinstance(config.method, RlMethod) or config.method.loss.ratio == "token":
         return
-    if config.method.updates_per_step > 1 and config.method.loss.clip_low > GSPO_CLIP:
+    if config.method.updates_a_step > 1 and config.method.loss.clip_low > GSPO_CLIP:
         low, high = f"method.{config.method.kind}.loss.clip_low", f"method.{config.method.kind}.loss.clip_high"
         message = "A sequence's ratio is a mean over its tokens and moves little; GSPO clips at 0.0003 and 0.0004."
         yield Fault(message, (low,), (Fix({low: 3e-4, high: 4e-4}),))
@@ -203,13 +195,14 @@ MUST: tuple[Check, ...] = (
     check_context,
     check_evaluation,
     *MUST_OF_SEARCH,
+    *MUST_OF_REWARDS,
 )
 SHOULD: tuple[Check, ...] = (
     advise_on_context,
     advise_on_batch,
-    advise_on_reward,
     advise_on_clip,
     advise_on_learning_rate,
+    *SHOULD_OF_REWARDS,
     *SHOULD_OF_SEARCH,
     *SHOULD_OF_TOOLS,
 )

@@ -20,6 +20,8 @@ from training.config import (
     ImportedProblems,
     LocalModel,
     PromptConfig,
+    RewardCheckpoint,
+    RlMethod,
     RunConfig,
 )
 from training.config.shape import ModelShape, ShapeError, read_shape
@@ -63,6 +65,9 @@ class Facts:
     prompt_tokens: int
     """Of the longest prompt, about."""
     shortest_prompt_tokens: int
+    reward_folder: Path | None
+    """Where the reward model is; None for none, or when it is gone."""
+    reward_shape: ModelShape | None
     named_parameters: int | None
     """What the name of a model says of its size, where nothing else is known."""
 
@@ -77,6 +82,7 @@ def facts_of(config: RunConfig) -> Facts:
         except ShapeError as reason:
             error = str(reason)
     problems = problem_facts(config)
+    reward_folder = reward_model_folder(config)
     return Facts(
         folder,
         shape,
@@ -84,6 +90,8 @@ def facts_of(config: RunConfig) -> Facts:
         problems,
         prompt_tokens(folder, problems.longest_prompt, config.prompt),
         prompt_tokens(folder, problems.shortest_prompt, config.prompt),
+        reward_folder,
+        shape_if_any(reward_folder),
         parameters_in_name(config.model.name) if isinstance(config.model, HubModel) and shape is None else None,
     )
 
@@ -102,11 +110,37 @@ def model_folder(config: RunConfig) -> Path | None:
         case LocalModel(path=path):
             return Path(path)
         case CheckpointModel(run=run, step=step):
-            checkpoint = Checkpoint.objects.select_related("run").filter(run=run, step=step, removed_at=None).first()
-            return checkpoint.folder if checkpoint else None
+            return checkpoint_folder(run, step)
         case HubModel(name=name, revision=revision):
             cached = try_to_load_from_cache(name, "config.json", revision=revision)
             return Path(cached).parent if isinstance(cached, str) else None
+
+
+def checkpoint_folder(run: int, step: int) -> Path | None:
+    """Of a run's checkpoint; None when there is none (any more)."""
+    checkpoint = Checkpoint.objects.select_related("run").filter(run=run, step=step, removed_at=None).first()
+    return checkpoint.folder if checkpoint else None
+
+
+def reward_model_folder(config: RunConfig) -> Path | None:
+    """The folder of the reward model that the config's method is paid by; None for none, and for one that is gone."""
+    if not isinstance(config.method, RlMethod):
+        return None
+    match config.method.reward.learned.model:
+        case LocalModel(path=path):
+            return Path(path)
+        case RewardCheckpoint(run=run, step=step):
+            return checkpoint_folder(run, step)
+        case _:
+            return None
+
+
+def shape_if_any(folder: Path | None) -> ModelShape | None:
+    """What can be read of a folder's model; None where nothing can."""
+    try:
+        return read_shape(folder) if folder else None
+    except ShapeError:
+        return None
 
 
 def problem_facts(config: RunConfig) -> ProblemFacts:

@@ -53,6 +53,9 @@ def run_form(data: QueryDict) -> ConfigForm:
     _offer(form, "problems.imported.slug", {slug: f"{name} ({count:,} problems)" for slug, name, count in sets})
     saved = Checkpoint.objects.filter(removed_at=None).order_by("-run_id").values_list("run_id", "run__name").distinct()
     _offer(form, "model.checkpoint.run", {str(run): f"{run} · {name}" for run, name in saved[:MOST_OFFERED]})
+    for name in (name for name in form.fields if name.endswith("reward.learned.model.checkpoint.run")):
+        judges = saved.filter(run__method="reward_model")
+        _offer(form, name, {str(run): f"{run} · {title}" for run, title in judges[:MOST_OFFERED]})
     return form
 
 
@@ -79,6 +82,6 @@ def as_posted(values: Values) -> QueryDict:
 def _offer(form: ConfigForm, name: str, choices: dict[str, str]) -> None:
     """Let a knob be chosen from a list; a value that is not in it stays, marked as such."""
     value = str(form.data.get(name) or "")
-    gone = {value: f"{value} (not found)"} if value and value not in choices else {}
+    gone = {value: f"{value} (not found)"} if value not in {"", "0", *choices} else {}
     none = "Choose one" if choices else "There is none yet"
     form.fields[name].widget = forms.Select(choices=[("", none), *gone.items(), *choices.items()])

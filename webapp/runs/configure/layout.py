@@ -31,7 +31,7 @@ SECTIONS = (
     Section(
         "sampling",
         "Batch and sampling",
-        ("method.sampling", "method.updates_per_step", "method.dynamic_sampling"),
+        ("method.sampling", "method.updates_per_step", "method.epochs", "method.dynamic_sampling"),
     ),
     Section("search", "Search", ("method.search",), "How the tree of a problem grows, and which ends are recorded."),
     Section("credit", "Credit", ("method.credit",), "How a tree becomes the advantages of its tokens."),
@@ -49,6 +49,12 @@ SECTIONS = (
         "Over-optimisation",
         ("method.overoptimisation",),
         "Signs that a learned reward is being gamed, and what happens then.",
+    ),
+    Section(
+        "critic",
+        "Critic",
+        ("method.critic", "method.kl"),
+        "What makes an advantage of every token, and what leaving the reference costs in its reward.",
     ),
     Section("loss", "Loss", ("method.loss",)),
     Section("optimisation", "Optimisation", ("optimisation",)),
@@ -73,6 +79,12 @@ SIMPLE = frozenset({
     "method.sampling.samples_per_prompt",
     "method.sampling.max_tokens",
     "method.grpo.sampling.temperature",
+    "method.ppo.epochs",
+    "method.ppo.kl.coefficient",
+    "method.ppo.reward.learned.model.kind",
+    "method.reward.learned.model.path",
+    "method.reward.learned.model.run",
+    "method.reward.learned.model.step",
     "method.agentic.enabled",
     "method.roc.enabled",
     "method.search.expansion",
@@ -89,9 +101,18 @@ SIMPLE = frozenset({
 })  # fmt: skip
 """The first screen: a dozen or two at a time, since each kind shows only its own."""
 
+_LEARNED = tuple(f"method.{kind}.reward.learned" for kind in ("grpo", "deepsearch", "ppo"))
 _SEARCH = "method.deepsearch.search"
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *(
+        (f"{learned}.{knob}", (f"{learned}.model.kind=local", f"{learned}.model.kind=checkpoint"))
+        for learned in _LEARNED
+        for knob in ("weight", "heads", "transform", "reference_samples", "clip")
+    ),
+    *((f"{learned}.reference_samples", (f"{learned}.transform=sigmoid_of_difference",)) for learned in _LEARNED),
+    ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
+    ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     ("method.grpo.dynamic_sampling", ("method.grpo.dynamic_sampling.enabled=on",)),
     ("method.grpo.agentic", ("method.grpo.agentic.enabled=on",)),
     ("method.grpo.roc", ("method.grpo.roc.enabled=on",)),

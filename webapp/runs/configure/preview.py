@@ -134,7 +134,7 @@ def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
         in_words(config, plan, facts.problems.train),
         plan,
         fit_of(config, plan, facts, machine),
-        disk_of(config, plan, facts.shape) if facts.shape else None,
+        disk_of(config, plan, facts.shape, facts.reward_shape) if facts.shape else None,
         machine.disk_free,
         _guess(facts, machine) if facts.shape is None else "",
     )
@@ -146,7 +146,7 @@ def fit_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> Fit
         return None
     wanted = config.hardware.device
     device = "cuda" if wanted == "cuda" or (wanted == "auto" and machine.gpus) else "cpu"
-    memory = memory_of(config, plan, facts.shape, device)
+    memory = memory_of(config, plan, facts.shape, device, facts.reward_shape)
     processes = config.hardware.processes
     if device == "cpu":
         return Fit(memory, "this machine", memory.peak * processes, machine.memory, machine.memory_free, processes)

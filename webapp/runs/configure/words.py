@@ -37,6 +37,26 @@ LABELS = {
     "method.reward.format": "Format reward",
     "method.reward.overlong_buffer": "Overlong penalty over the last",
     "method.reward.verifier_timeout_s": "Verifier's time limit",
+    "method.reward.missing_end": "Charge for a missing end",
+    "method.reward.learned.model.kind": "Reward model",
+    "method.reward.learned.model.path": "Reward model's folder",
+    "method.reward.learned.model.run": "Reward model's run",
+    "method.reward.learned.model.step": "Reward model's step",
+    "method.reward.learned.weight": "Learned reward",
+    "method.reward.learned.heads": "Several heads",
+    "method.reward.learned.transform": "Compared with the reference",
+    "method.reward.learned.reference_samples": "Reference's answers",
+    "method.reward.learned.clip": "Learned reward cut at ±",
+    "method.ppo.updates_per_step": "Mini-batches an epoch",
+    "method.epochs": "Epochs a step",
+    "method.kl.control": "KL control",
+    "method.kl.coefficient": "KL coefficient β",
+    "method.kl.target": "KL target",
+    "method.kl.horizon": "KL horizon",
+    "method.critic.start": "Critic starts from",
+    "method.critic.learning_rate": "Critic's learning rate",
+    "method.critic.discount": "Discount γ",
+    "method.critic.gae_lambda": "GAE λ",
     "method.loss.ratio": "Ratio level",
     "method.loss.kl_coefficient": "KL coefficient",
     "method.loss.kl_estimator": "KL estimator",
@@ -131,7 +151,9 @@ KINDS = {
     "file": "File",
     "grpo": "GRPO",
     "deepsearch": "DeepSearch",
+    "ppo": "PPO",
     "sft": "SFT",
+    "none": "None",
 }
 """Kinds of tagged unions, as they are offered."""
 
@@ -156,6 +178,8 @@ UNITS = {
     "kept_trees": "a step",
     "smallest": "problems",
     "overlap_words": "words",
+    "target": "nats",
+    "horizon": "responses",
 }
 """By the last part of the name."""
 

@@ -26,7 +26,7 @@ def test_comments_give_help_options_range_and_default() -> None:
         lines[at - 1]
         == "    # The ratio is clipped above at 1 plus this (clip-higher: 0.28). More than 0. Default 0.2."
     )
-    assert "  # One of grpo, deepsearch, sft." in lines
+    assert "  # One of grpo, deepsearch, ppo, sft." in lines
     assert yaml.safe_load("\n".join(lines)) == DAPO.config.model_dump(mode="json")
 
 
@@ -72,7 +72,7 @@ def test_numbers_as_people_write_them_are_numbers() -> None:
         ("steps: 5\nmethod:\n  kind: grpo\n  sampling:\n    max_token: 5\n", 5, "mean method.sampling.max_tokens?"),
         ("colour: red", 1, "colour: There is no such knob."),
         ("seed: 1\nsteps: 0", 2, "steps: It must be greater than or equal to 1."),
-        ("seed: 1\nmethod: {kind: ppo}", 2, "There is no kind 'ppo'; choose one of 'grpo', 'deepsearch'"),
+        ("seed: 1\nmethod: {kind: sarsa}", 2, "There is no kind 'sarsa'; choose one of 'grpo', 'deepsearch'"),
         ("seed: 1\nmethod:\n  updates_per_step: 2", 2, "It must say which kind it is."),
         ("method:\n  kind: grpo\n  updates_per_step: 5", 1, "nearest that work: 4 updates"),
         ("seed: 1\nsteps: [1", 2, "This is not YAML"),

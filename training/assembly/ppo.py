@@ -1,0 +1,48 @@
+"""Builds PPO: four models, of which two learn. Actor and critic learn; the reference and the reward model judge."""
+
+from contextlib import ExitStack
+
+from training.algorithms.kl_control import AdaptiveKl, FixedKl, KlControl
+from training.assembly.learned import learned_reward, load_reward_model, reference_of
+from training.assembly.parts import Parts
+from training.assembly.rl import loop_parts
+from training.assembly.sampling import answerable, sampled_experience, sampling_engine
+from training.config import AgenticConfig, KlConfig, PpoMethod
+from training.critic import Critic
+from training.methods.critic_update import CriticUpdater
+from training.methods.ppo import PpoTraining
+from training.optimiser import Optimiser
+from training.reward_model import RewardModel
+from training.stream import ShuffledStream
+
+
+def ppo(parts: Parts, method: PpoMethod, stack: ExitStack) -> PpoTraining:
+    longest = method.sampling.max_tokens
+    engine = sampling_engine(parts, method.sampling.max_rows, AgenticConfig())
+    reference, reward_model = reference_of(parts, method), load_reward_model(parts, method)
+    learned = learned_reward(parts, method, reference, reward_model)
+    scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack, learned=learned)
+    stream = ShuffledStream(answerable(parts, parts.problems.train, longest), parts.config.seed)
+    loop = loop_parts(parts, method, stream, engine, scorer, experience, reference)
+    return PpoTraining(method, critic_updater(parts, method, reward_model), kl_control(method.kl), *loop)
+
+
+def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | None) -> CriticUpdater:
+    """The critic, with an optimiser of its own that follows the policy's schedule."""
+    dtype, optimisation = parts.config.hardware.dtype, parts.config.optimisation
+    if method.critic.start == "reward_model" and reward_model is not None:
+        learned = method.reward.learned
+        critic = Critic.from_reward_model(reward_model, dtype, scale=1.0 if learned.anchored else learned.weight)
+    else:
+        critic = Critic.from_policy(parts.policy.model, dtype)
+    own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
+    optimiser = Optimiser(critic.module, own, parts.config.steps, parts.processes)
+    budget = optimisation.micro_batch_tokens
+    return CriticUpdater(method.critic, critic, optimiser, budget, parts.recorder, parts.processes)
+
+
+def kl_control(config: KlConfig) -> KlControl:
+    """What gives the coefficient of the KL penalty."""
+    if config.control == "adaptive":
+        return AdaptiveKl(config.coefficient, config.target, config.horizon)
+    return FixedKl(config.coefficient)

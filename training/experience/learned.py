@@ -1,0 +1,124 @@
+"""The learned reward of responses: a reward model's opinion, in batches, with a prompt once for all its responses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from training.algorithms.learned_rewards import combined, cut, relative
+from training.batching import Example, micro_batches
+from training.config import LearnedRewardConfig
+from training.distributed import Processes
+from training.experience.types import Group
+from training.reward_model import RewardModel
+from training.sampling.types import Engine, SamplingParams
+from training.seeds import derive_seed
+from training.solutions.keys import problem_key
+
+LEARNED = "learned"
+"""Name of the learned reward among the parts of a reward."""
+
+
+class ReferenceRewards:
+    """What the reference's answers to each problem are worth on average: sampled once a problem, then remembered.
+
+    All processes know what any of them has found out, since each of them asks at the same times.
+    """
+
+    def __init__(
+        self, engine: Engine, params: SamplingParams, seed: int, score: "ResponseScores", processes: Processes
+    ) -> None:
+        """`engine` samples from the reference by `params`, whose seed is taken for each problem from `seed`."""
+        self.known: dict[str, float] = {}
+        """By key of the problem."""
+        self._engine = engine
+        self._params = params
+        self._seed = seed
+        self._score = score
+        self._processes = processes
+
+    def of(self, groups: Sequence[Group]) -> list[float]:
+        """One for each group."""
+        keys = [problem_key(group.problem.prompt, group.problem.answer) for group in groups]
+        missing = {key: group.prompt_ids for key, group in zip(keys, groups, strict=True) if key not in self.known}
+        for found in self._processes.gather(self._sampled(missing)):
+            self.known = found | self.known  # of two processes that found the same out, the first counts
+        return [self.known[key] for key in keys]
+
+    def _sampled(self, prompts: Mapping[str, list[int]]) -> dict[str, float]:
+        if not prompts:
+            return {}
+        params = [replace(self._params, seed=derive_seed(self._seed, "reference", key), stream=0) for key in prompts]
+        completions = self._engine.sample(list(prompts.values()), params)
+        examples = [
+            Example(prompt, completion.token_ids)
+            for prompt, drawn in zip(prompts.values(), completions, strict=True)
+            for completion in drawn
+        ]
+        means = self._score.of(examples).view(len(prompts), self._params.n).mean(dim=1)
+        return dict(zip(prompts, means.tolist(), strict=True))
+
+
+class ResponseScores:
+    """A reward model with its heads made one."""
+
+    def __init__(self, model: RewardModel, config: LearnedRewardConfig, micro_batch_tokens: int) -> None:
+        self._model = model
+        self._config = config
+        self._micro_batch_tokens = micro_batch_tokens
+
+    def of(self, examples: Sequence[Example]) -> Tensor:
+        """Float32 [B] on the CPU."""
+        return combined(self.of_heads(examples), self._config.heads)
+
+    @torch.no_grad()
+    def of_heads(self, examples: Sequence[Example]) -> Tensor:
+        """Float32 [B, H] on the CPU."""
+        rewards = torch.empty(len(examples), self._model.heads)
+        for batch in micro_batches(examples, self._micro_batch_tokens, padded=not self._model.packed):
+            rewards[batch] = self._model.rewards([examples[place] for place in batch]).cpu()
+        return rewards
+
+
+class LearnedReward:
+    """Scores rollouts as the config says."""
+
+    def __init__(
+        self, scores: ResponseScores, config: LearnedRewardConfig, reference: ReferenceRewards | None = None
+    ) -> None:
+        """`reference` is needed where rewards are compared with the reference's."""
+        if config.anchored and reference is None:
+            raise ValueError("rewards that are compared with the reference's need those")
+        self._scores = scores
+        self._config = config
+        self._reference = reference
+
+    def score(self, groups: Sequence[Group]) -> None:
+        """Fill in what the rollouts earn, and what each head says of them; those that know it already keep it.
+
+        All processes call it at the same times, each with its own groups.
+        """
+        asked = [(group, rollout) for group in groups for rollout in group.rollouts if LEARNED not in rollout.parts]
+        anchors = self._reference.of(groups) if self._reference else [0.0] * len(groups)
+        by_group = {id(group): anchor for group, anchor in zip(groups, anchors, strict=True)}
+        if not asked:
+            return
+        heads = self._scores.of_heads([Example(group.prompt_ids, rollout.token_ids) for group, rollout in asked])
+        rewards = combined(heads, self._config.heads)
+        if self._config.anchored:
+            rewards = relative(rewards, torch.tensor([by_group[id(group)] for group, _ in asked]))
+        for (_, rollout), of_one, reward in zip(
+            asked, heads.numpy(), cut(rewards, self._config.clip).tolist(), strict=True
+        ):
+            rollout.parts[LEARNED] = reward
+            rollout.learned_heads = of_one
+
+    def state_dict(self) -> dict[str, float]:
+        """What the reference's answers are worth, by problem: plain values, for a checkpoint."""
+        return dict(self._reference.known) if self._reference else {}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """What `state_dict` gave."""
+        if self._reference:
+            self._reference.known = dict(state)
