@@ -18,15 +18,15 @@ FOLDED_FROM = 1500
 """Characters from which a response is shown folded at first."""
 
 CHOICES = (
-    ("left_clearly", "A is clearly better", "1"),
-    ("left_slightly", "A is slightly better", "2"),
-    ("tie", "Tie", "3"),
-    ("right_slightly", "B is slightly better", "4"),
-    ("right_clearly", "B is clearly better", "5"),
-    ("both_good", "Both good", "9"),
-    ("both_bad", "Both bad", "0"),
+    ("left_clearly", "A is clearly better", "A ≫ B", "1"),
+    ("left_slightly", "A is slightly better", "A > B", "2"),
+    ("tie", "Tie", "=", "3"),
+    ("right_slightly", "B is slightly better", "B > A", "4"),
+    ("right_clearly", "B is clearly better", "B ≫ A", "5"),
+    ("both_good", "Both good", "+ +", "9"),
+    ("both_bad", "Both bad", "− −", "0"),
 )
-"""Of a pair: value, words, key."""
+"""Of a pair: value, words, sign, key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Option:
     value: str
     words: str
     chosen: bool
+    sign: str = ""
     key: str = ""
 
 
@@ -43,6 +44,7 @@ class Option:
 class RatedCriterion:
     """A criterion's buttons for one response."""
 
+    key: str
     name: str
     label: str
     description: str
@@ -84,7 +86,7 @@ def label_form(mode: Mode, cards: Sequence[Card], rubric: Sequence[Mapping[str, 
     return LabelForm(
         mode=mode,
         cards=[_card(mode, cards, place, rubric, known) for place in range(len(cards))],
-        choices=[Option(key, words, known.get("choice") == key, digit) for key, words, digit in CHOICES],
+        choices=[Option(value, words, known.get("choice") == value, *more) for value, words, *more in CHOICES],
         none_is_best="best" in known and known["best"] is None,
     )
 
@@ -105,6 +107,7 @@ def _card(
 
 def _criterion(card: Card, criterion: Mapping[str, Any], points: dict[str, Any]) -> RatedCriterion:
     return RatedCriterion(
+        key=criterion["key"],
         name=f"rate-{card.handle}-{criterion['key']}",
         label=criterion["label"],
         description=criterion["description"],

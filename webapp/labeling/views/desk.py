@@ -36,6 +36,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
@@ -58,6 +59,7 @@ DRAFT_KEYS = ("value", "comment", "seconds")
 
 
 @require_GET
+@never_cache
 @ensure_csrf_cookie
 @errors_as_asked
 @role_required(Role.LABELER)

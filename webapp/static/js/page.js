@@ -10,7 +10,7 @@ function showLocalTimes(root) {
 }
 
 function isTyping(target) {
-  return target.closest("input, textarea, select, [contenteditable]") !== null;
+  return target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]") !== null;
 }
 
 document.addEventListener("click", (event) => {
@@ -36,4 +36,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target.getRootNode()));
+document.addEventListener("espalier:fragment", (event) => showLocalTimes(event.target)); // put in without htmx
 showLocalTimes(document);
