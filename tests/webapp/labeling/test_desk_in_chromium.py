@@ -1,71 +1,35 @@
-"""The desk in a real browser: a day by keys alone and by mouse alone, and what a failing network may not take."""
+"""The desk in a real browser: a day by keys alone and by mouse alone, on a phone, read out, in the dark."""
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Locator, Page, expect
 
-from tests.chromium import NARROW, WIDEST, accessible, in_thread, page_of
-from tests.webapp.labeling.made import RUBRIC, labelers, project_of
-from webapp.accounts.models import User
+from tests.chromium import NARROW, WIDEST, accessible
+from tests.webapp.labeling.desk_pages import COUNTED, open_desk, places, read, shows, stored, submit_of
+from tests.webapp.labeling.made import RUBRIC, project_of
+from webapp.labeling import queue
 from webapp.labeling.choices import Mode, Reveal
-from webapp.labeling.models import Annotation, Assignment, Flag, LabelProject
-
-COUNTED = Annotation.objects.filter(withdrawn_at=None).order_by("pk")
+from webapp.labeling.models import Annotation, Assignment, Flag
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def ann() -> User:
-    [ann] = labelers(1)
-    return ann
+def page(desk_page: Page) -> Page:
+    return desk_page
 
 
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer, client: Client, ann: User) -> Iterator[Page]:
-    """Failing requests are part of these tests; every other fault of the console fails them."""
-    client.force_login(ann)
-    with page_of(client, browser, live_server.url, expected="Failed to load resource") as page:
-        page.set_default_timeout(8000)
-        yield page
-
-
-def read(query: Callable[[], Any]) -> Any:
-    """What a query finds, asked from a thread of its own."""
-    found: list[Any] = []
-    in_thread(lambda: found.append(query()))
-    return found[0]
-
-
-def stored() -> list[Any]:
-    """Values of the labels that count, first to last."""
-    return read(lambda: list(COUNTED.values_list("value", flat=True)))
-
-
-def open_desk(page: Page, project: LabelProject) -> None:
-    page.goto(f"/label/{project.slug}/work/")
-    expect(page.locator("label-desk [data-do=undo]")).to_be_visible()
-
-
-def shows(page: Page, number: int) -> None:
-    """Item ``number`` lies on the desk and takes a label."""
-    expect(page.locator("#prompt-text")).to_have_text(f"prompt {number}")
-    expect(page.locator("[data-place]:not([inert])")).to_have_count(1)
-
-
-def submit_of(page: Page) -> Locator:
-    return page.get_by_role("button", name="Submit", exact=True)
-
-
-def places(page: Page) -> list[str]:
-    """The ranking, best first: letters of each line."""
-    return ["".join(line.locator(".chip .letter").all_inner_texts()) for line in page.locator(".place").all()]
+def drag(page: Page, chip: Locator, onto: Locator, share: float) -> None:
+    """Drag by mouse to a height of another element: 0 its top, 1 its bottom."""
+    here, there = chip.bounding_box(), onto.bounding_box()
+    assert here
+    assert there
+    page.mouse.move(here["x"] + 60, here["y"] + here["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(there["x"] + 60, there["y"] + there["height"] * share, steps=4)
+    page.mouse.up()
 
 
 def test_five_pairs_by_keyboard_alone(page: Page) -> None:
@@ -168,18 +132,9 @@ def test_rankings_ratings_and_steps_by_keyboard_alone(page: Page) -> None:
     assert [value["best"] for value in stored()[3:]] == [third, None]
 
 
-def drag(page: Page, chip: Locator, onto: Locator, share: float) -> None:
-    """Drag by mouse to a height of another element: 0 its top, 1 its bottom."""
-    here, there = chip.bounding_box(), onto.bounding_box()
-    assert here
-    assert there
-    page.mouse.move(here["x"] + 60, here["y"] + here["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(there["x"] + 60, there["y"] + there["height"] * share, steps=4)
-    page.mouse.up()
-
-
-def test_five_rankings_by_mouse_alone(page: Page) -> None:
+def test_five_rankings_by_mouse_alone(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Names that look like numbers: a plain object would sort them.
+    monkeypatch.setattr(queue, "new_handles", lambda count: [str(90_000_000 - each) for each in range(count)])
     open_desk(page, project_of(6, Mode.RANKING, responses=4))
     submit = submit_of(page)
     chip = lambda letter: page.locator(f".chip:has(.letter:text-is('{letter}'))")  # noqa: E731
@@ -237,87 +192,6 @@ def test_two_clicks_label_a_pair_and_then_it_is_told_who_wrote_what(page: Page) 
     shows(page, 2)
 
 
-def test_a_label_waits_for_the_connection_and_is_sent_once(page: Page) -> None:
-    open_desk(page, project_of(3))
-    shows(page, 1)
-    page.context.set_offline(True)
-    page.keyboard.press("2")
-    page.keyboard.press("Control+Enter")
-    waits = page.locator("[data-waiting]")
-    expect(waits).to_contain_text("1 label waits for the connection")
-    page.context.set_offline(False)
-    shows(page, 2)
-    expect(waits).to_be_hidden()
-    assert len(stored()) == 1
-    # The answer is lost, though the label is in: it is sent again, and is the same.
-    seen: list[str] = []
-
-    def lose(route: Any) -> None:
-        if not seen:
-            route.fetch()
-        seen.append(route.request.post_data_json["client_id"])
-        route.abort()
-
-    page.route("**/submit/", lose)
-    page.keyboard.press("4")
-    page.keyboard.press("Control+Enter")
-    expect(waits).to_be_visible()
-    assert len(stored()) == 2
-    page.reload()
-    expect(waits).to_be_visible()
-    page.unroute("**/submit/")
-    waits.get_by_role("button", name="Send now").click()
-    expect(waits).to_be_hidden()
-    shows(page, 3)
-    assert len(set(seen)) == 1
-    assert len(stored()) == 2
-    assert page.evaluate("Object.keys(localStorage).filter((key) => key.includes('outbox'))") == []
-
-
-def test_a_login_that_ended_keeps_the_label_and_a_refused_one_says_why(
-    page: Page, client: Client, ann: User, live_server: LiveServer
-) -> None:
-    project = project_of(3)
-    open_desk(page, project)
-    in_thread(lambda: Session.objects.all().delete())
-    page.keyboard.press("1")
-    page.keyboard.press("Control+Enter")
-    waits = page.locator("[data-waiting]")
-    expect(waits).to_contain_text("You are logged out, and 1 label waits here")
-    expect(waits.get_by_role("link", name="Log in")).to_be_visible()
-    in_thread(lambda: client.force_login(ann))
-    session = client.cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-    waits.get_by_role("button", name="Send now").click()
-    shows(page, 2)
-    assert len(stored()) == 1
-    # Meanwhile the item was skipped elsewhere: the server takes no label for it.
-    in_thread(lambda: Assignment.objects.filter(state="reserved").update(state="skipped"))
-    page.keyboard.press("1")
-    page.keyboard.press("Control+Enter")
-    refused = page.locator("[data-refused]")
-    expect(refused).to_contain_text("A label was not taken: This item is skipped already.")
-    refused.get_by_role("button", name="Discard it").click()
-    shows(page, 3)
-    expect(refused).to_be_hidden()
-
-
-def test_what_is_entered_is_saved_and_there_after_a_reload(page: Page) -> None:
-    open_desk(page, project_of(1, Mode.RANKING, responses=3))
-    page.keyboard.press("c")
-    page.keyboard.press("1")
-    page.locator(".comment summary").click()
-    page.get_by_label("Comment on this item").fill("s is no key here")
-    saved = page.locator("[data-saved-words]")
-    expect(saved).to_have_text(re.compile(r"^Saved \d\d:\d\d:\d\d$"))
-    with page.expect_response(re.compile("/draft/")):
-        page.get_by_label("Comment on this item").press("!")
-    page.reload()
-    expect(page.get_by_label("Comment on this item")).to_have_value("s is no key here!")
-    expect(saved).to_have_text(re.compile(r"^Saved \d\d:\d\d:\d\d$"))
-    assert places(page) == ["AC", "B"]
-
-
 def test_keys_can_be_changed_and_switched_off(page: Page) -> None:
     open_desk(page, project_of(2))
     page.keyboard.press("?")
@@ -357,29 +231,6 @@ def test_keys_can_be_changed_and_switched_off(page: Page) -> None:
     expect(page.get_by_role("radio", name="A is slightly better")).to_be_checked()
     page.keyboard.press("Control+Enter")
     shows(page, 2)
-
-
-def test_time_stands_still_while_the_page_is_hidden(page: Page) -> None:
-    open_desk(page, project_of(1))
-    page.clock.install()
-    seconds = page.evaluate(
-        """async () => {
-            const { Stopwatch } = await import("/static/js/labeling/stopwatch.js");
-            window.watch = new Stopwatch(2);
-            return window.watch.seconds;
-        }"""
-    )
-    assert seconds == pytest.approx(2, abs=0.5)
-    hide = """(hidden) => {
-        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.clock.run_for(3000)
-    page.evaluate(hide, True)
-    page.clock.run_for(60_000)
-    page.evaluate(hide, False)
-    page.clock.run_for(4000)
-    assert page.evaluate("window.watch.seconds") == pytest.approx(9, abs=1.5)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -44,7 +44,7 @@ class LabelForm extends HTMLElement {
   // The label as the server takes it; what is not answered yet is missing in it.
   get value() {
     if (this.mode === "pairwise") return this.#checked("choice") ? { choice: this.#checked("choice") } : {};
-    if (this.mode === "ranking") return { ranks: this.ranks };
+    if (this.mode === "ranking") return { ranks: Object.fromEntries(this.ranks) };
     if (this.mode === "tree_step") {
       const best = this.#checked("best");
       return best ? { best: best === "none" ? null : best } : {};
@@ -68,11 +68,11 @@ class LabelForm extends HTMLElement {
   }
 
   get ranks() {
-    return Object.fromEntries(this.cards.map((card) => [card.dataset.handle, Number(this.#select(card).value)]));
+    return new Map(this.cards.map((card) => [card.dataset.handle, Number(this.#select(card).value)]));
   }
 
   rerank(handle, ranks) {
-    for (const card of this.cards) this.#select(card).value = String(ranks[card.dataset.handle]);
+    for (const card of this.cards) this.#select(card).value = String(ranks.get(card.dataset.handle));
     this.#changed();
     const groups = groupsOf(this.ranks);
     const at = groups.findIndex((group) => group.includes(handle));
@@ -170,7 +170,7 @@ class LabelForm extends HTMLElement {
 
   #tiesOf(handle) {
     const { ranks } = this;
-    const others = this.handles.filter((each) => each !== handle && ranks[each] === ranks[handle]);
+    const others = this.handles.filter((each) => each !== handle && ranks.get(each) === ranks.get(handle));
     return others.length ? `, tied with ${others.map((each) => this.letterOf(each)).join(" and ")}` : "";
   }
 

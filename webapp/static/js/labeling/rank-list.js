@@ -29,7 +29,7 @@ export class RankList extends HTMLElement {
     const title = element("h3", {}, "Ranking");
     const hint = element("p", { className: "help" }, "Best first. Drag, use the arrows, or give a rank; the same rank ties.");
     const list = element("ol", { className: "places" });
-    for (const group of groupsOf(ranks)) list.append(this.#place(group, ranks[group[0]]));
+    for (const group of groupsOf(ranks)) list.append(this.#place(group, ranks.get(group[0])));
     this.replaceChildren(title, hint, list);
     if (held) this.querySelector(`[data-handle="${held.closest("[data-handle]").dataset.handle}"] [data-move="${held.dataset.move}"]`)?.focus();
   }

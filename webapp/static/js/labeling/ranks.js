@@ -1,20 +1,21 @@
-// Ranks as a map from handle to number, 1 the best, equal numbers tie; gaps mean nothing. All functions are pure.
+// Ranks as a Map from handle to number, 1 the best, equal numbers tie; gaps mean nothing. Its order is the order shown
+// (an object would sort handles that look like numbers first). All functions are pure.
 
 // Groups from best to worst, each a list of handles in the order shown.
 export function groupsOf(ranks) {
   const groups = new Map();
-  for (const [handle, rank] of Object.entries(ranks)) groups.set(rank, [...(groups.get(rank) ?? []), handle]);
+  for (const [handle, rank] of ranks) groups.set(rank, [...(groups.get(rank) ?? []), handle]);
   return [...groups].sort(([a], [b]) => a - b).map(([, handles]) => handles);
 }
 
 // Numbers again, without gaps; the order of handles is that of `like`, so that ties keep the order shown.
 export function ranksOf(groups, like) {
   const rank = (handle) => groups.findIndex((group) => group.includes(handle)) + 1;
-  return Object.fromEntries(Object.keys(like).map((handle) => [handle, rank(handle)]));
+  return new Map([...like.keys()].map((handle) => [handle, rank(handle)]));
 }
 
 export function isAsShown(ranks) {
-  return Object.values(ranks).every((rank, place) => rank === place + 1);
+  return [...ranks.values()].every((rank, place) => rank === place + 1);
 }
 
 // A place up (-1) or down (1): out of a tie it gets the place beside it, else it changes places with its neighbours.

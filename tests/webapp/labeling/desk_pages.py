@@ -1,0 +1,43 @@
+"""What tests of the desk in a browser ask and do."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.chromium import in_thread
+from webapp.labeling.models import Annotation, LabelProject
+
+COUNTED = Annotation.objects.filter(withdrawn_at=None).order_by("pk")
+
+
+def read(query: Callable[[], Any]) -> Any:
+    """What a query finds, asked from a thread of its own."""
+    found: list[Any] = []
+    in_thread(lambda: found.append(query()))
+    return found[0]
+
+
+def stored() -> list[Any]:
+    """Values of the labels that count, first to last."""
+    return read(lambda: list(COUNTED.values_list("value", flat=True)))
+
+
+def open_desk(page: Page, project: LabelProject) -> None:
+    page.goto(f"/label/{project.slug}/work/")
+    expect(page.locator("label-desk [data-do=undo]")).to_be_visible()
+
+
+def shows(page: Page, number: int) -> None:
+    """Item ``number`` lies on the desk and takes a label."""
+    expect(page.locator("#prompt-text")).to_have_text(f"prompt {number}")
+    expect(page.locator("[data-place]:not([inert])")).to_have_count(1)
+
+
+def submit_of(page: Page) -> Locator:
+    return page.get_by_role("button", name="Submit", exact=True)
+
+
+def places(page: Page) -> list[str]:
+    """The ranking, best first: letters of each line."""
+    return ["".join(line.locator(".chip .letter").all_inner_texts()) for line in page.locator(".place").all()]
