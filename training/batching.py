@@ -130,6 +130,22 @@ def micro_batches(examples: Sequence[Example], budget: int, padded: bool = False
     return [*batches, filling] if filling else batches
 
 
+def whole_batches(families: Sequence[Sequence[Example]], budget: int, padded: bool = False) -> list[list[int]]:
+    """As `micro_batches`, of families of examples that must share a pass: lists of indices into `families`.
+
+    A family larger than the budget gets a pass of its own.
+    """
+    order = sorted(range(len(families)), key=lambda i: max(len(example) for example in families[i]))
+    batches: list[list[int]] = []
+    for i in order:
+        filled = [example for place in (batches[-1] if batches else []) for example in families[place]]
+        if filled and _cost([*filled, *families[i]], padded) <= budget:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches
+
+
 def share_of_work(examples: Sequence[Example], process: int, processes: int) -> list[int]:
     """Indices of the examples that one of several processes computes: whole prompts, of about equal tokens each.
 

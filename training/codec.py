@@ -131,8 +131,11 @@ def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Every id that ends a response: the tokenizer's own first, then those of the model's generation config."""
-    declared = getattr(model.generation_config, "eos_token_id", None)
+    """Every id that ends a response: the tokenizer's own first, then those of the model's generation config.
+
+    Of a model that generates nothing, such as a reward model, those of its config.
+    """
+    declared = getattr(getattr(model, "generation_config", None) or model.config, "eos_token_id", None)
     declared = declared if isinstance(declared, list) else [declared]
     found = [token for token in [tokenizer.eos_token_id, *declared] if token is not None]
     if not found:

@@ -9,13 +9,16 @@ from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
 from training.assembly import Parts, answerable, learned_reward, reference_of, sampled_experience, sampling_engine
-from training.config import AgenticConfig, EvaluateMethod, GrpoMethod, RlMethod, RunConfig, SftMethod
+from training.codec import Codec
+from training.config import AgenticConfig, EvaluateMethod, GrpoMethod, PreferenceMethod, RlMethod, RunConfig, SftMethod
 from training.devices import choose_device
 from training.distributed import Processes
 from training.errors import InputError
 from training.experience.types import Group
 from training.health import TRUNCATED_SHARE, ZERO_VARIANCE_SHARE
+from training.methods.ranked_items import RankedItems
 from training.methods.sft import Solutions
+from training.ranking_sources import load_labels
 from training.recorder import Recorder
 from training.sampling.types import SamplingParams
 from training.seeds import derive_seed
@@ -39,7 +42,10 @@ def preflight(config: RunConfig, folder: Path) -> Report:
     problems = load_problems(config, folder)
     parts = Parts.of(config, problems, *load_model(config, device), Recorder(), Processes())
     with ExitStack() as stack:
-        report = _of_grpo(parts, method, stack) if isinstance(method, RlMethod) else _of_sft(parts, method)
+        if isinstance(method, PreferenceMethod):
+            report = _of_rankings(parts.codec, method, config.seed, folder)
+        else:
+            report = _of_grpo(parts, method, stack) if isinstance(method, RlMethod) else _of_sft(parts, method)
     return report | {"method": method.kind, "seconds": time.perf_counter() - began}
 
 
@@ -146,17 +152,31 @@ def _of_sft(parts: Parts, method: SftMethod) -> Report:
     every = Solutions(parts.problems.train, parts.codec, max_length=2**62)
     every.require_some(method.max_length)
     lengths = [len(example) for example in every.examples]
-    share = _mean([length > method.max_length for length in lengths])
+    return {"solutions": len(lengths)} | _lengths(lengths, method.max_length, "solutions")
+
+
+def _of_rankings(codec: Codec, method: PreferenceMethod, seed: int, folder: Path) -> Report:
+    """How the longest response of each ranked prompt fits; nothing is sampled."""
+    labels = load_labels(method, seed, folder)
+    every = RankedItems.of([*labels.rankings.train, *labels.rankings.heldout], codec, 2**62)
+    every.require_some(method.max_length)
+    lengths = [max(len(example) for example in item.examples) for item in every.items]
+    counts = {"labels": labels.count, "prompts": len(lengths), "undecided": every.undecided}
+    return counts | _lengths(lengths, method.max_length, "ranked prompts")
+
+
+def _lengths(lengths: Sequence[int], longest: int, what: str) -> Report:
+    """Against the longest that is learned from."""
+    share = _mean([length > longest for length in lengths])
     found = []
     if share > TOO_LONG_SHARE:
-        message = f"{share:.0%} of the solutions are longer than max_length and will be left out."
+        message = f"{share:.0%} of the {what} are longer than max_length and will be left out."
         found.append({"message": message, "advice": f"Raise max_length; the longest has {max(lengths)} tokens."})
     return {
-        "solutions": len(lengths),
         "too_long_share": share,
         "lengths": lengths,
-        "histogram": histogram(lengths, max(*lengths, method.max_length)),
-        "max_tokens": method.max_length,
+        "histogram": histogram(lengths, max(*lengths, longest)),
+        "max_tokens": longest,
         "warnings": found,
     }
 

@@ -6,7 +6,7 @@ tie). What a labeling project exports as `rankings` is such a file; other keys a
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -53,6 +53,18 @@ class RankingRow(BaseModel):
         """What labels of the same prompt and responses have in common."""
         return (self.prompt, *self.responses)
 
+    @property
+    def project(self) -> str:
+        """Short name of the labeling project it was given in; empty where the file does not say."""
+        name = self.meta.get("project")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def item_number(self) -> int | None:
+        """Number of the item in its project; None where the file does not say."""
+        number = self.meta.get("item")
+        return number if self.project and type(number) is int and number > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
@@ -65,17 +77,22 @@ class Rankings:
 
 
 def load_rankings(path: Path, heldout_share: float, seed: int) -> Rankings:
-    """Read and split a file. Raises InputError, with the line, for what is no ranking, and when nothing is left.
+    """Read and split a file. Raises InputError, with the line, for what is no ranking, and when nothing is left."""
+    rankings = split_rankings(list(read_rankings(path)), heldout_share, seed)
+    if not rankings.train and not rankings.heldout:
+        raise InputError(f"{path} holds no rankings to learn from")
+    return rankings
+
+
+def split_rankings(rows: Sequence[RankingRow], heldout_share: float, seed: int) -> Rankings:
+    """The labels that count, in two halves.
 
     The hash of a prompt and the seed decide where it goes, so that more labels leave the others where they are.
     """
-    rows = list(_read(path))
     adjudicated = {row.item for row in rows if row.kind == "adjudicated"}
     standing = [
         row for row in rows if row.kind == "adjudicated" or (row.kind == "label" and row.item not in adjudicated)
     ]
-    if not standing:
-        raise InputError(f"{path} holds no rankings to learn from")
     heldout = [_share(row.prompt, seed) < heldout_share for row in standing]
     return Rankings(
         [row for row, held in zip(standing, heldout, strict=True) if not held],
@@ -84,7 +101,8 @@ def load_rankings(path: Path, heldout_share: float, seed: int) -> Rankings:
     )
 
 
-def _read(path: Path) -> Iterable[RankingRow]:
+def read_rankings(path: Path) -> Iterable[RankingRow]:
+    """The labels of a file, one after another. Raises InputError for the first line that is none."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

@@ -63,6 +63,9 @@ class RewardModel:
             raise InputError(f"cannot load a reward model from {folder}: {error}") from error
         if told["missing_keys"]:
             raise InputError(f"{folder} is no reward model: it lacks {', '.join(sorted(told['missing_keys']))}")
+        for parameter in model.parameters():
+            # Weights read from a file may lie at any address; results must not depend on that, to the last bit.
+            parameter.data = parameter.data.clone()
         return cls(model.to(device), dtype)
 
     def save(self, folder: Path) -> None:
@@ -78,6 +81,10 @@ class RewardModel:
     def shift_to_zero(self, rewards: Tensor) -> None:
         """Take the mean of these rewards [N, H], of a reference set, off all rewards from now on (InstructGPT)."""
         setattr(self.model.config, SHIFT, (self.shift + rewards.detach().mean(0)).tolist())
+
+    def drop_shift(self) -> None:
+        """Give rewards as they come, from now on."""
+        setattr(self.model.config, SHIFT, None)
 
     def rewards(self, examples: Sequence[Example]) -> Tensor:
         """Float32 [B, H]: each head's reward of each response, read at its last token."""

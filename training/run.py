@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
-from training.assembly import Parts, build_method
+from training.assembly import Parts, RewardParts, build_method, build_reward_model
 from training.checkpoints import CheckpointFolder
-from training.config import EvaluateMethod, RunConfig
+from training.config import EvaluateMethod, RewardModelMethod, RunConfig
 from training.console import ConsoleSink
 from training.devices import choose_device
 from training.distributed import Processes
@@ -17,8 +18,10 @@ from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
 from training.recorder import Recorder
+from training.reward_model import RewardModel
 from training.search.journal import JOURNAL_FOLDER
-from training.sources import load_folder, load_model, load_problems
+from training.seeds import derive_seed
+from training.sources import load_folder, load_model, load_problems, load_tokenizer
 from training.stopping import StopSignal
 from training.trainer import Trainer
 
@@ -47,12 +50,40 @@ def run(
         resumed = checkpoints.newest()
         recorder.emit(PhaseChanged(step=resumed or 0, phase="loading"))
         problems = load_problems(config, folder)
-        start = load_folder(checkpoints.of(resumed), device) if resumed is not None else load_model(config, device)
+        stop = stop or StopSignal()
+        begun = checkpoints.of(resumed) if resumed is not None else None
+        if isinstance(config.method, RewardModelMethod):
+            rewarding = RewardParts.of(
+                config, problems, *_reward_model(config, begun, device), recorder, processes, folder
+            )
+            torch.manual_seed(config.seed)
+            training = build_reward_model(rewarding)
+            return Trainer(rewarding, folder, training, stop, training.save_model).run(history)
+        start = load_folder(begun, device) if begun else load_model(config, device)
         parts = Parts.of(config, problems, *start, recorder, processes, folder)
         torch.manual_seed(config.seed)  # for models that draw numbers of their own
         if isinstance(config.method, EvaluateMethod):
-            return evaluate(parts, folder, history, resume, stop or StopSignal(), stack)
-        reason = Trainer(parts, folder, build_method(parts, stack), stop or StopSignal()).run(history)
+            return evaluate(parts, folder, history, resume, stop, stack)
+        reason = Trainer(parts, folder, build_method(parts, stack), stop).run(history)
         if processes.is_first:  # a checkpoint holds the last step
             shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         return reason
+
+
+def _reward_model(
+    config: RunConfig, begun: Path | None, device: torch.device
+) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+    """That of a checkpoint, whose rewards are trained as they come; without one a new head on the config's model."""
+    if begun is None:
+        return new_reward_model(config, device)
+    model = RewardModel.load(begun, device, config.hardware.dtype)
+    model.drop_shift()
+    return model, load_tokenizer(begun)
+
+
+def new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+    """The body of the config's model with untrained heads, and its tokenizer."""
+    assert isinstance(config.method, RewardModelMethod)  # whoever asks has looked
+    policy, tokenizer = load_model(config, device)
+    seed = derive_seed(config.seed, "heads")
+    return RewardModel.from_policy(policy, config.method.heads, seed, config.hardware.dtype), tokenizer

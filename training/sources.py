@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from training.builtin import MODEL_DIRS
 from training.builtin.tool_styles import with_demonstrations
@@ -118,6 +125,7 @@ def load_folder(path: Path, device: torch.device) -> tuple[PreTrainedModel, PreT
 def _load(name: str, device: torch.device, revision: str = "main") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     transformers.utils.logging.disable_progress_bar()  # the log is read by people
     try:
+        _refuse_classifier(name, AutoConfig.from_pretrained(name, revision=revision))
         model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError, KeyError) as error:
@@ -126,6 +134,18 @@ def _load(name: str, device: torch.device, revision: str = "main") -> tuple[PreT
         # Weights read from a file may lie at any address; results must not depend on that, to the last bit.
         parameter.data = parameter.data.clone()
     return model.to(device), tokenizer
+
+
+def _refuse_classifier(name: str, config: PretrainedConfig) -> None:
+    """Loaded as a policy, a reward model would get a head of random weights, with no more than a warning."""
+    kinds = config.architectures or []
+    if any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        raise InputError(f"{name} is a reward model, which scores responses and writes none; name a policy's model")
+
+
+def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a Hugging Face folder."""
+    return AutoTokenizer.from_pretrained(str(path))
 
 
 def _first_sentence(error: Exception) -> str:

@@ -1,12 +1,13 @@
 """The loop around every method: steps, evaluations, checkpoints, and a way back after a crash."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from training.assembly import Parts
+from training.assembly import Parts, RewardParts
 from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.config import OveroptimisationConfig, RlMethod
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
@@ -24,11 +25,20 @@ from training.system import SystemGauge
 class Trainer:
     """Runs a method from its first step, or the one after its newest checkpoint, to the last."""
 
-    def __init__(self, parts: Parts, folder: Path, method: Method, stop: StopSignal) -> None:
+    def __init__(
+        self,
+        parts: Parts | RewardParts,
+        folder: Path,
+        method: Method,
+        stop: StopSignal,
+        save_model: Callable[[Path], None] | None = None,
+    ) -> None:
+        """`save_model` writes the model into a folder where that takes more than its weights and config."""
         self._config = parts.config
         self._folder = folder
         self._method = method
-        self._model = parts.policy.model
+        self._model = parts.model
+        self._save_model = save_model or parts.model.save_pretrained
         self._codec = parts.codec
         self._optimiser = parts.optimiser
         self._recorder = parts.recorder
@@ -128,7 +138,7 @@ class Trainer:
         return max((step for step in self._checkpoints.steps() if step < alarm), default=None)
 
     def _write(self, folder: Path, step: int) -> None:
-        self._model.save_pretrained(folder)
+        self._save_model(folder)
         self._codec.tokenizer.save_pretrained(folder)
         torch.save(self._state_dict(step), folder / STATE_FILE)
 

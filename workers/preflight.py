@@ -14,9 +14,12 @@ from uuid import UUID
 
 from django.conf import settings
 
+from training.config import RunConfig
+from webapp.core.errors import UserError
 from webapp.core.processes import die_with
 from workers import failure
 from workers.app import app
+from workers.preparation import prepare_rankings
 from workers.process import end_family, trainer_environment
 
 LIMIT_S = 600
@@ -35,6 +38,10 @@ def preflight(key: str) -> None:
 
 def _look(folder: Path) -> str:
     """Write the report; returns why it could not be, or nothing."""
+    try:
+        prepare_rankings(RunConfig.model_validate_json((folder / "config.json").read_bytes()), folder)
+    except (UserError, OSError) as error:
+        return str(error)
     report = folder / "report.draft"
     command = [sys.executable, "-m", "training", "preflight", str(folder / "config.json"), "--out", str(report)]
     with (folder / LOG_FILE).open("wb") as log:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from training.config import ImportedProblems, RunConfig
+from training.config import PROJECT_RANKINGS, ImportedProblems, PreferenceMethod, ProjectRankings, RunConfig
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
 from webapp.datasets.services import export_problem_set
+from webapp.labeling.training_labels import write_rankings
 from webapp.runs.models import Run
 
 CONFIG_FILE = "config.json"
@@ -34,7 +35,18 @@ def prepare_folder(run: Run) -> RunConfig:
         if problem_set is None:
             raise UserError(f"the problem set {config.problems.slug!r} is gone")
         export_problem_set(problem_set)
+    prepare_rankings(config, run.folder)
     return config
+
+
+def prepare_rankings(config: RunConfig, folder: Path) -> None:
+    """Write the labels of the config's labeling project, once: a resumed run goes on with the labels it began with.
+
+    Raises UserError or OSError when that cannot be.
+    """
+    method, path = config.method, folder / PROJECT_RANKINGS
+    if isinstance(method, PreferenceMethod) and isinstance(method.rankings, ProjectRankings) and not path.exists():
+        write_rankings(method.rankings.slug, path)
 
 
 def _write(path: Path, text: str) -> None:

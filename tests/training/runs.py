@@ -99,6 +99,6 @@ def _rows_of(event: AnyEvent) -> list[tuple[tuple[Any, ...], Any]]:
     if isinstance(event, TreeRecord):
         timed = {"at", "seconds", "prefix_recomputed"}  # depend on which trees grew together
         return [(("tree", event.step, event.split, event.index), event.model_dump(exclude=timed))]
-    if event.kind in ("phase", "started", "asked", "growing"):  # said anew by every attempt
+    if event.kind in ("phase", "started", "asked", "growing", "rankings_loaded"):  # said anew by every attempt
         return []
     return [((event.kind, event.step, getattr(event, "code", "")), event.model_dump(exclude={"at", "size"}))]

@@ -9,6 +9,7 @@ from tests.training.runs import finish, new_run, rows, start, tiny_config
 
 pytestmark = pytest.mark.processes
 
+RANKINGS = {"kind": "builtin", "level": "easy", "count": 32}
 METHODS = {
     "grpo": {
         "kind": "grpo",
@@ -32,10 +33,12 @@ METHODS = {
         "epochs": 2,
     },
     "sft": {"kind": "sft", "sequences_per_step": 6, "max_length": 256},
+    "reward_model": {"kind": "reward_model", "rankings": RANKINGS, "rankings_per_step": 6, "ties": "rao_kupper"},
+    "dpo": {"kind": "dpo", "rankings": RANKINGS, "rankings_per_step": 6},
 }
 
 
-@pytest.mark.parametrize("method", ["grpo", "deepsearch", "ppo", "sft"])
+@pytest.mark.parametrize("method", METHODS)
 def test_two_processes_sample_the_same_and_learn_the_same(tmp_path: Path, method: str) -> None:
     """Sampled texts are equal; figures agree to 1e-5, since sums are taken in another order."""
     folders = {}

@@ -61,6 +61,29 @@ def test_a_killed_and_resumed_run_says_and_learns_the_same_to_the_last_bit(tmp_p
     assert not list((disturbed / "checkpoints").glob(f"{UNFINISHED}*"))
 
 
+@pytest.mark.parametrize("kind", ["reward_model", "dpo"])
+def test_learning_from_rankings_resumes_to_the_last_bit(tmp_path: Path, kind: str) -> None:
+    """The shift of saved rewards and the reference's log-probabilities must not leak into what is learned."""
+    rankings = {"kind": "builtin", "level": "easy", "count": 32}
+    method = {"kind": kind, "rankings": rankings, "rankings_per_step": 6, "max_length": 128, "heldout_share": 0.2}
+    config = tiny_config(method=method | ({"heads": 2, "centering": 0.5} if kind == "reward_model" else {}))
+    undisturbed, disturbed = (new_run(tmp_path / name, config) for name in ("undisturbed", "disturbed"))
+    steady = start(undisturbed)
+    kill_when(start(disturbed), disturbed, '{"step":5,')
+    if kind == "dpo":  # computed again, by the model that the run started from
+        (disturbed / "reference_logprobs.pt").unlink()
+    finish(start(disturbed))
+    finish(steady)
+    assert rows(disturbed) == rows(undisturbed)
+    of_step = Path("checkpoints/step_000006")
+    assert_identical(load_file(undisturbed / of_step / "model.safetensors"),
+                     load_file(disturbed / of_step / "model.safetensors"))  # fmt: skip
+    assert_identical(
+        _load_state(undisturbed / of_step / "trainer_state.pt"), _load_state(disturbed / of_step / "trainer_state.pt")
+    )
+    assert (undisturbed / of_step / "config.json").read_text() == (disturbed / of_step / "config.json").read_text()
+
+
 def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
     folder = new_run(tmp_path / "run", tiny_config(steps=10_000, checkpoints={"every_steps": 0}))
     process = start(folder)

@@ -5,17 +5,21 @@ from contextlib import ExitStack
 from training.assembly.learned import learned_reward, reference_of
 from training.assembly.parts import Parts
 from training.assembly.ppo import ppo
+from training.assembly.preferences import RewardParts, dpo, reward_model
 from training.assembly.rl import deepsearch, grpo
 from training.assembly.sampling import answerable, sampled_experience, sampling_engine, search_engine
 from training.assembly.supervised import sft
-from training.config import DeepSearchMethod, GrpoMethod, PpoMethod, SftMethod
+from training.config import DeepSearchMethod, DpoMethod, GrpoMethod, PpoMethod, RewardModelMethod, SftMethod
 from training.errors import InputError
+from training.methods.reward_model import RewardModelTraining
 from training.methods.types import Method
 
 __all__ = [
     "Parts",
+    "RewardParts",
     "answerable",
     "build_method",
+    "build_reward_model",
     "learned_reward",
     "reference_of",
     "sampled_experience",
@@ -38,4 +42,13 @@ def build_method(parts: Parts, stack: ExitStack) -> Method:
         return grpo(parts, method, stack)
     if isinstance(method, PpoMethod):
         return ppo(parts, method, stack)
+    if isinstance(method, DpoMethod):
+        return dpo(parts, method, stack)
     raise InputError(f"the method {method.kind} does not train")
+
+
+def build_reward_model(parts: RewardParts) -> RewardModelTraining:
+    """Training of a reward model. Raises InputError when there are no labels to learn from."""
+    method = parts.config.method
+    assert isinstance(method, RewardModelMethod)  # whoever made the parts looked
+    return reward_model(parts, method)

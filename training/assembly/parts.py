@@ -29,6 +29,11 @@ class Parts:
     folder: Path | None = None
     """The run's, for what it keeps besides checkpoints; None keeps nothing."""
 
+    @property
+    def model(self) -> PreTrainedModel:
+        """What is trained and saved."""
+        return self.policy.model
+
     @classmethod
     def of(
         cls,

@@ -12,6 +12,15 @@ from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, Grp
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
 from training.config.overoptimisation import OveroptimisationConfig
 from training.config.ppo import CriticConfig, KlConfig, PpoMethod
+from training.config.preferences import (
+    PROJECT_RANKINGS,
+    BuiltinRankings,
+    DpoMethod,
+    PreferenceMethod,
+    ProjectRankings,
+    RankingsFile,
+    RewardModelMethod,
+)
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
 from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig, SurrogateConfig
 from training.config.roc import RocConfig
@@ -19,14 +28,17 @@ from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConf
 from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
 
 __all__ = [
+    "PROJECT_RANKINGS",
     "AgenticConfig",
     "BuiltinModel",
     "BuiltinProblems",
+    "BuiltinRankings",
     "CheckpointConfig",
     "CheckpointModel",
     "Config",
     "CriticConfig",
     "DeepSearchMethod",
+    "DpoMethod",
     "DynamicSamplingConfig",
     "EvaluateMethod",
     "EvaluationConfig",
@@ -45,9 +57,13 @@ __all__ = [
     "OptimisationConfig",
     "OveroptimisationConfig",
     "PpoMethod",
+    "PreferenceMethod",
+    "ProjectRankings",
     "PromptConfig",
+    "RankingsFile",
     "RewardCheckpoint",
     "RewardConfig",
+    "RewardModelMethod",
     "RlMethod",
     "RocConfig",
     "RunConfig",

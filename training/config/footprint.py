@@ -10,6 +10,7 @@ from training.config.evaluate import EvaluateMethod
 from training.config.methods import DeepSearchMethod, GrpoMethod
 from training.config.plan import Plan
 from training.config.ppo import PpoMethod
+from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
@@ -28,6 +29,8 @@ KV_SPARE_TOKENS = 64
 """Columns it keeps free."""
 EVALUATION_ROWS = 256
 """Responses it decodes at once where the method does not say."""
+RESPONSES_RANKED = 4
+"""To a prompt, where the labels were not read yet: InstructGPT's rankings had 4 to 9."""
 RUNTIME = {"cpu": 500 << 20, "cuda": 1 << 30}
 """Python, torch, the verifier's processes; on a GPU the CUDA context and its workspaces."""
 
@@ -220,14 +223,19 @@ def _stored_trees(config: RunConfig, plan: Plan) -> int:
 def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
     """What one forward and backward pass holds."""
     per_process = -(-plan.sequences_per_update // plan.processes)
+    if isinstance(config.method, PreferenceMethod):  # all responses to a prompt share a pass
+        per_process *= RESPONSES_RANKED
     # A sequence longer than the budget gets a pass of its own.
-    tokens = min(max(config.optimisation.micro_batch_tokens, plan.longest), per_process * plan.longest)
+    undivided = plan.longest * (RESPONSES_RANKED if isinstance(config.method, PreferenceMethod) else 1)
+    tokens = min(max(config.optimisation.micro_batch_tokens, undivided), per_process * plan.longest)
     kept = tokens * activation_bytes_per_token(shape, config.hardware.dtype)
     activations = round(WAY_BACK * kept) + tokens * plan.longest * FLOAT32  # and who sees whom
     why = f"what {tokens:,} tokens in one pass leave for the way back (“tokens in a pass”)"
     if config.hardware.dtype != "float32":
         activations += shape.parameters * BFLOAT16
         why += ", and a cast copy of the weights"
+    if isinstance(config.method, RewardModelMethod):
+        return [Part("Activations", activations, why)]
     logits = min(tokens * shape.vocabulary, max(LOGITS_HELD, shape.vocabulary)) * FLOAT32 * LOGIT_COPIES
     scores = f"scores of {shape.vocabulary:,} vocabulary entries for each token"
     return [Part("Activations", activations, why), Part("Logits", logits, scores)]

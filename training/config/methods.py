@@ -10,6 +10,7 @@ from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.nearest import MOST_SEQUENCES
 from training.config.ppo import PpoMethod
+from training.config.preferences import DpoMethod, RewardModelMethod
 from training.config.rl import LossConfig, RlMethod
 from training.config.roc import RocConfig, minimums_fit
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
@@ -98,4 +99,7 @@ class SftMethod(Config):
     """Put several sequences into one row, without letting them see each other."""
 
 
-Method = Annotated[GrpoMethod | DeepSearchMethod | PpoMethod | SftMethod | EvaluateMethod, Field(discriminator="kind")]
+Method = Annotated[
+    GrpoMethod | DeepSearchMethod | PpoMethod | SftMethod | RewardModelMethod | DpoMethod | EvaluateMethod,
+    Field(discriminator="kind"),
+]

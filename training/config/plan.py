@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
 from training.config.ppo import PpoMethod
+from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan, subset_in_words
@@ -19,7 +20,7 @@ class Plan:
     """One step and the whole run, in numbers."""
 
     prompts: int
-    """Different problems (or, for SFT, solutions) a step."""
+    """Different problems (or, for SFT, solutions; from rankings, ranked prompts) a step."""
     samples: int
     """Responses to each; 1 for SFT."""
     updates: int
@@ -85,9 +86,11 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         response = method.sampling.max_tokens
         longest = prompt_tokens + response
     else:
-        prompts, samples, updates, rounds, epochs = method.sequences_per_step, 1, 1, 1, 1
+        taken = method.rankings_per_step if isinstance(method, PreferenceMethod) else method.sequences_per_step
+        prompts, samples, updates, rounds, epochs = taken, 1, 1, 1, 1
         longest = response = method.max_length
-    asked = (evaluation.max_tokens or response) if evaluation.every_steps else 0
+    samples_answers = bool(evaluation.every_steps) and not isinstance(method, RewardModelMethod)
+    asked = (evaluation.max_tokens or response) if samples_answers else 0
     sampled = max(asked, response) if isinstance(method, RlMethod) else asked
     saved = max(_times(config.steps, checkpoints.every_steps), 1)
     return Plan(
@@ -100,7 +103,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         processes=config.hardware.processes,
         steps=config.steps,
         evaluations=_times(config.steps, evaluation.every_steps) + 1 if evaluation.every_steps else 0,
-        answers=evaluation.problems * (evaluation.samples + 1),
+        answers=evaluation.problems * (evaluation.samples + 1) if samples_answers else 0,
         checkpoints_saved=saved,
         checkpoints_kept=min(saved, checkpoints.keep_last + checkpoints.keep_best),
         search=search_plan(config),
@@ -154,7 +157,9 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"{plan.processes} processes share each update: {counted(plan.prompts_per_process, _unit(config))} each."
         )
     words.append(_run(config, plan, train_count))
-    if plan.evaluations:
+    if plan.evaluations and not plan.answers:
+        words.append(f"Evaluated {counted(plan.evaluations, 'time')}, first before step 1, on held-out labels.")
+    elif plan.evaluations:
         times, problems, samples = plan.evaluations, config.evaluation.problems, config.evaluation.samples
         words.append(
             f"Evaluated {counted(times, 'time')}, first before step 1: {counted(problems, 'held-out problem')} × "
@@ -199,6 +204,8 @@ def _evaluation(method: EvaluateMethod) -> list[str]:
 
 
 def _step(config: RunConfig, plan: Plan) -> str:
+    if isinstance(config.method, PreferenceMethod):
+        return f"{plan.prompts:,} ranked prompts a step with all pairs of their responses, 1 update."
     if not isinstance(config.method, RlMethod):
         return f"{plan.prompts:,} worked solutions a step, 1 update."
     factors = f"{plan.prompts:,} prompts × {plan.samples:,} samples"
@@ -221,11 +228,14 @@ def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
     if train_count:
         epochs = plan.epochs(train_count)
         shown = f"{epochs:.1f}" if epochs >= 0.95 else f"{epochs:.2g}"
-        words += f"; {shown} passes over the {train_count:,} training problems"
+        of = "ranked prompts" if isinstance(config.method, PreferenceMethod) else "training problems"
+        words += f"; {shown} passes over the {train_count:,} {of}"
     return words + "."
 
 
 def _unit(config: RunConfig) -> str:
+    if isinstance(config.method, PreferenceMethod):
+        return "ranked prompt"
     return "prompt" if isinstance(config.method, RlMethod) else "solution"
 
 

@@ -9,6 +9,7 @@ from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
+from training.config.preferences import PreferenceMethod
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.rl import RlMethod
 
@@ -75,7 +76,8 @@ class CheckpointConfig(Config):
     """Latest checkpoints kept; pinned ones and the best stay as well."""
 
     keep_best: bool = True
-    """Keep the one with the highest held-out pass@1 (lowest held-out loss for SFT)."""
+    """Keep the one with the highest held-out pass@1 (SFT and DPO: lowest held-out loss;
+    reward models: highest held-out accuracy)."""
 
 
 class HardwareConfig(Config):
@@ -106,7 +108,8 @@ class RunConfig(Config):
     method: Method = GrpoMethod()
 
     steps: int = Field(default=100, ge=1, le=10_000_000)
-    """Training steps. GRPO samples, scores and updates; DeepSearch searches first; SFT is one update a step."""
+    """Training steps. GRPO samples, scores and updates; DeepSearch searches first; the others make one
+    update a step."""
 
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Fixes data order, sampling and initialisation."""
@@ -128,6 +131,9 @@ class RunConfig(Config):
             updates = method.updates_per_step
             share, name = method.sampling.prompts_per_step // updates, "prompts per update"
             knob = f"method.{method.kind}.sampling.prompts_per_step"
+        elif isinstance(method, PreferenceMethod):
+            updates, share, name = 1, method.rankings_per_step, "rankings per step"
+            knob = f"method.{method.kind}.rankings_per_step"
         else:
             updates, share, name = 1, method.sequences_per_step, "sequences per step"
             knob = "method.sft.sequences_per_step"

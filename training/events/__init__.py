@@ -2,6 +2,7 @@
 
 from training.events.base import Event
 from training.events.evaluations import ProblemsAsked
+from training.events.preferences import RankingsLoaded, RankingsScored
 from training.events.reader import all_events, read_events, read_lines
 from training.events.sinks import EventSink, JsonlSink, ListSink
 from training.events.traces import FAILED_CALLS, CallStatus, Ending, ToolCallRecord, TraceRecord, TurnRecord
@@ -63,6 +64,8 @@ __all__ = [
     "Metrics",
     "PhaseChanged",
     "ProblemsAsked",
+    "RankingsLoaded",
+    "RankingsScored",
     "RejectedSolution",
     "RolloutGroup",
     "RolloutRecord",

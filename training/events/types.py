@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from training.events.base import Event, Split
 from training.events.evaluations import ProblemsAsked
+from training.events.preferences import RankingsLoaded, RankingsScored
 from training.events.traces import TraceRecord
 from training.events.trees import HardSubset, SolutionsFound, TreeRecord, TreesGrowing
 
@@ -147,6 +148,8 @@ AnyEvent = Annotated[
     | SolutionsFound
     | HardSubset
     | ProblemsAsked
+    | RankingsLoaded
+    | RankingsScored
     | CheckpointSaved
     | CheckpointRemoved
     | Alert

@@ -22,7 +22,7 @@ TRACE_SORTS = {"turns": "trace__turn_count", "failed": "trace__failed_count"}
 """Of responses that may call tools: columns of their traces."""
 TITLES = {"turns": "number of turns", "failed": "number of failing calls"}
 DEFAULT_SORT = "-step"
-UNTRAINED = frozenset({"sft", "evaluate"})
+UNTRAINED = frozenset({"sft", "evaluate", "reward_model", "dpo"})
 """Methods whose training samples nothing: their rollouts are held-out ones."""
 PAGE_SIZE = 50
 EXTRACTED_CHARACTERS = 60

@@ -12,6 +12,9 @@ from django.db.models import Q
 
 from webapp.labeling.choices import HOLDING, LIVE, AnnotationKind, AssignmentState, FlagReason, Mode, Reveal, SkipReason
 from webapp.labeling.generation.job import GenerationJob as GenerationJob  # a row of this app like the others
+from webapp.labeling.score_models import PreferenceReport as PreferenceReport  # and so are these
+from webapp.labeling.score_models import RankingsUsed as RankingsUsed
+from webapp.labeling.score_models import ResponseScore as ResponseScore
 from webapp.runs.models import Run
 
 

@@ -10,9 +10,13 @@ from django.utils import timezone
 
 from training.config import (
     BuiltinProblems,
+    BuiltinRankings,
     CheckpointModel,
     FileProblems,
     ImportedProblems,
+    PreferenceMethod,
+    ProjectRankings,
+    RankingsFile,
     RewardCheckpoint,
     RlMethod,
     RunConfig,
@@ -20,10 +24,14 @@ from training.config import (
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
+from webapp.runs.label_sources import label_facts
 from webapp.runs.models import Checkpoint, Run, StopRequest
 from webapp.runs.signals import deleting_run
 from webapp.runs.status import ACTIVE, RESUMABLE, TERMINAL, RunStatus, transition
 from workers import queue
+
+TITLES = {"reward_model": "Reward model"}
+"""What the names of runs begin with, where that is not the method's kind in capitals."""
 
 
 def create_run(
@@ -44,10 +52,11 @@ def create_run(
     problems = describe_problems(config)
     for complaint in missing_sources(config).values():
         raise UserError(complaint)
+    title = TITLES.get(config.method.kind) or config.method.kind.upper()
     run, _ = Run.objects.get_or_create(
         start_id=start_id or uuid.uuid4(),
         defaults={
-            "name": (name.strip() or f"{config.method.kind.upper()} on {problems}")[:120],
+            "name": (name.strip() or f"{title} on {problems}")[:120],
             "config": config.model_dump(mode="json"),
             "method": config.method.kind,
             "problems": problems,
@@ -150,6 +159,8 @@ def delete_run(run: Run) -> None:
 
 def describe_problems(config: RunConfig) -> str:
     """What a run trains on, in a few words."""
+    if isinstance(config.method, PreferenceMethod):
+        return _describe_rankings(config.method)
     match config.problems:
         case BuiltinProblems(level=level):
             return f"built-in, {level}"
@@ -157,6 +168,16 @@ def describe_problems(config: RunConfig) -> str:
             name = ProblemSet.objects.filter(slug=slug).values_list("name", flat=True).first()
             return name or slug
         case FileProblems(path=path):
+            return path.rsplit("/", 1)[-1][:120]
+
+
+def _describe_rankings(method: PreferenceMethod) -> str:
+    match method.rankings:
+        case BuiltinRankings(level=level):
+            return f"built-in rankings, {level}"
+        case ProjectRankings(slug=slug):
+            return f"labels of {slug}"
+        case RankingsFile(path=path):
             return path.rsplit("/", 1)[-1][:120]
 
 
@@ -172,9 +193,17 @@ def missing_sources(config: RunConfig) -> dict[str, str]:
                 f"Run {source.run} has no checkpoint of step {source.step} (any more). "
                 "Choose one from the run's list of checkpoints."
             )
+        elif source is config.model and Run.objects.filter(pk=source.run, method="reward_model").exists():
+            missing["model.run"] = (
+                f"Run {source.run} trained a reward model, which scores responses and writes none. "
+                "Choose a policy's checkpoint."
+            )
     problems = config.problems
     if isinstance(problems, ImportedProblems) and not ProblemSet.objects.filter(slug=problems.slug).exists():
         missing["problems.slug"] = (
             f"There is no problem set {problems.slug!r}. Import it on the Datasets page, or choose another."
         )
+    rankings = config.method.rankings if isinstance(config.method, PreferenceMethod) else None
+    if isinstance(rankings, ProjectRankings) and (error := label_facts(rankings.slug).error):
+        missing["method.rankings.slug"] = error
     return missing

@@ -9,6 +9,9 @@ from webapp.inspection.models import Rollout
 from webapp.runs.models import Run
 from webapp.search.models import HardSubset, SearchBody, SearchTree, VerifiedSolution
 
+NEVER_SEARCHES = frozenset({"sft", "reward_model", "dpo"})
+"""Methods that are not asked whether they left trees."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -39,7 +42,7 @@ def parts_of(run: Run) -> Parts:
     """What its method promises counts, too: the pages then say when something will be there."""
     method = run.config.get("method", {})
     promised = Parts(method.get("kind") == "deepsearch", bool(method.get("hard_subset", {}).get("enabled")))
-    if (promised.trees and promised.hard_subset) or method.get("kind") == "sft":
+    if (promised.trees and promised.hard_subset) or method.get("kind") in NEVER_SEARCHES:
         return promised
     there = Run.objects.filter(pk=run.pk).values_list(
         Exists(SearchTree.objects.filter(run=OuterRef("pk"))), Exists(HardSubset.objects.filter(run=OuterRef("pk")))

@@ -17,6 +17,8 @@ from training.events import (
     Metrics,
     PhaseChanged,
     ProblemsAsked,
+    RankingsLoaded,
+    RankingsScored,
     RolloutGroup,
     SolutionsFound,
     Started,
@@ -29,6 +31,7 @@ from webapp.search.removal import remove_trees
 from workers.ingest.checkpoints import forget_checkpoints, remove_checkpoint, save_checkpoint
 from workers.ingest.evaluations import conclude, store_asked
 from workers.ingest.metrics import forget_metrics, store_metrics
+from workers.ingest.preferences import forget_preferences, store_rankings_loaded, store_rankings_scored
 from workers.ingest.reading import Chunk, clean, read_chunk
 from workers.ingest.rollouts import store_groups
 from workers.ingest.solutions import store_solutions
@@ -136,6 +139,10 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
                 _enter_phase(run, event)
             case ProblemsAsked():
                 store_asked(run, event)
+            case RankingsLoaded():
+                store_rankings_loaded(run, event)
+            case RankingsScored():
+                store_rankings_scored(run, event)
             case CheckpointSaved():
                 save_checkpoint(run, event)
             case CheckpointRemoved():
@@ -157,6 +164,7 @@ def _restart(run: Run, event: Started) -> None:
 def _forget(run: Run, after: int) -> None:
     run.rewinds += 1
     forget_metrics(run, after)
+    forget_preferences(run, after)
     remove_trees(run, after)
     remove_rollouts(run, after)
     forget_checkpoints(run, after)

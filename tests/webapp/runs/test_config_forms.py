@@ -17,6 +17,8 @@ from webapp.runs.configure.layout import WIDGETS
 from webapp.runs.escapes import escape, unescape
 from webapp.runs.knobs import knobs_of, tree_of, values_of
 
+KINDS = ("grpo", "deepsearch", "ppo", "sft", "reward_model", "dpo")
+
 RunForm = form_class_for(RunConfig, WIDGETS)
 
 
@@ -67,7 +69,7 @@ def test_choices_come_before_what_they_decide_on_and_tags_are_no_fields() -> Non
     names = list(RunForm.base_fields)
     assert names.index("method.kind") < names.index("method.grpo.sampling.max_tokens")
     assert "method.grpo.kind" not in names
-    assert dict(RunForm.base_fields["method.kind"].choices) == {name: name for name in ("grpo", "deepsearch", "sft")}  # type: ignore[attr-defined]
+    assert dict(RunForm.base_fields["method.kind"].choices) == {kind: kind for kind in KINDS}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

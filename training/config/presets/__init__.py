@@ -5,6 +5,7 @@ billions of parameters take the paper's numbers, which stand beside them.
 """
 
 from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
+from training.config.presets.preferences import DPO, REWARD_MODEL
 from training.config.presets.rlhf import GRPO_REWARD_MODEL, PPO
 from training.config.presets.search import ABLATIONS, DEEPSEARCH, DEEPSEARCH_LAZY
 from training.config.presets.sft import SFT
@@ -17,12 +18,14 @@ __all__ = [
     "DEEPSEARCH",
     "DEEPSEARCH_LAZY",
     "DEMO",
+    "DPO",
     "DR_GRPO",
     "GRPO_AGENTIC",
     "GRPO_REWARD_MODEL",
     "PPO",
     "PRESETS",
     "R1_ZERO",
+    "REWARD_MODEL",
     "RSTAR2_AGENT",
     "SFT",
     "SMOKE",
@@ -32,7 +35,8 @@ __all__ = [
 ]
 
 _STARTS = (SMOKE, DEMO)
-_RECIPES = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SFT, TOOL_FORMAT, PPO, GRPO_REWARD_MODEL)
+_REASONING = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT)
+_RECIPES = (*_REASONING, SFT, TOOL_FORMAT, REWARD_MODEL, PPO, GRPO_REWARD_MODEL, DPO)
 
 PRESETS = {preset.slug: preset for preset in (*_STARTS, *_RECIPES, *ABLATIONS, GRPO_AGENTIC)}
 """In the order they are offered."""

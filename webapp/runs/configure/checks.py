@@ -5,14 +5,24 @@ from pathlib import Path
 
 from huggingface_hub.constants import HF_HUB_OFFLINE
 
-from training.config import CheckpointModel, HubModel, LocalModel, RlMethod, RunConfig, SftMethod
+from training.config import (
+    CheckpointModel,
+    HubModel,
+    LocalModel,
+    PreferenceMethod,
+    RewardModelMethod,
+    RlMethod,
+    RunConfig,
+    SftMethod,
+)
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.ranking_facts import advise_on_rankings, check_rankings
 from webapp.runs.configure.reward_checks import MUST_OF_REWARDS, SHOULD_OF_REWARDS
 from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
 from webapp.runs.configure.tool_checks import SHOULD_OF_TOOLS
-from webapp.runs.models import Checkpoint
+from webapp.runs.models import Checkpoint, Run
 
 Check = Callable[[RunConfig, Facts], Iterator[Fault]]
 
@@ -66,6 +76,12 @@ def check_checkpoint(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         fixes = tuple(Fix({"model.checkpoint.step": step}) for step in steps)
         message = f"Run {config.model.run} has no checkpoint of step {config.model.step} (any more)."
         yield Fault(message, ("model.checkpoint.step",), fixes)
+    elif Run.objects.filter(pk=config.model.run, method=RewardModelMethod().kind).exists():
+        yield Fault(
+            f"Run {config.model.run} trained a reward model, which scores responses and writes none; "
+            "start from a policy's checkpoint.",
+            ("model.checkpoint.run",),
+        )
     elif not facts.folder.is_dir():
         yield Fault(f"The files of this checkpoint are gone from {facts.folder}.", ("model.checkpoint.step",))
 
@@ -129,8 +145,8 @@ def _lengths(config: RunConfig, prompt: int) -> Iterator[tuple[str, int, int]]:
     method, asked = config.method, config.evaluation.max_tokens
     if isinstance(method, RlMethod):
         yield f"method.{config.method.kind}.sampling.max_tokens", method.sampling.max_tokens, prompt
-    elif isinstance(method, SftMethod):
-        yield "method.sft.max_length", method.max_length, 0
+    elif isinstance(method, SftMethod | PreferenceMethod):
+        yield f"method.{method.kind}.max_length", method.max_length, 0
     if asked and config.evaluation.every_steps:
         yield "evaluation.max_tokens", asked, prompt
 
@@ -138,6 +154,8 @@ def _lengths(config: RunConfig, prompt: int) -> Iterator[tuple[str, int, int]]:
 def check_evaluation(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     heldout, asked = facts.problems.heldout, config.evaluation.problems
     if not config.evaluation.every_steps or heldout is None or facts.problems.error:
+        return
+    if isinstance(config.method, RewardModelMethod):  # it is held to labels, and asks no problem
         return
     if heldout == 0:
         off = (Fix({"evaluation.every_steps": 0}),)
@@ -194,6 +212,7 @@ MUST: tuple[Check, ...] = (
     check_problems,
     check_context,
     check_evaluation,
+    check_rankings,
     *MUST_OF_SEARCH,
     *MUST_OF_REWARDS,
 )
@@ -203,6 +222,7 @@ SHOULD: tuple[Check, ...] = (
     advise_on_clip,
     advise_on_learning_rate,
     *SHOULD_OF_REWARDS,
+    advise_on_rankings,
     *SHOULD_OF_SEARCH,
     *SHOULD_OF_TOOLS,
 )

@@ -43,6 +43,12 @@ SECTIONS = (
     ),
     Section("tools", "Tools", ("method.agentic", "method.roc"), "Responses of several turns, between which tools run."),
     Section("solutions", "Solutions", ("method.sft",)),
+    Section(
+        "rankings",
+        "Rankings",
+        ("method.rankings", "method.rankings_per_step", "method.heldout_share", "method.reward_model", "method.dpo"),
+        "What people said of responses: the labels of a labeling project, or a file of them.",
+    ),
     Section("reward", "Reward", ("method.reward",)),
     Section(
         "overoptimisation",
@@ -56,7 +62,7 @@ SECTIONS = (
         ("method.critic", "method.kl"),
         "What makes an advantage of every token, and what leaving the reference costs in its reward.",
     ),
-    Section("loss", "Loss", ("method.loss",)),
+    Section("loss", "Loss", ("method.loss", "method.dpo.beta", "method.dpo.smoothing")),
     Section("optimisation", "Optimisation", ("optimisation",)),
     Section("evaluation", "Evaluation", ("evaluation",), "Accuracy on held-out problems, while training goes on."),
     Section("checkpoints", "Checkpoints", ("checkpoints",)),
@@ -95,7 +101,17 @@ SIMPLE = frozenset({
     "method.hard_subset.enabled",
     "method.cache.enabled",
     "method.sft.sequences_per_step",
-    "method.sft.max_length",
+    "method.max_length",
+    "method.rankings.kind",
+    "method.rankings.count",
+    "method.rankings.slug",
+    "method.rankings.path",
+    "method.rankings_per_step",
+    "method.heldout_share",
+    "method.reward_model.ties",
+    "method.reward_model.heads",
+    "method.dpo.beta",
+    "method.dpo.loss",
     "optimisation.learning_rate",
     "evaluation.every_steps",
 })  # fmt: skip
@@ -103,6 +119,7 @@ SIMPLE = frozenset({
 
 _LEARNED = tuple(f"method.{kind}.reward.learned" for kind in ("grpo", "deepsearch", "ppo"))
 _SEARCH = "method.deepsearch.search"
+_ASKS = tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo", "sft", "dpo"))
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(
@@ -113,6 +130,10 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *((f"{learned}.reference_samples", (f"{learned}.transform=sigmoid_of_difference",)) for learned in _LEARNED),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
+    *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
+    ("method.reward_model.theta", ("method.reward_model.ties=rao_kupper",)),
+    ("method.reward_model.nu", ("method.reward_model.ties=davidson",)),
+    ("method.dpo.smoothing", ("method.dpo.loss=conservative", "method.dpo.loss=robust")),
     ("method.grpo.dynamic_sampling", ("method.grpo.dynamic_sampling.enabled=on",)),
     ("method.grpo.agentic", ("method.grpo.agentic.enabled=on",)),
     ("method.grpo.roc", ("method.grpo.roc.enabled=on",)),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.config import RunConfig
+from training.config import PreferenceMethod, RunConfig
 from training.config.footprint import FLOAT32, Disk, Memory, Part, disk_of, memory_of
 from training.config.plan import Plan, in_words, plan_of
 from webapp.core.templatetags.espalier import size
@@ -13,6 +13,7 @@ from webapp.runs.configure.checks import advice_on
 from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.machine import Machine, this_machine
 from webapp.runs.configure.page import entered
+from webapp.runs.configure.ranking_facts import learned_prompts
 from webapp.runs.configure.starting import Difference, Start, differences
 from webapp.runs.configure.words import html_value, label_of, label_within, shown
 
@@ -131,7 +132,11 @@ def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
         [_item(fault) for fault in advice_on(config, facts)],
         changed,
         start.name,
-        in_words(config, plan, facts.problems.train),
+        in_words(
+            config,
+            plan,
+            learned_prompts(config) if isinstance(config.method, PreferenceMethod) else facts.problems.train,
+        ),
         plan,
         fit_of(config, plan, facts, machine),
         disk_of(config, plan, facts.shape, facts.reward_shape) if facts.shape else None,

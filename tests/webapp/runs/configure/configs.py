@@ -13,6 +13,8 @@ from webapp.runs.knobs import Knob, Values, knobs_of, tree_of
 
 SAMPLES = {
     "model.hub.name": st.from_regex(r"[A-Za-z0-9._-]{1,12}(/[A-Za-z0-9._-]{1,12})?", fullmatch=True),
+    "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
+    "method.dpo.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "problems.imported.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.deepsearch.search.separator": st.text(
         st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=16

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from training.config import DeepSearchMethod, GrpoMethod, PpoMethod, RunConfig, SftMethod
+from training.config import (
+    DeepSearchMethod,
+    DpoMethod,
+    GrpoMethod,
+    PpoMethod,
+    RewardModelMethod,
+    RunConfig,
+    SftMethod,
+)
 from webapp.runs.configure import layout, words
 from webapp.runs.configure.forms import as_posted, run_form
 from webapp.runs.configure.layout import is_simple, needs_of, section_of
@@ -51,7 +59,14 @@ def test_the_layout_names_no_kind_unit_or_group_that_is_not_there() -> None:
 
 @pytest.mark.parametrize(
     ("method", "least", "most"),
-    [(GrpoMethod(), 9, 14), (SftMethod(), 7, 11), (DeepSearchMethod(), 12, 17), (PpoMethod(), 9, 16)],
+    [
+        (GrpoMethod(), 9, 14),
+        (SftMethod(), 7, 11),
+        (DeepSearchMethod(), 12, 17),
+        (PpoMethod(), 9, 16),
+        (RewardModelMethod(), 9, 14),
+        (DpoMethod(), 9, 14),
+    ],
 )
 def test_the_first_screen_has_a_dozen_knobs_or_a_few_more(method: Any, least: int, most: int) -> None:
     values = values_of(RunConfig(method=method))
@@ -75,7 +90,7 @@ def test_a_kind_may_have_a_word_of_its_own() -> None:
 
 
 def test_an_evaluation_is_not_offered_among_the_methods() -> None:
-    assert KNOBS["method.kind"].options == ("grpo", "deepsearch", "ppo", "sft")
+    assert KNOBS["method.kind"].options == ("grpo", "deepsearch", "ppo", "sft", "reward_model", "dpo")
     assert not any(name.startswith("method.evaluate") for name in KNOBS)
 
 
