@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
 from webapp.accounts.models import User
-from webapp.inspection.models import Rollout
 from webapp.labeling.adjudication import in_own_order
 from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.dispute_queue import Dispute, Queue, Why, human_ranks, read_queue
 from webapp.labeling.label_form import LETTERS, LabelForm, label_form
 from webapp.labeling.label_words import cells, said
 from webapp.labeling.models import Annotation, Flag, ItemResponse, LabelItem, LabelProject
+from webapp.labeling.rollout_links import Origin, origins
 from webapp.labeling.showing import Card
 from webapp.labeling.stored_labels import LabeledItem, pseudonym
 from webapp.labeling.values import sent_value
@@ -36,15 +35,6 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What a response was; ``rollout`` is the number under which that rollout is stored now."""
-
-    letter: str
-    response: ItemResponse
-    rollout: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Adjudicated:
     """The item shown. ``decision`` holds, if there is one; ``history`` are those that were taken back or replaced."""
 
@@ -52,7 +42,8 @@ class Adjudicated:
     labels: list[Said]
     decision: Said | None
     history: list[Said]
-    origins: list[Origin]
+    origins: list[tuple[str, ItemResponse, Origin]]
+    """Each response with its letter and where it came from."""
     form: LabelForm
     place: int | None
     before: int | None
@@ -106,7 +97,7 @@ def _adjudicated(project: LabelProject, queue: Queue, number: int, reader: User)
         labels=[told[row.pk] for row in standing if row.kind != AnnotationKind.ADJUDICATED],
         decision=told[holds.pk] if holds else None,
         history=[told[row.pk] for row in decisions if row is not holds],
-        origins=_origins(responses),
+        origins=list(zip(LETTERS, responses, origins(responses), strict=False)),
         form=_form(project, LabeledItem(item, responses, standing), holds),
         place=place,
         before=before,
@@ -138,24 +129,3 @@ def _form(project: LabelProject, labeled: LabeledItem, holds: Annotation | None)
         value = {"ranks": {str(index): rank for index, rank in enumerate(ranks)}}
     cards = [Card(str(response.index), response.text) for response in labeled.responses]
     return label_form(mode, cards, project.rubric, value)
-
-
-def _origins(responses: Sequence[ItemResponse]) -> list[Origin]:
-    """With the rollouts as they are numbered now: those of a run get new numbers when its events are read again."""
-    known = [each for each in responses if each.run_id and each.rollout_index is not None]
-    wanted = Q()
-    for each in known:
-        wanted |= Q(
-            run=each.run_id, step=each.step, split=each.split, group__index=each.group_index, index=each.rollout_index
-        )
-    found = Rollout.objects.filter(wanted).values_list(
-        "run", "step", "split", "group__index", "index", "pk"
-    ) if known else []  # fmt: skip
-    numbers = {tuple(row[:5]): row[5] for row in found}
-    return [
-        Origin(
-            LETTERS[place], each,
-            numbers.get((each.run_id, each.step, each.split, each.group_index, each.rollout_index)),
-        )
-        for place, each in enumerate(responses)
-    ]  # fmt: skip

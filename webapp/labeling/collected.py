@@ -50,7 +50,9 @@ def origin_of(item: LabelItem) -> str:
     origin = item.origin if isinstance(item.origin, dict) else {}
     if "run" in origin:
         return f"run {origin['run']}"
-    return str(origin.get("file") or origin.get("kind") or origin.get("source") or "not known")[:120]
+    if "generation" in origin:
+        return f"generation {origin['generation']}"
+    return str(origin.get("file") or "not known")
 
 
 def _add(found: Collected, labeled: LabeledItem) -> None:

@@ -262,7 +262,7 @@ def test_rollouts_and_labels_are_linked_both_ways(researcher_client: Client) -> 
         page = researcher_client.get(f"/rollouts/{rollout.pk}/").content.decode()
         assert f'href="{address}?item=1"' in page
     text = researcher_client.get(address, {"item": "2"}).content.decode()
-    assert "not stored any more" in text
+    assert "(no longer there)" in text
     assert "/rollouts/" not in text
 
 

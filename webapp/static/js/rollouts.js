@@ -6,7 +6,7 @@ const SETTING = "single-keys";
 export function singleKeysWork(event) {
   if (localStorage.getItem(SETTING) === "off") return false;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  return !event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  return !event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 }
 
 function follow(event) {
