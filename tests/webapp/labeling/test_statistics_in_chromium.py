@@ -79,15 +79,20 @@ def test_figures_are_fetched_and_drawn_with_tables_beside_them(page: Page, story
         fits_narrow(page, f"{story.pairs}/{name}/")
 
 
+def shows(page: Page, words: str) -> None:
+    """The item with these words is shown, and its scripts listen for keys."""
+    expect(page.get_by_role("heading", level=2).first).to_contain_text(words)
+    page.wait_for_load_state()
+
+
 def test_items_are_adjudicated_by_keyboard_alone(page: Page, story: Story) -> None:
     page.goto(f"{story.pairs}/adjudicate/")
-    heading = page.get_by_role("heading", level=2).first
-    expect(heading).to_contain_text("Item 2 1 of 3")
+    shows(page, "Item 2 1 of 3")
     accessible(page)
     page.keyboard.press("j")
-    expect(heading).to_contain_text("2 of 3")
+    shows(page, "2 of 3")
     page.keyboard.press("k")
-    expect(heading).to_contain_text("Item 2 1 of 3")
+    shows(page, "Item 2 1 of 3")
     expect(page.get_by_text("✕ wrong")).to_be_hidden()
     page.keyboard.press("o")
     expect(page.get_by_text("✕ wrong")).to_be_visible()
@@ -96,15 +101,15 @@ def test_items_are_adjudicated_by_keyboard_alone(page: Page, story: Story) -> No
     page.keyboard.press("c")
     expect(page.get_by_label("Why")).to_be_focused()
     page.keyboard.press("Control+Enter")
-    expect(heading).to_contain_text("Item 2 1 of 3")  # a comment is wanted
+    shows(page, "Item 2 1 of 3")  # a comment is wanted
     page.keyboard.type("j is no key while one types")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Item 2 is decided.")).to_be_visible()
-    expect(heading).to_contain_text("1 of 2")
+    shows(page, "1 of 2")
     assert adjudicated() == [(2, {"choice": "first_clearly"}, "j is no key while one types")]
     page.keyboard.press("u")
     expect(page.get_by_text("its row stays")).to_be_visible()
-    expect(heading).to_contain_text("Item 2 1 of 3")
+    shows(page, "Item 2 1 of 3")
     assert [words for _, _, words in adjudicated()] == ["withdrawn"]
 
 
