@@ -9,13 +9,13 @@ from training.config.model import LocalModel
 
 
 class NoRewardModel(Config):
-    """None: responses are paid by rules alone."""
+    """Responses are paid by rules alone."""
 
     kind: Literal["none"] = "none"
 
 
 class RewardCheckpoint(Config):
-    """A checkpoint that a run of the method reward_model saved."""
+    """A checkpoint of a run that trained a reward model."""
 
     kind: Literal["checkpoint"] = "checkpoint"
 

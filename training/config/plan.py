@@ -208,7 +208,7 @@ def _step(config: RunConfig, plan: Plan) -> str:
         return f"{plan.prompts:,} ranked prompts a step with all pairs of their responses, 1 update."
     if not isinstance(config.method, RlMethod):
         return f"{plan.prompts:,} worked solutions a step, 1 update."
-    factors = f"{plan.prompts:,} prompts × {plan.samples:,} samples"
+    factors = f"{counted(plan.prompts, 'prompt')} × {counted(plan.samples, 'sample')}"
     if plan.search:
         factors = f"{plan.prompts:,} trees × {plan.samples:,} trajectories"
     batch = f"{factors} = {plan.sequences:,} responses a step"

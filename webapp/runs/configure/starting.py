@@ -72,7 +72,7 @@ def differences(start: Values, values: Mapping[str, Any]) -> list[Difference]:
     return [
         Difference(name, shown(start[name]), shown(values[name]))
         for name, knob in knobs_of(RunConfig).items()
-        if name in values and knob.is_active(values) and values[name] != start[name]
+        if name in values and knob.is_active(values) and shown(values[name]) != shown(start[name])
     ]
 
 

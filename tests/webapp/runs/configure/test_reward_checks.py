@@ -121,5 +121,5 @@ def test_the_card_names_all_four_models_and_what_a_step_does(judge: Path) -> Non
     assert preview.fit is not None
     names = [part.name for _, part in preview.fit.parts]
     assert names[:5] == ["Actor", "Optimizer", "Critic", "Reference", "Reward model"]
-    assert "32 prompts × 1 samples = 32 responses a step, learned from in 4 epochs of 1 mini-batch" in preview.words[0]
+    assert "32 prompts × 1 sample = 32 responses a step, learned from in 4 epochs of 1 mini-batch" in preview.words[0]
     assert "right answers are counted and not paid for" in preview.words[1]
