@@ -11,6 +11,7 @@ from webapp.labeling.views import (
     importing,
     items,
     projects,
+    sources,
 )
 
 app_name = "labeling"
@@ -24,6 +25,8 @@ urlpatterns = [
     path("<slug:slug>/delete/", projects.delete_project, name="delete"),
     path("<slug:slug>/import/", importing.import_file, name="import"),
     path("<slug:slug>/import/<uuid:key>/", importing.import_preview, name="import_preview"),
+    path("<slug:slug>/from-run/", sources.from_run, name="from_run"),
+    path("<slug:slug>/from-trees/", sources.from_trees, name="from_trees"),
     path("<slug:slug>/items/", items.item_list, name="items"),
     path("<slug:slug>/items/<int:number>/", items.item_detail, name="item"),
     path("<slug:slug>/items/<int:number>/aside/", items.set_aside, name="aside"),

@@ -59,7 +59,7 @@ RESEARCHERS = """
     reports:new reports:launch reports:delete
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import
-    labeling:import_preview
+    labeling:import_preview labeling:from_run labeling:from_trees
     labeling:generation_stop labeling:generation_go_on
     labeling:strengths labeling:adjudicate_decide labeling:adjudicate_withdraw
     labeling:export labeling:export_rows labeling:export_card labeling:export_file

@@ -1,4 +1,4 @@
-// Refuses a file that is too large before it travels, and says that an upload is under way.
+// Refuses a file that is too large before it travels, says that a form is under way, and sends it once.
 
 function tooLarge(input) {
   const limit = Number(input.dataset.maxBytes);
@@ -8,16 +8,22 @@ function tooLarge(input) {
   return `${file.name} has ${mebibytes(file.size)} MiB; at most ${mebibytes(limit)} MiB are taken.`;
 }
 
-for (const form of document.querySelectorAll("form[data-upload]")) {
+document.addEventListener("change", (event) => {
+  if (event.target.type === "file" && event.target.closest("form[data-upload]")) {
+    event.target.setCustomValidity(tooLarge(event.target));
+    event.target.reportValidity();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-upload]");
+  if (!form) return;
   const state = form.querySelector("[data-upload-state]");
-  form.addEventListener("change", (event) => {
-    if (event.target.type === "file") {
-      event.target.setCustomValidity(tooLarge(event.target));
-      event.target.reportValidity();
-    }
-  });
-  form.addEventListener("submit", () => {
-    state.textContent = state.dataset.uploadState || "Uploading…";
-    form.querySelector("button.primary").disabled = true;
-  });
-}
+  state.textContent = state.dataset.uploadState || "Uploading…";
+  form.querySelector("button.primary").disabled = true;
+});
+
+// Coming back through history shows the form as it was left.
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("form[data-upload] button.primary")) button.disabled = false;
+});

@@ -1,0 +1,1 @@
+"""Items made of what runs produced."""
