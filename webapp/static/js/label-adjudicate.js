@@ -1,10 +1,13 @@
-// Adjudication: digits choose, Ctrl+Enter decides, o shows who wrote what. j, k, u and c are keys of links and buttons.
+// Adjudication: the keys of the desk enter a label, Ctrl+Enter decides, o shows who wrote what. j, k, u and w are keys of
+// links, buttons and the comment.
 
+import { ACTIONS, keysNow } from "./labeling/keys.js";
+import "./labeling/label-form.js";
 import { singleKeysWork } from "./rollouts.js";
 
-const DIGITS = { 1: "left_clearly", 2: "left_slightly", 3: "tie", 4: "right_slightly", 5: "right_clearly", 9: "both_good", 0: "both_bad" };
-
 const form = document.querySelector("[data-decide]");
+const label = form?.querySelector("label-form");
+const isClosed = form?.querySelector("fieldset")?.disabled ?? true;
 const shownAt = performance.now();
 
 function decide(event) {
@@ -13,20 +16,22 @@ function decide(event) {
   if (button && !button.disabled) form.requestSubmit(button);
 }
 
+// What a key enters in this label: a choice between two, a response by its letter, a rank or points by a digit.
+function enter(key) {
+  if (isClosed || !label) return false;
+  const keys = keysNow();
+  const place = label.mode === "pairwise" ? ACTIONS.pair : ACTIONS.cards;
+  return place.some(([action]) => keys[action] === key && label.press(action));
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) {
-    decide(event);
-    return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) decide(event);
+  else if (singleKeysWork(event)) {
+    const origins = document.querySelector("[data-origins]");
+    if (enter(event.key)) event.preventDefault();
+    else if (event.key === "o" && origins) origins.open = !origins.open;
   }
-  if (!singleKeysWork(event) || document.querySelector("dialog[open]")) return;
-  const origins = document.querySelector("[data-origins]");
-  const choice = form?.querySelector(`input[name=choice][value="${DIGITS[event.key]}"]`);
-  if (event.key === "o" && origins) origins.open = !origins.open;
-  else if (choice && !choice.matches(":disabled")) {
-    choice.checked = true;
-    choice.focus();
-  } else return;
-  event.preventDefault();
 });
 
 form?.addEventListener("submit", () => {
