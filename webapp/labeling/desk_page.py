@@ -12,7 +12,7 @@ from webapp.labeling.choices import AssignmentState, Mode, Reveal
 from webapp.labeling.label_form import LETTERS, LabelForm, label_form
 from webapp.labeling.models import Assignment, Draft, LabelProject
 from webapp.labeling.projects import may_label
-from webapp.labeling.queue import Progress, next_assignment, next_free_at, progress, wanted_of
+from webapp.labeling.queue import Progress, next_assignment, next_free_at, progress
 from webapp.labeling.showing import Card, Identity, cards, identities
 
 LABELS_OF_PACE = 20
@@ -48,10 +48,9 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A labeler's own figures: labels, what is left for them, and labels an hour at the pace of the last 20."""
+    """A labeler's figures, and labels an hour at the pace of their last 20."""
 
     progress: Progress
-    left: int
     per_hour: float | None
 
     @property
@@ -59,7 +58,7 @@ class Pace:
         return self.progress.submitted + self.progress.repeats > 0
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self.progress), "left": self.left, "per_hour": self.per_hour}
+        return {**asdict(self.progress), "per_hour": self.per_hour}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +149,4 @@ def _pace(project: LabelProject, user: User) -> Pace:
     own = project.assignments.filter(annotator=user, state=AssignmentState.SUBMITTED).order_by("-pk")
     times = list(own.values_list("annotation__seconds", flat=True)[:LABELS_OF_PACE])
     per_hour = 3600 * len(times) / sum(times) if times and sum(times) > 0 else None
-    return Pace(progress(project, user), wanted_of(project, user).count(), per_hour)
+    return Pace(progress(project, user), per_hour)

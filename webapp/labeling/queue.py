@@ -37,6 +37,8 @@ class Progress:
     submitted: int
     skipped: int
     repeats: int
+    left: int
+    """Items that they could be given now."""
     items: int
     complete: int
     labels: int
@@ -118,6 +120,7 @@ def progress(project: LabelProject, user: User) -> Progress:
         submitted=Count("pk", filter=Q(state=AssignmentState.SUBMITTED, repeat_of=None)),
         skipped=Count("pk", filter=Q(state=AssignmentState.SKIPPED)),
         repeats=Count("pk", filter=Q(state=AssignmentState.SUBMITTED, repeat_of__isnull=False)),
+        had=Count("pk", filter=Q(state__in=LIVE, repeat_of=None, item__free__gt=0)),
     )
     wanted = Coalesce("wanted", "project__overlap")
     every = (
@@ -126,11 +129,12 @@ def progress(project: LabelProject, user: User) -> Progress:
         .aggregate(
             items=Count("pk"),
             complete=Count("pk", filter=Q(submitted__gte=F("goal"))),
+            open=Count("pk", filter=Q(free__gt=0)),
             labels=Coalesce(Sum(Least("submitted", "goal", output_field=PositiveIntegerField())), 0),
             wanted=Coalesce(Sum("goal"), 0),
         )
     )
-    return Progress(**own, **every)
+    return Progress(left=every.pop("open") - own.pop("had"), **own, **every)
 
 
 def _held(project: LabelProject, user: User) -> Assignment | None:
