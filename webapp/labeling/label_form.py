@@ -2,6 +2,10 @@
 
 Their names: ``choice`` (pairwise), ``rank-HANDLE`` (ranking), ``rate-HANDLE-CRITERION`` (rating), ``best`` (tree step;
 ``none`` where no step goes on well). `values` checks what comes of them.
+
+A page that takes labels puts `labeling/label_form.html` into a ``<form>`` of its own, with ``form`` from `label_form`,
+and reads what is sent by `value_of`. The module ``js/labeling/label-form.js`` with ``css/labeling-desk.css`` adds
+dragging, moving and folding; the element's ``value`` is then the label as JSON, and ``press`` acts on keys.
 """
 
 from collections.abc import Mapping, Sequence

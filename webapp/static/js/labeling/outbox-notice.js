@@ -21,7 +21,7 @@ export class OutboxNotice {
     const labels = waiting.length === 1 ? "1 label waits" : `${waiting.length} labels wait`;
     const why = isLoggedOut
       ? `You are logged out, and ${labels} here. Log in again in another tab, then send.`
-      : `${labels} for the connection. It is kept in this browser and sent again by itself; you can close the page.`;
+      : `${labels} for the connection. Kept in this browser, and sent again by itself: from this page, or when you come back to it.`;
     this.waiting.hidden = waiting.length === 0;
     if (waiting.length) this.#say(this.waiting, why);
     this.waiting.querySelector("a").hidden = !isLoggedOut;
