@@ -108,6 +108,7 @@ def next_free_at(project: LabelProject, user: User) -> datetime | None:
     """When the first reservation of another labeler ends whose item ``user`` has not had; None if there is none."""
     had = Assignment.objects.filter(item=OuterRef("item"), annotator=user, state__in=LIVE, repeat_of=None)
     others = project.assignments.filter(~Exists(had), state=AssignmentState.RESERVED, repeat_of=None)
+    others = others.filter(item__set_aside=False)
     first: datetime | None = others.exclude(annotator=user).aggregate(first=Min("reserved_until"))["first"]
     return first
 

@@ -72,3 +72,12 @@ def test_items_that_were_looked_at_are_added_once() -> None:
         add_items(project, drafts, after=seen)
     assert error.value.status == 409
     assert last_number(project) == 4
+
+
+def test_its_reservations_promise_no_place() -> None:
+    project = project_of(1)
+    one, other = labelers(2)
+    item = given(project, one).item
+    assert queue.next_free_at(project, other)
+    set_aside(item, True)
+    assert queue.next_free_at(project, other) is None
