@@ -54,6 +54,8 @@ def generate(job_id: int) -> None:
             done = assemble(config, Mode(job.project.mode), job.folder / RESPONSES_FILE, job.pk, left)
             if services.finish(job, done):
                 shutil.rmtree(job.folder, ignore_errors=True)
+        if not GenerationJob.objects.filter(pk=job.pk).exists():  # its project was deleted meanwhile
+            shutil.rmtree(job.folder, ignore_errors=True)
     except AWAY:
         raise  # without a database there is nowhere to say so; maintenance finds the job
     except (UserError, ValidationError, OSError) as error:

@@ -153,6 +153,23 @@ def test_progress_is_told_and_a_stop_ends_it_without_items(meanwhile: Callable[[
         services.stop_generation(job)
 
 
+def test_deleting_the_project_ends_its_jobs_and_removes_their_folders(
+    meanwhile: Callable[[GenerationJob], None],
+) -> None:
+    job, failed = job_of("wait"), carried(job_of("crash"))
+    folder = job.folder
+    meanwhile(job)
+    until(job, lambda job: job.done == 1)
+    assert failed.folder.exists()
+    for each in (job, failed):
+        each.project.delete()
+    assert not failed.folder.exists()
+    deadline = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not folder.exists()
+
+
 def test_a_queued_job_is_stopped_at_once() -> None:
     job = job_of()
     services.stop_generation(job)

@@ -7,7 +7,12 @@ class LabelingConfig(AppConfig):
     name = "webapp.labeling"
 
     def ready(self) -> None:
+        from django.db.models.signals import post_delete
+
+        from webapp.labeling.generation.job import GenerationJob
+        from webapp.labeling.generation.removal import on_deleted
         from webapp.labeling.training_labels import label_facts, project_slugs
         from webapp.runs import label_sources
 
+        post_delete.connect(on_deleted, sender=GenerationJob)
         label_sources.answer_with(label_facts, project_slugs)

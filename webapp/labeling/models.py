@@ -104,6 +104,13 @@ class ItemResponse(models.Model):
     class Meta:
         ordering = ["index"]
         constraints = [models.UniqueConstraint(fields=["item", "index"], name="response_index_once_an_item")]
+        indexes = [
+            models.Index(
+                fields=["run", "step", "group_index", "rollout_index"],
+                condition=Q(run__isnull=False),
+                name="response_by_rollout",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]

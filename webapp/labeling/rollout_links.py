@@ -20,7 +20,7 @@ class Origin:
 
 
 def origins(responses: Sequence[ItemResponse]) -> list[Origin]:
-    """Of each response; empty words for those that were no rollouts. Two queries, however many there are."""
+    """Of each response; empty words for those that come from no run. Two queries, however many there are."""
     rollouts, trees = _rollouts(responses), _trees(responses)
     return [_origin(each, rollouts.get(_address(each)), trees.get(_place(each))) for each in responses]
 
@@ -29,6 +29,9 @@ def _origin(response: ItemResponse, rollout: int | None, tree: int | None) -> Or
     if response.step is None:
         return Origin("", "")
     run = f"run {response.run_id}" if response.run_id else "a deleted run"
+    if response.group_index is None:  # it was no rollout: a checkpoint was asked
+        address = reverse("runs:checkpoints", args=[response.run_id]) if response.run_id else ""
+        return Origin(f"{run}, checkpoint of step {response.step}", address)
     where = f"{run}, step {response.step}, {response.split}, group {response.group_index}"
     if response.tree_node is not None:
         address = f"{reverse('search:tree', args=[tree])}?node={response.tree_node}" if tree else ""

@@ -12,6 +12,7 @@ from webapp.labeling.views import (
     items,
     projects,
     sources,
+    triangle,
 )
 
 app_name = "labeling"
@@ -51,4 +52,7 @@ urlpatterns = [
     path("<slug:slug>/export/rows/", exports.count_rows, name="export_rows"),
     path("<slug:slug>/export/card/", exports.export_card, name="export_card"),
     path("<slug:slug>/export/file/", exports.export_file, name="export_file"),
+    path("<slug:slug>/triangle/", triangle.queue, name="triangle"),
+    path("<slug:slug>/triangle/steps/", triangle.steps, name="triangle_steps"),
+    path("<slug:slug>/triangle/changes/", triangle.changes, name="triangle_changes"),
 ]

@@ -43,7 +43,7 @@ VIEWERS = """
     reports:list reports:detail reports:live reports:export
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
-    labeling:generate labeling:generation
+    labeling:generate labeling:generation labeling:triangle labeling:triangle_steps labeling:triangle_changes
     labeling:agreement labeling:adjudicate
 """
 """And researchers: those who see pages. Labelers do not."""

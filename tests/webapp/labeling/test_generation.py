@@ -66,6 +66,15 @@ def test_checkpoints_and_others_answer_each_in_its_own_way(researcher_client: Cl
     assert (config.prompts.count, config.sampling.samples, config.sampling.temperature) == (7, 2, 0.9)
 
 
+def test_reward_models_write_nothing(researcher_client: Client) -> None:
+    writer, judge = make_run(name="GRPO"), make_run(name="RM", method="reward_model")
+    for run in (writer, judge):
+        add_checkpoint(run, 10)
+    page = text_of(researcher_client.get(f"/label/{project_of(0).slug}/generate/"))
+    assert f"GRPO (run {writer.pk}), step 10" in page
+    assert "RM (run" not in page
+
+
 def test_typed_prompts_are_sent_as_they_are(researcher_client: Client) -> None:
     project = project_of(0)
     send(researcher_client, project, kind="typed", texts="What is <b>2</b>?\n\nAnd 3?", problems="")
@@ -122,7 +131,7 @@ def test_jobs_say_where_they_stand_and_viewers_change_nothing(client: Client, vi
     told = text_of(page)
     for words in (
         "3 of 50 prompts answered", "&lt;b&gt;no folder", "runs before it go first", "Stopped at 2 of 9",
-        "1 item with 2 responses added. 4 prompts without enough different responses were left out. 1 items have",
+        "1 item with 2 responses added to the items. Prompts left out for want of different responses: 4. Items with",
     ):  # fmt: skip
         assert words in told
     assert "Send to labelers" not in told

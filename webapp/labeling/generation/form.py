@@ -20,7 +20,7 @@ from webapp.runs.models import Checkpoint
 MOST_OFFERED = 200
 LEVELS = ("easy", "middle", "hard")
 BUILTIN_NAME = "Built-in model"
-WITHOUT_RESPONSES = ("evaluate", "reward")
+WITHOUT_RESPONSES = ("evaluate", "reward_model")
 """Methods whose runs leave no checkpoint that answers prompts."""
 FIRST_SAMPLES = {Mode.PAIRWISE: 2, Mode.RANKING: 4, Mode.RATING: 1}
 LABELS = {

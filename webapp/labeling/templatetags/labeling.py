@@ -6,12 +6,9 @@ from django import template
 
 from webapp.inspection.models import Rollout
 from webapp.labeling import agreement_page
-from webapp.labeling.models import ItemResponse
+from webapp.labeling.triangle.labels_of_rollout import labels_of_rollout
 
 register = template.Library()
-
-MOST_LINKS = 5
-"""Items a rollout is linked to."""
 
 
 @register.filter
@@ -26,11 +23,7 @@ def time_name(each: dict[str, Any]) -> str:
     return agreement_page.time_name(each["low"], each["high"])
 
 
-@register.inclusion_tag("labeling/adjudicate_link.html")
+@register.inclusion_tag("labeling/rollout_labels.html")
 def rollout_labels(rollout: Rollout) -> dict[str, Any]:
-    """Links to the items of label projects in which this response stands."""
-    rows = ItemResponse.objects.filter(
-        run=rollout.run_id, step=rollout.step, split=rollout.split,
-        group_index=rollout.group.index, rollout_index=rollout.index,
-    )  # fmt: skip
-    return {"responses": rows.select_related("item__project").order_by("pk")[:MOST_LINKS]}
+    """What people said of a rollout, with ways to the items in which it is labeled; nothing where it is in none."""
+    return {"found": labels_of_rollout(rollout)}

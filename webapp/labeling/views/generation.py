@@ -48,12 +48,12 @@ class JobRow:
         """What of it became no item or no response, in words."""
         told = self.job.report
         words = (
-            ("left_out", "prompts without enough different responses were left out"),
-            ("short", "items have fewer responses than wanted, as the models repeated themselves"),
-            ("same", "responses that two models gave alike are shown once, as the first one's"),
-            ("too_long", "prompts did not fit a model's context"),
+            ("left_out", "Prompts left out for want of different responses"),
+            ("short", "Items with fewer responses than wanted, as the models repeated themselves"),
+            ("same", "Responses that two models gave alike, shown once as the first one's"),
+            ("too_long", "Prompts too long for a model's context"),
         )
-        return [f"{told[name]:,} {sentence}." for name, sentence in words if told.get(name)]
+        return [f"{sentence}: {told[name]:,}." for name, sentence in words if told.get(name)]
 
 
 @require_http_methods(["GET", "POST"])
