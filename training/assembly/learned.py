@@ -41,9 +41,6 @@ def load_reward_model(parts: Parts, method: RlMethod) -> RewardModel | None:
         raise InputError(f"{folder} is no reward model: it has no config.json")
     _require_same_tokens(folder, parts)
     model = RewardModel.load(folder, parts.policy.device, parts.config.hardware.dtype)
-    for parameter in model.model.parameters():
-        # Weights read from a file may lie at any address; results must not depend on that, to the last bit.
-        parameter.data = parameter.data.clone()
     model.model.requires_grad_(False)
     return model
 

@@ -26,6 +26,7 @@ TOKEN_ARRAYS = {
     "ratio": "<f4",  # probability ratio at the last update it took part in
     "clipped": "<u1",  # 1 where the clip removed the gradient
     "ref_logprob": "<f2",  # log-probability under the reference policy
+    "value": "<f2",  # reward still to come, as a critic expected it before the token
     "mask": "<u1",  # 1 where the token was trained on (0: tool output)
 }
 """Little-endian numpy dtypes of the arrays a rollout may carry, each [tokens] long."""

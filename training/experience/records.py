@@ -42,6 +42,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
             "ratio": rollout.ratios,
             "clipped": None if rollout.clipped is None else rollout.clipped > 0,
             "ref_logprob": rollout.reference_logprobs,
+            "value": rollout.values,
         }
     return RolloutRecord(
         text=rollout.text,

@@ -188,6 +188,7 @@ class RolloutTokens(models.Model):
     ratio_array = models.BinaryField(null=True)
     clipped_array = models.BinaryField(null=True)
     ref_logprob_array = models.BinaryField(null=True)
+    value_array = models.BinaryField(null=True)
     mask_array = models.BinaryField(null=True)
 
     def __str__(self) -> str:

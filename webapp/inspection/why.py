@@ -24,6 +24,8 @@ class Why:
     logprob: float | None
     entropy: float | None
     advantage: float | None
+    value: float | None
+    """What a critic expected still to come before the token."""
     ratio: float | None
     is_clipped: bool
     is_masked: bool
@@ -111,6 +113,7 @@ def explain(page: RolloutPage, token: int) -> Why | None:
         logprob=at("logprob"),
         entropy=at("entropy"),
         advantage=page.rollout.advantage if at("advantage") is None else at("advantage"),
+        value=at("value"),
         ratio=None if at("mask") == 0 else at("ratio"),
         is_clipped=bool(at("clipped")),
         is_masked=at("mask") == 0,

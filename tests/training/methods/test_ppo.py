@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tests.training.methods.parts import WatchedOptimiser, build, reward_model_folder
 from training.config import RunConfig
+from training.experience.records import group_event
 from training.experience.types import Rollout
 from training.methods.ppo import PpoTraining, explained_variance
 from training.optimiser import Optimiser
@@ -127,6 +128,9 @@ def test_a_step_is_what_the_plain_computation_says(tmp_path: Path) -> None:
     for (_, rollout), expected in zip(answered, plain.advantages, strict=True):
         assert rollout.token_advantages == pytest.approx(expected.numpy(), abs=2e-3)
         assert rollout.advantage == pytest.approx(float(expected.mean()), abs=2e-3)
+        assert rollout.values is not None
+        stored = group_event(outcome.groups[0], 1, "train", 0, parts.codec).rollouts[0].tokens
+        assert {"value", "advantage", "ref_logprob"} <= stored.keys()
     assert abs(outcome.metrics["kl/sequence"]) > 0.05, "the reference is the policy: nothing was compared"
     for ours, of_plain in ((parts.optimiser, plain.optimisers[0]), (watched, plain.optimisers[1])):
         assert len(ours.gradients) == 2

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.factories import make_group, make_run
+from tests.factories import encode, make_group, make_run
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.config import LossConfig, RunConfig
 from training.methods.rl import PolicyGradientTraining
 from training.seeds import shuffled
-from webapp.inspection.models import Rollout
+from webapp.inspection.models import Rollout, RolloutTokens
 from webapp.inspection.push import LossSettings, UpdateSize, push_of, token_weight
 from webapp.inspection.rollout_page import read_rollout
 from webapp.inspection.token_arrays import TokenArrays
@@ -54,6 +54,11 @@ def test_with_a_critic_each_token_has_its_own_advantage_and_the_last_epochs_upda
         assert (page.critic["discount"], page.critic["gae_lambda"]) == (1.0, 0.95)
         assert page.settings is not None
         assert page.settings.updates_a_step == 6
+    count = rollout.length
+    RolloutTokens.objects.filter(rollout=rollout).update(value_array=encode("value", np.linspace(0, 1, count)))
+    why = explain(read_rollout(rollout.pk), count - 1)
+    assert why is not None
+    assert why.value == 1
 
 
 @pytest.mark.parametrize("options", CASES)

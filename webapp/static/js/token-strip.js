@@ -8,6 +8,7 @@ const FIGURES = [
   ["ratio", "Ratio ρ", (value) => value.toPrecision(4)],
   ["clipped", "Clip", (value) => (value ? "took its gradient" : "left it alone")],
   ["ref_logprob", "Reference", (value) => `log-prob ${number(value)}`],
+  ["value", "Value V", (value) => `${number(value)} expected before it`],
   ["mask", "Mask", (value) => (value ? "drawn by the model" : "not learned: the model did not draw it")],
   ["class", "Class", (value) => CLASSES[value]],
 ];
