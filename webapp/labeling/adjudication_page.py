@@ -9,9 +9,10 @@ from django.shortcuts import get_object_or_404
 from webapp.accounts.models import User
 from webapp.labeling.adjudication import in_own_order
 from webapp.labeling.choices import AnnotationKind, Mode
+from webapp.labeling.describing import by_response, in_words
 from webapp.labeling.dispute_queue import Dispute, Queue, Why, human_ranks, read_queue
 from webapp.labeling.label_form import LETTERS, LabelForm, label_form
-from webapp.labeling.label_words import cells, said
+from webapp.labeling.latest_scores import Scoring, latest_scoring, scores_of
 from webapp.labeling.models import Annotation, Flag, ItemResponse, LabelItem, LabelProject
 from webapp.labeling.rollout_links import Origin, origins
 from webapp.labeling.showing import Card
@@ -42,8 +43,9 @@ class Adjudicated:
     labels: list[Said]
     decision: Said | None
     history: list[Said]
-    origins: list[tuple[str, ItemResponse, Origin]]
-    """Each response with its letter and where it came from."""
+    origins: list[tuple[str, ItemResponse, float | None, Origin]]
+    """Each response with its letter, its reward by ``scoring``, and where it came from."""
+    scoring: Scoring | None
     form: LabelForm
     place: int | None
     before: int | None
@@ -89,6 +91,8 @@ def _adjudicated(project: LabelProject, queue: Queue, number: int, reader: User)
     flags = list(Flag.objects.filter(assignment__item=item).select_related("assignment__annotator").order_by("pk"))
     decisions = [row for row in rows if row.kind == AnnotationKind.ADJUDICATED]
     holds = next((row for row in reversed(decisions) if row.withdrawn_at is None), None)
+    scoring = latest_scoring(project)
+    scores = scores_of(project, scoring, number)
     told = {row.pk: _said(project, row, flags, reader) for row in (*standing, *decisions)}
     before, after = queue.beside(number)
     place = queue.place_of(number)
@@ -97,7 +101,11 @@ def _adjudicated(project: LabelProject, queue: Queue, number: int, reader: User)
         labels=[told[row.pk] for row in standing if row.kind != AnnotationKind.ADJUDICATED],
         decision=told[holds.pk] if holds else None,
         history=[told[row.pk] for row in decisions if row is not holds],
-        origins=list(zip(LETTERS, responses, origins(responses), strict=False)),
+        origins=[
+            (letter, response, scores.get((number, response.index)), origin)
+            for letter, response, origin in zip(LETTERS, responses, origins(responses), strict=False)
+        ],
+        scoring=scoring,
         form=_form(project, LabeledItem(item, responses, standing), holds),
         place=place,
         before=before,
@@ -111,8 +119,8 @@ def _said(project: LabelProject, row: Annotation, flags: Sequence[Flag], reader:
     return Said(
         annotation=row,
         name=row.annotator.username if reader.is_researcher else pseudonym(row),
-        words=said(mode, row.value),
-        cells=cells(mode, row.value, project.rubric),
+        words=in_words(mode, row.value, LETTERS),
+        cells=by_response(mode, row.value, project.rubric),
         flags=[flag for flag in flags if flag.assignment_id == row.assignment_id],
         is_fast=row.kind != AnnotationKind.ADJUDICATED and row.seconds < project.too_fast_seconds,
     )

@@ -12,6 +12,7 @@ from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 
 from webapp.labeling.choices import AnnotationKind
+from webapp.labeling.latest_scores import latest_scoring
 from webapp.labeling.models import Annotation, ItemResponse, LabelProject, LabelStatistics
 
 Kind = Literal["agreement", "strengths", "disputes"]
@@ -35,11 +36,20 @@ def label_state(project: LabelProject, kind: Kind) -> str:
         rows = rows.exclude(kind=AnnotationKind.ADJUDICATED)
     of = rows.aggregate(count=Count("pk"), last=Max("pk"), withdrawn=Count("pk", filter=Q(withdrawn_at__isnull=False)))
     aside = project.items.filter(set_aside=True).aggregate(count=Count("pk"), sum=Sum("number"))
-    parts = [VERSION, project.mode, of["count"], of["last"] or 0, of["withdrawn"], aside["count"], aside["sum"] or 0]
+    parts: list[object] = [
+        VERSION,
+        project.mode,
+        of["count"],
+        of["last"] or 0,
+        of["withdrawn"],
+        aside["count"],
+        aside["sum"] or 0,
+    ]
     if kind == "agreement":
         parts += [project.too_fast_seconds]
     elif kind == "disputes":
         told = ItemResponse.objects.filter(item__project=project)
+        parts += [latest_scoring(project)]
         parts += told.aggregate(
             n=Count("reward"), sum=Sum("reward"), right=Count("pk", filter=Q(correct=True))
         ).values()

@@ -1,5 +1,6 @@
 """The queue of adjudication: items in dispute, the strongest first, without those that are decided."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -8,6 +9,7 @@ from webapp.labeling.aggregation import consensus
 from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.computed import computed
 from webapp.labeling.label_table import Ranks
+from webapp.labeling.latest_scores import latest_scoring, scores_of
 from webapp.labeling.models import Annotation, LabelProject
 from webapp.labeling.stored_labels import LabeledItem, labeled_items, ranks_of
 from webapp.labeling.values import Criterion
@@ -106,12 +108,17 @@ def read_queue(project: LabelProject, why: Why) -> Queue:
 
 
 def disputes_report(project: LabelProject) -> dict[str, Any]:
-    """All items in dispute, as they are kept in store; adjudicated labels are left aside."""
+    """All items in dispute, as they are kept in store; adjudicated labels are left aside.
+
+    Rewards are those of the reward model trained last, where it scored a response, else those it came with.
+    """
     criteria = [Criterion.model_validate(each) for each in project.rubric]
     most_points = sum(each.highest - each.lowest for each in criteria)
+    scores = scores_of(project, latest_scoring(project))
     rows: list[dict[str, Any]] = []
     for labeled in labeled_items(project):
-        strengths = _strengths(Mode(project.mode), labeled, most_points)
+        rewards = [scores.get((labeled.item.number, each.index), each.reward) for each in labeled.responses]
+        strengths = _strengths(Mode(project.mode), labeled, rewards, most_points)
         if any(strengths.values()):
             labels = sum(each.kind == AnnotationKind.LABEL for each in labeled.annotations)
             rows.append({"number": labeled.item.number, "labels": labels, "strengths": strengths})
@@ -134,7 +141,7 @@ def ranks_or_ties(mode: Mode, annotation: Annotation, count: int) -> Ranks:
     return ranks_of(mode, annotation, count) or (1,) * count
 
 
-def _strengths(mode: Mode, labeled: LabeledItem, most_points: int) -> dict[str, float]:
+def _strengths(mode: Mode, labeled: LabeledItem, rewards: Sequence[float | None], most_points: int) -> dict[str, float]:
     plain = [each for each in labeled.annotations if each.kind == AnnotationKind.LABEL]
     human = human_ranks(mode, labeled)
     if human is None:
@@ -145,7 +152,7 @@ def _strengths(mode: Mode, labeled: LabeledItem, most_points: int) -> dict[str, 
     found = {
         "annotators": apart,
         "verifier": disputes.with_verifier(human, [each.correct for each in labeled.responses]),
-        "reward": disputes.with_rewards(human, [each.reward for each in labeled.responses]),
+        "reward": disputes.with_rewards(human, rewards),
         "degree": 0.0 if apart else disputes.in_degree(mode, values, most_points),
     }
     return {name: round(strength, 4) for name, strength in found.items()}

@@ -17,7 +17,15 @@ from webapp.labeling.choices import Mode
 from webapp.labeling.dispute_queue import Queue, read_queue
 from webapp.labeling.exports.records import pairs
 from webapp.labeling.items import ItemDraft, ResponseDraft
-from webapp.labeling.models import Annotation, Flag, ItemResponse, LabelItem, LabelProject
+from webapp.labeling.models import (
+    Annotation,
+    Flag,
+    ItemResponse,
+    LabelItem,
+    LabelProject,
+    LabelStatistics,
+    ResponseScore,
+)
 
 pytestmark = pytest.mark.django_db
 RATED = {f"rate-{k}-clear": str(k + 1) for k in range(3)}
@@ -69,6 +77,24 @@ def test_new_labels_and_rewards_renew_the_queue() -> None:
     assert numbers(read_queue(project, "annotators")) == [2, 1]
     project.items.filter(number=2).update(set_aside=True)
     assert numbers(read_queue(project, "annotators")) == [1]
+
+
+def test_the_reward_model_trained_last_is_in_dispute_with_people(researcher_client: Client) -> None:
+    project = disputed()
+    read_queue(project, "all")
+    runs = [make_run(), make_run()]
+    for run, step, first in ((runs[0], 9, -5.0), (runs[1], 1, -5.0), (runs[1], 2, 2.5)):
+        for item in project.items.all():
+            for index, reward in enumerate((first, 0.0)):
+                ResponseScore.objects.create(run=run, step=step, item=item, index=index, reward=reward, heldout=True)
+    ItemResponse.objects.filter(item__project=project).update(reward=None)
+    assert numbers(read_queue(project, "reward")) == [3], "as before, but by the last step of the last run"
+    ResponseScore.objects.filter(run=runs[1], step=2).update(reward=-1.0)
+    ResponseScore.objects.filter(run=runs[1], step=2, item__number=1, index=1).update(reward=1.0)
+    LabelStatistics.objects.all().delete()
+    assert numbers(read_queue(project, "reward")) == [1]
+    text = researcher_client.get(f"/label/{project.slug}/adjudicate/?item=1").content.decode()
+    assert f"run {runs[1].pk}, step 2" in text
 
 
 def test_a_decision_is_a_new_row_and_leaves_the_queue(researcher: User) -> None:
@@ -216,8 +242,8 @@ def test_the_page_shows_what_was_said_and_escapes_it(researcher_client: Client, 
     assert HOSTILE not in text
     for words in (
         "labeler0",
-        "A is clearly better",
-        "B is clearly better",
+        "A clearly better",
+        "B clearly better",
         "⚑ Unsafe",
         "⚡ too fast",
         "wrote-1",
