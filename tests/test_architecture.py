@@ -1,5 +1,6 @@
 """The import law, and what it is for: the web and the configs load nothing heavy."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,14 @@ def test_the_workers_supervise_without_torch() -> None:
         "import django; django.setup(); import workers.runs, workers.maintenance"
     )
     assert modules_after(code).isdisjoint({"torch", "transformers"})
+
+
+def test_every_template_that_another_one_names_exists() -> None:
+    templates = ROOT / "templates"
+    named = {
+        name
+        for path in templates.rglob("*.html")
+        for name in re.findall(r"{%-?\s*(?:include|extends)\s+\"([^\"#]+)", path.read_text())
+    }
+    assert named
+    assert sorted(name for name in named if not (templates / name).is_file()) == []
