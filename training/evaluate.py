@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from training.algorithms.tallies import Tally
-from training.assembly import Parts, answerable, sampled_experience, sampling_engine
+from training.assembly import Parts, answer_scores, answerable, sampled_experience, sampling_engine
 from training.config import EvaluateMethod, RewardConfig
 from training.contamination import trained_keys, without_trained
 from training.errors import InputError
@@ -87,9 +87,13 @@ class _Evaluation:
         self._gauge = SystemGauge(parts.policy.model.device)
         size = method.prompts_per_batch
         self._batches = [asked.problems[start : start + size] for start in range(0, len(asked.problems), size)]
-        reward = RewardConfig(verifier_timeout_s=method.verifier_timeout_s)
+        learned = method.learned.model_copy(update={"weight": 0.0})  # what is right is what counts
+        reward = RewardConfig(verifier_timeout_s=method.verifier_timeout_s, learned=learned)
         engine = sampling_engine(parts, method.max_rows, method.agentic)
-        scorer, self._experience = sampled_experience(parts, engine, reward, method.max_tokens, stack, method.agentic)
+        scores = answer_scores(parts, learned)
+        scorer, self._experience = sampled_experience(
+            parts, engine, reward, method.max_tokens, stack, method.agentic, scores
+        )
         search = method.search
         self._search = SearchAnswers(parts, method, search, scorer, self._experience) if search else None
 

@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from pydantic import ValidationError
 
 from tests.training.runs import events, finish, kill_when, new_run, rows, start, tiny_config
 from training.__main__ import BAD_INPUT, DONE, main
 from training.algorithms.estimators import pass_at_k
+from training.builtin import MODEL_DIR
+from training.config import EvaluateMethod
 from training.contamination import keys_of
 from training.events import Alert, Finished, Metrics, ProblemsAsked, RolloutGroup, Started, TreeRecord
 from training.problems.arithmetic import generate
 from training.problems.types import Problem, write_problems
+from training.reward_model import RewardModel
 from training.solutions.keys import problem_key
+from training.sources import load_folder
 
 METHOD = {"kind": "evaluate", "samples": 4, "max_tokens": 32, "prompts_per_batch": 4}
 
@@ -206,3 +212,32 @@ def asks(folder: Path, problems: list[Problem], run: int | None = None) -> Path:
 
 def with_file(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     return config | {"problems": {"kind": "file", "path": str(folder / "p.jsonl")}}
+
+
+def test_a_reward_model_scores_every_answer_and_changes_no_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, tokenizer = load_folder(MODEL_DIR, torch.device("cpu"))
+    RewardModel.from_policy(policy, heads=2).save(tmp_path / "judge")
+    tokenizer.save_pretrained(tmp_path / "judge")
+    learned = {"learned": {"model": {"kind": "local", "path": str(tmp_path / "judge")}}}
+    plain, scored = (new_run(tmp_path / name, evaluation(method=of)) for name, of in (("a", {}), ("b", learned)))
+    assert [main(["run", str(folder)]) for folder in (plain, scored)] == [DONE, DONE]
+    groups, others = ([e for e in events(folder) if isinstance(e, RolloutGroup)] for folder in (scored, plain))
+    rewards = [rollout.parts["learned"] for group in groups for rollout in group.rollouts]
+    assert len(set(rewards)) > len(rewards) // 4
+    assert all(rollout.reward == rollout.parts["accuracy"] for group in groups for rollout in group.rollouts)
+    assert [[r.text for r in group.rollouts] for group in groups] == [[r.text for r in g.rollouts] for g in others]
+    capsys.readouterr()
+    nowhere = {"learned": {"model": {"kind": "local", "path": str(tmp_path / "nowhere")}}}
+    assert "is no reward model" in refused(capsys, new_run(tmp_path / "c", evaluation(method=nowhere)))
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [({"transform": "sigmoid_of_difference"}, "has no reference"), ({}, "a search gives none")],
+)
+def test_what_a_reward_model_cannot_be_asked_is_refused(method: dict[str, Any], said: str) -> None:
+    learned = {"model": {"kind": "local", "path": "/judge"}} | method
+    with pytest.raises(ValidationError, match=said):
+        EvaluateMethod.model_validate(METHOD | {"learned": learned} | ({} if method else {"search": {}}))

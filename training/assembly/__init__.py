@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from training.assembly.learned import learned_reward, reference_of
+from training.assembly.learned import answer_scores, learned_reward, reference_of
 from training.assembly.parts import Parts
 from training.assembly.ppo import ppo
 from training.assembly.preferences import RewardParts, dpo, reward_model
@@ -17,6 +17,7 @@ from training.methods.types import Method
 __all__ = [
     "Parts",
     "RewardParts",
+    "answer_scores",
     "answerable",
     "build_method",
     "build_reward_model",

@@ -6,7 +6,7 @@ from transformers import AutoTokenizer
 
 from training.assembly.parts import Parts
 from training.codec import vocabulary_digest
-from training.config import LocalModel, RewardCheckpoint, RlMethod
+from training.config import LearnedRewardConfig, LocalModel, RewardCheckpoint, RlMethod
 from training.errors import InputError
 from training.experience.learned import LearnedReward, ReferenceRewards, ResponseScores
 from training.policy import Reference
@@ -23,15 +23,15 @@ def reference_of(parts: Parts, method: RlMethod) -> Reference | None:
     return Reference(parts.policy) if method.needs_reference else None
 
 
-def load_reward_model(parts: Parts, method: RlMethod) -> RewardModel | None:
-    """The reward model that the config names, frozen; None when it names none.
+def load_reward_model(parts: Parts, config: LearnedRewardConfig) -> RewardModel | None:
+    """The reward model that a config names, frozen; None when it names none.
 
     Raises InputError when it cannot be had, is no reward model, or reads other tokens than the policy writes.
     """
-    source = method.reward.learned.model
+    source = config.model
     if isinstance(source, RewardCheckpoint):
         if not source.run:
-            raise InputError("no reward model is chosen: name the run that trained one in method.reward.learned.model")
+            raise InputError("no reward model is chosen: name the run that trained one in learned.model")
         folder = checkpoint_path(source.run, source.step)
     elif isinstance(source, LocalModel):
         folder = Path(source.path)
@@ -52,7 +52,7 @@ def learned_reward(
 
     Raises InputError like `load_reward_model`.
     """
-    model = model or load_reward_model(parts, method)
+    model = model or load_reward_model(parts, method.reward.learned)
     if model is None:
         return None
     config, micro_batch = method.reward.learned, parts.config.optimisation.micro_batch_tokens
@@ -73,6 +73,14 @@ def learned_reward(
     )
     engine = TorchEngine(reference.model, max_rows=sampling.max_rows)
     return LearnedReward(scores, config, ReferenceRewards(engine, params, parts.config.seed, scores, parts.processes))
+
+
+def answer_scores(parts: Parts, config: LearnedRewardConfig) -> LearnedReward | None:
+    """What scores the answers of an evaluation; None without a reward model. Raises InputError like that."""
+    model = load_reward_model(parts, config)
+    if model is None:
+        return None
+    return LearnedReward(ResponseScores(model, config, parts.config.optimisation.micro_batch_tokens), config)
 
 
 def _require_same_tokens(folder: Path, parts: Parts) -> None:

@@ -19,7 +19,7 @@ from training.stream import ShuffledStream
 def ppo(parts: Parts, method: PpoMethod, stack: ExitStack) -> PpoTraining:
     longest = method.sampling.max_tokens
     engine = sampling_engine(parts, method.sampling.max_rows, AgenticConfig())
-    reference, reward_model = reference_of(parts, method), load_reward_model(parts, method)
+    reference, reward_model = reference_of(parts, method), load_reward_model(parts, method.reward.learned)
     learned = learned_reward(parts, method, reference, reward_model)
     scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack, learned=learned)
     stream = ShuffledStream(answerable(parts, parts.problems.train, longest), parts.config.seed)

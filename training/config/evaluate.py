@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from training.config.agentic import AgenticConfig
 from training.config.base import Config, impossible
+from training.config.learned import LearnedRewardConfig
 from training.config.nearest import MOST_SEQUENCES
 from training.config.search import SearchConfig, unequal_steps
 
@@ -49,6 +50,9 @@ class EvaluateMethod(Config):
 
     agentic: AgenticConfig = AgenticConfig()
 
+    learned: LearnedRewardConfig = LearnedRewardConfig()
+    """A reward model that scores every answer, to show what picking the best of n by it is worth; right stays right."""
+
     prompts_per_batch: int = Field(default=32, ge=1, le=MOST_SEQUENCES)
     """Problems answered at a time. After a kill, whole batches are kept."""
 
@@ -67,6 +71,21 @@ class EvaluateMethod(Config):
     def _steps_fill_the_response(self) -> Self:
         if self.search is not None and self.search.step == "tokens" and self.max_tokens % self.search.max_depth:
             raise unequal_steps(self.max_tokens, self.search.max_depth, "max_tokens")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_are_scored_as_they_are(self) -> Self:
+        if self.learned.enabled and self.search is not None:
+            raise impossible(
+                "the best of n is picked among independent samples, and a search gives none",
+                {"search": None},
+                {"learned.model.kind": "none"},
+            )
+        if self.learned.anchored:
+            raise impossible(
+                "an evaluation has no reference to compare rewards with; which answer is best does not depend on it",
+                {"learned.transform": "none"},
+            )
         return self
 
     @model_validator(mode="after")

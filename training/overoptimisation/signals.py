@@ -142,7 +142,9 @@ def _parting(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...
 def _spread(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:
     if config.spread_growth is None:
         return ()
-    return (Measure("Spread of the heads against the start", known.growth(SPREAD), config.spread_growth, "times"),)
+    note = "" if known.recent.get(SPREAD) else "needs a reward model of several heads"
+    growth = known.growth(SPREAD)
+    return (Measure("Spread of the heads against the start", growth, config.spread_growth, "times", note=note),)
 
 
 def _length(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:

@@ -8,11 +8,11 @@ from django.db.models import F
 
 from training.algorithms.tallies import Tally
 from webapp.core.paging import Page, chosen_sort, keyset_page
-from webapp.evals.figures import both_ways
+from webapp.evals.best_of_n import figures_of, has_learned
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.near_misses import near_miss
 from webapp.evals.searched import searched_tokens
-from webapp.evals.tallying import Answers, Judged, answers_of, judged_answers, levels_of, read_answers
+from webapp.evals.tallying import Answers, Judged, answers_of, judged_answers, read_answers
 from webapp.inspection.models import Prompt, Rollout, RolloutGroup, Split
 from webapp.inspection.prompts import problem_text, prompt_frame
 from webapp.runs.models import Run
@@ -67,12 +67,24 @@ class DetailPage:
     def overridden(self) -> dict[str, Any] | None:
         return self.figures.get("overridden")
 
+    @property
+    def judge(self) -> dict[str, Any] | None:
+        """The reward model that scored the answers, as the config names it; None without one."""
+        return self.run.config["method"]["learned"]["model"] if has_learned(self.run) else None
+
+    @property
+    def best_of_n(self) -> list[dict[str, Any]]:
+        """A row for each n that a reward model picked the best of; with the figure after overrides, where there is."""
+        rows = (self.graded or {}).get("best_of_n") or []
+        changed = (self.overridden or {}).get("best_of_n") or [{}] * len(rows)
+        return [row | {"overridden": other.get("gold")} for row, other in zip(rows, changed, strict=True)]
+
 
 def read_detail(evaluation: Evaluation, asked: Mapping[str, str]) -> DetailPage:
     """The page that an address asks for; the evaluation was read with its run."""
     run = evaluation.run
     answers = read_answers(run)
-    figures = evaluation.figures if evaluation.settled_at else both_ways(answers, levels_of(run))
+    figures = evaluation.figures if evaluation.settled_at else figures_of(run, answers)
     judged = judged_answers(run) if answers.overrides else []
     suspects, more = find_suspects(run, answers)
     page, sort = problem_page(run, asked)

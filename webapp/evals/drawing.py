@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WIDTH, HEIGHT = 480, 180
@@ -15,6 +15,8 @@ class Tick:
 
     at: float
     label: str
+    below: str = ""
+    """A second line, such as what the mark means on another scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,28 @@ def draw_curves(curves: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> Char
         for number, (label, points) in enumerate(curves)
     ]
     return Chart(lines, ticks, _shares())
+
+
+def draw_best_of_n(figures: dict[str, Any], which: str = "") -> tuple[Chart, Chart] | None:
+    """Gold of the best of n beside pass@n and maj@n, and its proxy, over n with the KL below; None without any."""
+    points = figures.get("best_of_n") or []
+    if len(points) < 2:
+        return None
+    most = points[-1]["n"]
+    ticks = [Tick(_log_x(each["n"], most), str(each["n"]), f"{each['kl']:.2f}") for each in points]
+    curves = [("best of n" + which, [[each["n"], *each["gold"]] for each in points]), *curves_of(figures, which)]
+    gold = [
+        _line(label, [spot for spot in spots if spot[0] <= most], lambda n: _log_x(n, most), "n = {x:g}", number)
+        for number, (label, spots) in enumerate(curves)
+    ]
+    low, high = min(each["proxy"][1] for each in points), max(each["proxy"][2] for each in points)
+    span = (high - low) or 1.0
+    scaled = [[each["n"], *((value - low) / span for value in each["proxy"])] for each in points]
+    line = _line("learned reward", scaled, lambda n: _log_x(n, most), "n = {x:g}", 3)
+    said = [f"n = {each['n']}: {each['proxy'][0]:.3g}" for each in points]
+    dots = [(x, y, words) for (x, y, _), words in zip(line.dots, said, strict=True)]
+    marks = [Tick(_y(share), f"{low + share * span:.3g}") for share in (0.0, 0.5, 1.0)]
+    return Chart(gold, ticks, _shares()), Chart([replace(line, dots=dots)], ticks, marks)
 
 
 def draw_history(values: Sequence[tuple[str, float]]) -> Chart | None:

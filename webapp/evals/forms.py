@@ -4,9 +4,10 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from pydantic import ValidationError
 
-from training.config import EvaluateMethod, RunConfig
+from training.config import EvaluateMethod, LearnedRewardConfig, RewardCheckpoint, RunConfig
 from webapp.datasets.models import ProblemSet
 from webapp.evals.presets import PRESETS, search_of
 from webapp.runs.config_forms import explain
@@ -20,6 +21,8 @@ MODELS = (
     ("local", "A folder"),
     ("hub", "A model of the hub"),
 )
+REWARD_MODEL = "reward_model"
+"""The method whose checkpoints score responses instead of writing them."""
 LEVELS = ("easy", "middle", "hard")
 SPLITS = (("heldout", "Held-out"), ("train", "Training"), ("both", "Both"))
 TEMPLATES = (("chat", "Chat template"), ("r1_zero", "R1-Zero"), ("plain", "Plain"))
@@ -59,6 +62,12 @@ class EvaluationForm(forms.Form):
         label="Search at test time",
         help_text="The verifier guides it and knows the answers: its figures cannot be compared with those of samples.",
     )
+    reward_model = forms.ChoiceField(
+        required=False,
+        initial="",
+        label="Best of n by a reward model",
+        help_text="It scores every answer; what picking the best of n by it is worth is shown beside pass@n.",
+    )
     seed = forms.IntegerField(
         min_value=0, max_value=2**31 - 1, initial=0, help_text="The same seed, the same problems."
     )
@@ -71,6 +80,11 @@ class EvaluationForm(forms.Form):
         self._kept = {f"{each.run_id}:{each.step}": each for each in _kept_checkpoints(run)}
         choices = [(key, _checkpoint_label(each)) for key, each in self._kept.items()]
         self.fields["checkpoints"].choices = choices  # type: ignore[attr-defined]
+        judges = Checkpoint.objects.filter(removed_at=None, run__method=REWARD_MODEL).select_related("run")
+        self.fields["reward_model"].choices = [  # type: ignore[attr-defined]
+            ("", "None"),
+            *((f"{each.run_id}:{each.step}", _checkpoint_label(each)) for each in _newest(judges)),
+        ]
         sets = ProblemSet.objects.values_list("slug", "name")[:MOST_OFFERED]
         self.fields["problems"].choices = [  # type: ignore[attr-defined]
             *((f"builtin:{level}", f"Built-in arithmetic, {level}") for level in LEVELS),
@@ -100,6 +114,7 @@ class EvaluationForm(forms.Form):
                 max_tokens=values["max_tokens"],
                 greedy=values["greedy"],
                 search=search_of(values["search"], values["max_tokens"]),
+                learned=_judge(values["reward_model"]),
             )
             self.configs = [
                 RunConfig.model_validate(
@@ -140,10 +155,21 @@ class OverrideForm(forms.Form):
 
 
 def _kept_checkpoints(run: Run | None) -> list[Checkpoint]:
-    kept = Checkpoint.objects.filter(removed_at=None).select_related("run").defer("run__latest", "run__error")
+    kept = Checkpoint.objects.filter(removed_at=None).exclude(run__method=REWARD_MODEL).select_related("run")
     if run is not None:
         kept = kept.filter(run=run)
-    return list(kept.order_by("-run", "step")[:MOST_OFFERED])
+    return _newest(kept)
+
+
+def _newest(checkpoints: QuerySet[Checkpoint]) -> list[Checkpoint]:
+    return list(checkpoints.defer("run__latest", "run__error").order_by("-run", "step")[:MOST_OFFERED])
+
+
+def _judge(chosen: str) -> LearnedRewardConfig:
+    if not chosen:
+        return LearnedRewardConfig()
+    run, _, step = chosen.partition(":")
+    return LearnedRewardConfig(model=RewardCheckpoint(run=int(run), step=int(step)))
 
 
 def _checkpoint_label(checkpoint: Checkpoint) -> str:

@@ -16,9 +16,9 @@ from training.config import (
     LocalModel,
     RunConfig,
 )
-from webapp.evals.figures import both_ways
+from webapp.evals.best_of_n import figures_of
 from webapp.evals.models import AskedProblem, Evaluation
-from webapp.evals.tallying import levels_of, read_answers
+from webapp.evals.tallying import read_answers
 from webapp.runs.models import Run
 
 SPLITS = {"heldout": "held-out", "train": "training", "both": "all"}
@@ -77,7 +77,7 @@ def settle(run: Run) -> None:
     """Compute the figures from the stored answers and keep them."""
     made = evaluation_of(run)
     answers = read_answers(run)
-    made.figures = both_ways(answers, levels_of(run))
+    made.figures = figures_of(run, answers)
     graded = made.graded
     made.avg, made.avg_low, made.avg_high = graded.get("avg") or (None, None, None)
     made.pass_k = graded["pass"][0] if graded else None

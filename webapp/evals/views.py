@@ -13,7 +13,7 @@ from webapp.core.htmx import is_fragment
 from webapp.evals import export, twins
 from webapp.evals.comparison import compare, evaluations_named
 from webapp.evals.detail_page import SORTS, read_detail
-from webapp.evals.drawing import curves_of, draw_bars, draw_curves, draw_history
+from webapp.evals.drawing import curves_of, draw_bars, draw_best_of_n, draw_curves, draw_history
 from webapp.evals.listing import COLUMNS, NEWEST_FIRST, PAGE_SIZE, EvaluationFilter, filtered, ordered, rows_of
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.problem_history import read_history
@@ -65,6 +65,7 @@ def evaluation_detail(request: HttpRequest, evaluation_id: int) -> HttpResponse:
         if page.overridden:
             curves += curves_of(page.overridden, ", with overrides")
         context |= {"curve": draw_curves(curves), "bars": draw_bars(page.graded["histogram"])}
+        context |= {"best_of_n": draw_best_of_n(page.graded)}
     return render(request, "evals/detail.html", context | {"sorts": SORTS})
 
 

@@ -12,6 +12,7 @@ from training.config import (
     BuiltinProblems,
     BuiltinRankings,
     CheckpointModel,
+    EvaluateMethod,
     FileProblems,
     ImportedProblems,
     PreferenceMethod,
@@ -184,8 +185,12 @@ def _describe_rankings(method: PreferenceMethod) -> str:
 def missing_sources(config: RunConfig) -> dict[str, str]:
     """What the config names but this installation does not have: path of the knob → sentence."""
     missing = {}
-    judge = config.method.reward.learned.model if isinstance(config.method, RlMethod) else None
-    for path, source in (("model.step", config.model), ("method.reward.learned.model.step", judge)):
+    judge, knob = None, "method.reward.learned.model.step"
+    if isinstance(config.method, RlMethod):
+        judge = config.method.reward.learned.model
+    elif isinstance(config.method, EvaluateMethod):
+        judge, knob = config.method.learned.model, "method.learned.model.step"
+    for path, source in (("model.step", config.model), (knob, judge)):
         if not isinstance(source, CheckpointModel | RewardCheckpoint):
             continue
         if not Checkpoint.objects.filter(run=source.run, step=source.step, removed_at=None).exists():

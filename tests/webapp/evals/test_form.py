@@ -9,6 +9,7 @@ from django.test import Client
 from tests.webapp.evals.asking import form, page
 from tests.webapp.runs.pages.made import add_checkpoint, make_run
 from webapp.evals.models import Evaluation
+from webapp.runs.models import Run
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +72,22 @@ def test_a_checkpoint_is_asked_with_the_tools_it_was_trained_with(researcher_cli
     assert of_checkpoint["method"]["agentic"]["max_turns"] == 3
     assert of_checkpoint["prompt"]["tools"] == "template"
     assert not of_model["method"]["agentic"]["enabled"]
+
+
+def test_a_reward_model_is_chosen_among_those_that_were_trained_and_is_no_model_to_evaluate(
+    researcher_client: Client,
+) -> None:
+    judge, policy = make_run(name="Judge"), make_run(name="Policy")
+    Run.objects.filter(pk=judge.pk).update(method="reward_model")
+    for run in (judge, policy):
+        add_checkpoint(run, 10)
+    shown = page(researcher_client, "/evals/new/")
+    assert shown.count(f'value="{judge.pk}:10"') == 1
+    with patch("workers.queue._send"):
+        assert researcher_client.post("/evals/new/", form(reward_model=f"{judge.pk}:10")).status_code == 302
+    assert Evaluation.objects.get().run.config["method"]["learned"]["model"] == {
+        "kind": "checkpoint",
+        "run": judge.pk,
+        "step": 10,
+    }
+    assert researcher_client.post("/evals/new/", form(reward_model=f"{policy.pk}:10")).status_code == 400

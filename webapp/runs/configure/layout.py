@@ -128,6 +128,17 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         for knob in ("weight", "heads", "transform", "reference_samples", "clip")
     ),
     *((f"{learned}.reference_samples", (f"{learned}.transform=sigmoid_of_difference",)) for learned in _LEARNED),
+    *(
+        (
+            f"{learned.removesuffix('.reward.learned')}.overoptimisation",
+            (f"{learned}.model.kind=local", f"{learned}.model.kind=checkpoint"),
+        )
+        for learned in _LEARNED
+    ),
+    *(
+        (f"method.{kind}.overoptimisation.stop_signals", (f"method.{kind}.overoptimisation.action=stop",))
+        for kind in ("grpo", "deepsearch", "ppo")
+    ),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
