@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),
     path("sandbox/", include("webapp.sandbox.urls")),
+    path("", include("webapp.labeling.run_urls")),
     path("label/", include("webapp.labeling.urls")),
 ]

@@ -11,8 +11,8 @@ class LabelingConfig(AppConfig):
 
         from webapp.labeling.generation.job import GenerationJob
         from webapp.labeling.generation.removal import on_deleted
-        from webapp.labeling.training_labels import label_facts, project_slugs
+        from webapp.labeling.training_labels import label_facts, project_names
         from webapp.runs import label_sources
 
         post_delete.connect(on_deleted, sender=GenerationJob)
-        label_sources.answer_with(label_facts, project_slugs)
+        label_sources.answer_with(label_facts, project_names)

@@ -4,15 +4,15 @@ import json
 import secrets
 from pathlib import Path
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
 from webapp.core.errors import UserError
 from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.exports.records import rankings
-from webapp.labeling.models import Annotation, LabelProject
+from webapp.labeling.models import Annotation, LabelItem, LabelProject
 from webapp.runs.label_sources import LabelFacts
 
-MOST_OFFERED = 20
+MOST_OFFERED = 200
 
 
 def label_facts(slug: str) -> LabelFacts | None:
@@ -29,10 +29,11 @@ def label_facts(slug: str) -> LabelFacts | None:
     return LabelFacts(counts["labels"], counts["prompts"])
 
 
-def project_slugs() -> list[str]:
-    """Projects whose labels can be learned from, the newest first."""
-    fitting = LabelProject.objects.exclude(mode=Mode.TREE_STEP).filter(items__submitted__gt=0).distinct()
-    return list(fitting.values_list("slug", flat=True)[:MOST_OFFERED])
+def project_names() -> dict[str, str]:
+    """Projects whose labels can be learned from, the newest first: short name → name."""
+    labeled = LabelItem.objects.filter(project=OuterRef("pk"), submitted__gt=0)
+    fitting = LabelProject.objects.exclude(mode=Mode.TREE_STEP).filter(Exists(labeled))
+    return dict(fitting.values_list("slug", "name")[:MOST_OFFERED])
 
 
 def write_rankings(slug: str, path: Path) -> int:

@@ -17,13 +17,13 @@ class LabelFacts:
 
 
 Facts = Callable[[str], LabelFacts | None]
-Slugs = Callable[[], list[str]]
-_answering: list[tuple[Facts, Slugs]] = []
+Names = Callable[[], dict[str, str]]
+_answering: list[tuple[Facts, Names]] = []
 
 
-def answer_with(facts: Facts, slugs: Slugs) -> None:
+def answer_with(facts: Facts, names: Names) -> None:
     """Have these asked from now on: what a project of that short name holds (None without one), and which there are."""
-    _answering[:] = [(facts, slugs)]
+    _answering[:] = [(facts, names)]
 
 
 def label_facts(slug: str) -> LabelFacts:
@@ -32,6 +32,6 @@ def label_facts(slug: str) -> LabelFacts:
     return found or LabelFacts(error=f"There is no labeling project {slug!r}.")
 
 
-def projects_with_labels() -> list[str]:
-    """Short names, the newest first; a few."""
-    return _answering[0][1]() if _answering else []
+def projects_with_labels() -> dict[str, str]:
+    """Short name → name, the newest first."""
+    return _answering[0][1]() if _answering else {}

@@ -14,6 +14,7 @@ from webapp.runs.configure.facts import Facts, facts_of
 from webapp.runs.configure.layout import WIDGETS
 from webapp.runs.configure.words import KINDS, html_value, label_of
 from webapp.runs.knobs import Values
+from webapp.runs.label_sources import projects_with_labels
 from webapp.runs.models import Checkpoint
 
 RunForm = form_class_for(RunConfig, WIDGETS)
@@ -52,10 +53,14 @@ def run_form(data: QueryDict) -> ConfigForm:
     sets = ProblemSet.objects.values_list("slug", "name", "train_count")[:MOST_OFFERED]
     _offer(form, "problems.imported.slug", {slug: f"{name} ({count:,} problems)" for slug, name, count in sets})
     saved = Checkpoint.objects.filter(removed_at=None).order_by("-run_id").values_list("run_id", "run__name").distinct()
-    _offer(form, "model.checkpoint.run", {str(run): f"{run} · {name}" for run, name in saved[:MOST_OFFERED]})
+    policies = saved.exclude(run__method="reward_model")
+    _offer(form, "model.checkpoint.run", {str(run): f"{run} · {name}" for run, name in policies[:MOST_OFFERED]})
     for name in (name for name in form.fields if name.endswith("reward.learned.model.checkpoint.run")):
         judges = saved.filter(run__method="reward_model")
         _offer(form, name, {str(run): f"{run} · {title}" for run, title in judges[:MOST_OFFERED]})
+    projects = projects_with_labels()
+    for name in (name for name in form.fields if name.endswith("rankings.project.slug")):
+        _offer(form, name, projects)
     return form
 
 

@@ -27,7 +27,12 @@ class Section:
 SECTIONS = (
     Section("method", "Method", ("method", "steps", "seed")),
     Section("model", "Model", ("model", "prompt"), "What the run starts from, and how problems are put to it."),
-    Section("problems", "Problems", ("problems",), "What it trains on; held-out problems are never trained on."),
+    Section(
+        "problems",
+        "Problems",
+        ("problems",),
+        "What it trains on; held-out problems are never trained on. Reward models and DPO learn from rankings instead.",
+    ),
     Section(
         "sampling",
         "Batch and sampling",
@@ -46,7 +51,14 @@ SECTIONS = (
     Section(
         "rankings",
         "Rankings",
-        ("method.rankings", "method.rankings_per_step", "method.heldout_share", "method.reward_model", "method.dpo"),
+        (
+            "method.reward_model.rankings",
+            "method.dpo.rankings",
+            "method.rankings_per_step",
+            "method.heldout_share",
+            "method.reward_model",
+            "method.dpo",
+        ),
         "What people said of responses: the labels of a labeling project, or a file of them.",
     ),
     Section("reward", "Reward", ("method.reward",)),

@@ -43,7 +43,7 @@ def check_rankings(config: RunConfig, facts: object) -> Iterator[Fault]:
     kind = config.method.kind
     source = config.method.rankings.kind  # type: ignore[union-attr]  # there are facts of such methods only
     knob = f"method.{kind}.rankings.{source}." + ("path" if source == "file" else "slug")
-    known = projects_with_labels()[:3] if source == "project" else []
+    known = list(projects_with_labels())[:3] if source == "project" else []
     yield Fault(found.error, (knob,), tuple(Fix({knob: slug}) for slug in known))
 
 

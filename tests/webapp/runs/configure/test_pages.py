@@ -236,5 +236,5 @@ def test_the_page_asks_few_questions_however_many_runs_there_are(
     for number in range(30):
         run = stored(RunConfig(), name=f"run {number}")
         Checkpoint.objects.create(run=run, step=1, path="x", size=1, saved_at=timezone.now())
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page_of(researcher_client, NEW)
