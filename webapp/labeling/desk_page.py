@@ -55,7 +55,12 @@ class Pace:
 
     @property
     def may_undo(self) -> bool:
-        return self.progress.submitted + self.progress.repeats > 0
+        return self.labeled > 0
+
+    @property
+    def labeled(self) -> int:
+        """With repeats, which must not be told from other items by a count that stands still."""
+        return self.progress.submitted + self.progress.repeats
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self.progress), "per_hour": self.per_hour}

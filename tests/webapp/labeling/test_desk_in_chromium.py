@@ -11,6 +11,7 @@ from tests.webapp.labeling.desk_pages import COUNTED, open_desk, places, read, s
 from tests.webapp.labeling.made import RUBRIC, project_of
 from webapp.labeling import queue
 from webapp.labeling.choices import Mode, Reveal
+from webapp.labeling.items import ItemDraft, ResponseDraft, add_items
 from webapp.labeling.models import Annotation, Assignment, Flag
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -190,6 +191,30 @@ def test_two_clicks_label_a_pair_and_then_it_is_told_who_wrote_what(page: Page) 
     accessible(page)
     page.keyboard.press("Control+Enter")
     shows(page, 2)
+
+
+def test_a_long_response_is_shown_from_its_beginning_and_can_be_folded(page: Page) -> None:
+    project = project_of(0, Mode.RANKING)
+    texts = [f"Response {number}. {'And so on. ' * 400}" for number in range(5)]
+    add_items(project, [ItemDraft("A long prompt. " * 400, [ResponseDraft(text) for text in texts])])
+    open_desk(page, project)
+    for letter in "eb":
+        page.keyboard.press(letter)
+        card = page.locator(f".card[data-letter={letter.upper()}]")
+        expect(card).to_be_focused()
+        head, asked = card.locator("h3").bounding_box(), page.locator(".asked").bounding_box()
+        assert head
+        assert asked
+        assert asked["y"] + asked["height"] <= head["y"] < 600, letter
+    tall = "[...document.querySelectorAll('.card')].filter((card) => card.offsetHeight > 300).length"
+    assert page.evaluate(tall) == 5
+    page.keyboard.press("[")
+    assert page.evaluate(tall) == 0
+    page.reload()
+    page.get_by_role("button", name="Unfold").last.click()
+    assert page.evaluate(tall) == 1
+    page.keyboard.press("]")
+    assert page.evaluate(tall) == 5
 
 
 def test_keys_can_be_changed_and_switched_off(page: Page) -> None:

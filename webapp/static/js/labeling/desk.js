@@ -45,6 +45,7 @@ class LabelDesk extends HTMLElement {
 
   #listen() {
     document.addEventListener("keydown", (event) => this.#onKey(event));
+    addEventListener("resize", () => this.#makeRoom());
     document.addEventListener("label-said", (event) => this.#showSaid(event.detail));
     this.addEventListener("click", (event) => {
       const button = event.target.closest("[data-do]");
@@ -256,6 +257,15 @@ class LabelDesk extends HTMLElement {
     button.textContent = isFolded ? "Unfold" : "Fold";
     button.setAttribute("aria-expanded", String(!isFolded));
     button.closest(".asked").classList.toggle("is-folded", isFolded);
+    this.#makeRoom();
+  }
+
+  // What sticks to the top hides nothing that gets the focus, and the ranking keeps clear of it.
+  #makeRoom() {
+    const asked = this.place.querySelector(".asked");
+    const isSticky = asked && getComputedStyle(asked).position === "sticky";
+    const above = document.querySelector(".topbar").offsetHeight + (isSticky ? asked.offsetHeight : 0) + 12;
+    document.documentElement.style.setProperty("--above", `${above}px`);
   }
 
   // Writes the keys as they are now beside what they do. Where a response has a command's letter, Shift is needed.

@@ -88,8 +88,9 @@ class LabelForm extends HTMLElement {
     this.current = handle;
     for (const card of this.cards) card.classList.toggle("is-current", card.dataset.handle === handle);
     if (keepFocus) return;
-    this.#card(handle).focus();
-    this.#card(handle).scrollIntoView({ block: "nearest" });
+    const card = this.#card(handle);
+    card.focus({ preventScroll: true });
+    card.scrollIntoView({ block: isInSight(card) ? "nearest" : "start" });
   }
 
   foldAll(folded) {
@@ -194,6 +195,13 @@ class LabelForm extends HTMLElement {
   #checked(name) {
     return this.querySelector(`input[name="${name}"]:checked`)?.value;
   }
+}
+
+// Whether a card fits between what sticks to the top and to the bottom; one that does not is shown from its beginning.
+function isInSight(card) {
+  const { scrollPaddingTop, scrollPaddingBottom } = getComputedStyle(document.documentElement);
+  const { top, bottom } = card.getBoundingClientRect();
+  return top >= parseFloat(scrollPaddingTop) && bottom <= innerHeight - parseFloat(scrollPaddingBottom);
 }
 
 function words(criterion) {
