@@ -41,6 +41,7 @@ VIEWERS = """
     search:trees_export search:live_trees search:hard_subset search:solutions search:solutions_export search:check
     search:compare_solutions search:problem_solutions search:solution search:run_solutions
     reports:list reports:detail reports:live reports:export
+    preferences:run
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
     labeling:generate labeling:generation labeling:triangle labeling:triangle_steps labeling:triangle_changes

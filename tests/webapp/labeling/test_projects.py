@@ -248,7 +248,7 @@ def test_viewers_read_it_and_are_offered_nothing(client: Client, viewer: User) -
     assert "<script>alert" not in page
     main = page[page.index("<main") :]
     assert "<form" not in main
-    assert not re.findall(r'href="/label/test-0/(edit|delete|generate|work)', main)
+    assert not re.findall(r'href="/label/test-0/(edit|delete|import|from-run|work)', main)
 
 
 def test_a_closed_project_gives_out_nothing_until_it_is_open_again(researcher_client: Client, researcher: User) -> None:
