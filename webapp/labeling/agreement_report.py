@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -53,45 +52,54 @@ MEASURES: dict[str, Callable[[Iterable[Label]], Estimate]] = {
 def agreement_report(project: LabelProject) -> Json:
     """All figures; takes 2 s for 1,000 items with three rankings each of eight responses."""
     found = collect(project)
-    figures = {each.key: each.why_not(found.mode) or asdict(MEASURES[each.key](found.labels)) for each in FIGURES}
     repeated = [label for labels in found.repeats.values() for label in labels]
+    every = [each for given in found.given.values() for each in given]
     return {
-        "counts": {
-            "items": found.items,
-            "twice": found.twice,
-            "labels": found.kinds[AnnotationKind.LABEL],
-            "repeats": found.kinds[AnnotationKind.REPEAT],
-            "adjudicated": found.kinds[AnnotationKind.ADJUDICATED],
-            "unordered": found.kinds[AnnotationKind.LABEL] - len(found.labels),
-            "annotators": len(found.given),
-        },
+        "counts": _counts(found),
         "origins": [{"name": name, **counts} for name, counts in sorted(found.origins.items(), key=_most_items)],
-        "figures": figures,
+        "figures": {
+            each.key: each.why_not(found.mode) or MEASURES[each.key](found.labels).as_json() for each in FIGURES
+        },
         "annotators": _annotators(found, project.too_fast_seconds),
         "kappas": _kappas(found),
-        "gaps": [
-            {"low": gap.low, "high": gap.high, "relaxed": asdict(gap.agreement), "exact": asdict(exact.agreement)}
-            for gap, exact in zip(
-                by_length_gap(found.labels, relaxed_agreement),
-                by_length_gap(found.labels, exact_agreement),
-                strict=True,
-            )
-        ],
-        "order": {name: asdict(each) for name, each in by_order_shown(found.labels, relaxed_agreement).items()},
-        "position": asdict(position_bias(found.labels)),
+        "gaps": _gaps(found.labels),
+        "order": {name: each.as_json() for name, each in by_order_shown(found.labels, relaxed_agreement).items()},
+        "position": position_bias(found.labels).as_json(),
         "consistency": {
             "exact": _repeated(exact_agreement, repeated),
             "relaxed": _repeated(relaxed_agreement, repeated),
         },
-        "time": _time([each for given in found.given.values() for each in given], project.too_fast_seconds),
-        "rubric": [
-            {
-                "label": each.label,
-                "exact": asdict(criterion_exact(found.points(each.key))),
-                "alpha": asdict(criterion_alpha(found.points(each.key), each.lowest, each.highest)),
-            }
-            for each in map(Criterion.model_validate, project.rubric)
-        ],
+        "time": _time(every, project.too_fast_seconds),
+        "rubric": [_criterion(found, each) for each in map(Criterion.model_validate, project.rubric)],
+    }
+
+
+def _counts(found: Collected) -> Json:
+    labels = found.kinds[AnnotationKind.LABEL]
+    return {
+        "items": found.items,
+        "twice": found.twice,
+        "labels": labels,
+        "repeats": found.kinds[AnnotationKind.REPEAT],
+        "adjudicated": found.kinds[AnnotationKind.ADJUDICATED],
+        "unordered": labels - len(found.labels),
+        "annotators": len(found.given),
+    }
+
+
+def _gaps(labels: list[Label]) -> list[Json]:
+    both = zip(by_length_gap(labels, relaxed_agreement), by_length_gap(labels, exact_agreement), strict=True)
+    return [
+        {"low": gap.low, "high": gap.high, "relaxed": gap.agreement.as_json(), "exact": exact.agreement.as_json()}
+        for gap, exact in both
+    ]
+
+
+def _criterion(found: Collected, criterion: Criterion) -> Json:
+    return {
+        "label": criterion.label,
+        "exact": criterion_exact(found.points(criterion.key)).as_json(),
+        "alpha": criterion_alpha(found.points(criterion.key), criterion.lowest, criterion.highest).as_json(),
     }
 
 
@@ -107,7 +115,7 @@ def _only_kappa(labels: list[Label]) -> Estimate:
 
 
 def _repeated(measure: Callable[[Iterable[Label]], Estimate], labels: list[Label]) -> Json:
-    return asdict(measure(labels) if labels else undefined(NO_REPEATS))
+    return (measure(labels) if labels else undefined(NO_REPEATS)).as_json()
 
 
 def _annotators(found: Collected, threshold: float) -> list[Json]:
@@ -122,12 +130,12 @@ def _annotators(found: Collected, threshold: float) -> list[Json]:
             {
                 "name": name,
                 "labels": sum(each.kind == AnnotationKind.LABEL for each in found.given[name]),
-                "exact": asdict(exact_agreement(shared, takes_part(name))),
-                "relaxed": asdict(relaxed_agreement(shared, takes_part(name))),
-                "position": asdict(position_bias(own)),
+                "exact": exact_agreement(shared, takes_part(name)).as_json(),
+                "relaxed": relaxed_agreement(shared, takes_part(name)).as_json(),
+                "position": position_bias(own).as_json(),
                 "consistency": _repeated(exact_agreement, found.repeats.get(name, [])),
                 "time": _quartiles(found.given[name]),
-                "too_fast": asdict(too_fast(found.given[name], threshold)),
+                "too_fast": too_fast(found.given[name], threshold).as_json(),
             }
         )
     return rows
@@ -140,7 +148,7 @@ def _kappas(found: Collected) -> list[Json]:
     labels = [label for label in found.labels if label.annotator in chosen and label.choice is not None]
     plain, weighted = agreement.cohen_kappas(labels), agreement.cohen_kappas(labels, "quadratic")
     return [
-        {"one": one, "other": other, "plain": asdict(kappa), "weighted": asdict(weighted[one, other])}
+        {"one": one, "other": other, "plain": kappa.as_json(), "weighted": weighted[one, other].as_json()}
         for (one, other), kappa in plain.items()
     ]
 
@@ -149,9 +157,9 @@ def _time(given: list[Annotation], threshold: float) -> Json:
     seconds = np.array([each.seconds for each in given], float)
     counts = np.histogram(seconds, [*TIME_EDGES, np.inf])[0]
     return {
-        "median": asdict(median_seconds(given)),
+        "median": median_seconds(given).as_json(),
         "quartiles": _quartiles(given),
-        "too_fast": asdict(too_fast(given, threshold)),
+        "too_fast": too_fast(given, threshold).as_json(),
         "threshold": threshold,
         "bins": [
             {"low": low, "high": high, "count": int(count)}

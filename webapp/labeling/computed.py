@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Literal
 
+from django.db import connection, transaction
 from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 
@@ -72,9 +73,25 @@ def is_fresh(found: LabelStatistics, state: str) -> bool:
 def computed(project: LabelProject, kind: Kind, compute: Compute, *, again: bool = False) -> LabelStatistics:
     """The figures, from store where they are fresh and nobody wants them ``again``."""
     state = label_state(project, kind)
-    found = kept(project, kind)
-    if found is not None and is_fresh(found, state) and not (again and found.state != state):
+    found = _usable(project, kind, state, again)
+    if found is not None:
         return found
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Who comes while another computes the same waits for it, and takes what it found.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"label statistics {project.pk} {kind}"])
+        # Before the labels are read: what comes meanwhile is not in the figures.
+        state = label_state(project, kind)
+        return _usable(project, kind, state, again) or _computed(project, kind, state, compute)
+
+
+def _usable(project: LabelProject, kind: Kind, state: str, again: bool) -> LabelStatistics | None:
+    found = kept(project, kind)
+    if found is None or not is_fresh(found, state) or (again and found.state != state):
+        return None
+    return found
+
+
+def _computed(project: LabelProject, kind: Kind, state: str, compute: Compute) -> LabelStatistics:
     begun = perf_counter()
     content = compute(project)
     made, _ = LabelStatistics.objects.update_or_create(

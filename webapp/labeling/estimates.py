@@ -1,8 +1,9 @@
 """Figures with their uncertainty: percentile bootstrap over items, Wilson intervals, or a reason why there is none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ RESAMPLES = 500
 """Enough for the ends of a 95 % interval to two digits; more would only make the page slower."""
 LEVEL = 0.95
 SEED = 20_240_601
+DECIMALS = 9
 LEAST_DEFINED = 0.5
 """Share of resamples in which a figure must be defined before its interval is believed."""
 
@@ -29,6 +31,13 @@ class Estimate:
     reason: str = ""
     left_out: int = 0
     """Items with labels that it could not use."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields; figures without the noise of their last digits, which would make 0 a -2e-17."""
+        figures = {name: getattr(self, name) for name in ("value", "low", "high")}
+        return asdict(self) | {
+            name: None if each is None else round(each, DECIMALS) + 0.0 for name, each in figures.items()
+        }
 
 
 def undefined(reason: str, n: int = 0, left_out: int = 0) -> Estimate:

@@ -36,7 +36,7 @@ def strengths_report(project: LabelProject) -> Json:
         "winless": list(graph.winless),
         "bradley_terry": _strengths(bradley_terry(rankings)),
         "plackett_luce": _strengths(plackett_luce(rankings)),
-        "elo": {name: asdict(each) for name, each in elo(rankings).items()},
+        "elo": {name: each.as_json() for name, each in elo(rankings).items()},
         "trueskill": {row.source: asdict(row) | {"conservative": row.conservative} for row in skills.rows},
         "rated": {"rankings": skills.rated, "every": skills.every},
     }
@@ -74,7 +74,7 @@ def _narrowed(rankings: list[SourceRanking]) -> tuple[list[SourceRanking], int]:
 
 
 def _strengths(found: Strengths) -> Json:
-    rows = [asdict(row) | {"elo": asdict(_on_elos_scale(row.log_strength))} for row in found.rows]
+    rows = [asdict(row) | {"elo": _on_elos_scale(row.log_strength).as_json()} for row in found.rows]
     return {
         "rows": rows,
         "n": found.n,

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests.webapp.labeling.made import project_of
+from tests.webapp.labeling.made import in_threads, project_of
 from tests.webapp.labeling.made_labels import HOSTILE, annotators, label, labeled_project, many_rankings
 from webapp.accounts.models import Role, User
 from webapp.labeling.choices import Mode
-from webapp.labeling.computed import SPARED, label_state
+from webapp.labeling.computed import SPARED, computed, label_state
+from webapp.labeling.estimates import Estimate
 from webapp.labeling.items import ItemDraft, ResponseDraft
 from webapp.labeling.models import Annotation, LabelProject, LabelStatistics
 
@@ -65,6 +67,10 @@ def test_figures_come_with_n_interval_and_reading(researcher_client: Client) -> 
     for words in ("Krippendorff&#x27;s alpha", "Fleiss&#x27; kappa", "worse than chance", "labeler0", "do not apply to",
                   "sums.jsonl", "More than two annotators"):  # fmt: skip
         assert words in text, words
+
+
+def test_noise_of_the_last_digits_is_not_told() -> None:
+    assert str(Estimate(-2e-17, 3, -0.25, 0.25).as_json()["value"]) == "0.0"
 
 
 def test_modes_have_the_figures_that_suit_them(researcher_client: Client) -> None:
@@ -218,8 +224,21 @@ def test_a_thousand_items_take_few_queries_to_compute_and_to_show(
 ) -> None:
     project = many_rankings(1000, 2, 2)
     for name in ("agreement", "strengths", "adjudicate", "export", "export/rows"):
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(40):
             page(researcher_client, project, name)
         with django_assert_max_num_queries(18):
             assert researcher_client.get(f"/label/{project.slug}/{name}/").status_code == 200
     assert all(row.seconds < 20 for row in LabelStatistics.objects.filter(project=project))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_wanted_by_many_at_once_are_computed_once() -> None:
+    project, calls = labeled_project(2, mostly_first), []
+
+    def compute(of: LabelProject) -> dict[str, Any]:
+        calls.append(of)
+        sleep(0.2)
+        return {"told": len(calls)}
+
+    found = in_threads(lambda _: computed(project, "agreement", compute).content, [1] * 4)
+    assert (found, len(calls)) == ([{"told": 1}] * 4, 1)
