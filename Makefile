@@ -48,6 +48,7 @@ benchmarks: $(VENV)/.installed-dev  ## Measure: engine, GRPO step beside TRL, le
 
 trl-env: $(VENV)/.installed-dev  ## Install TRL into an environment of its own, for the benchmark beside it
 	@$(BIN)/python -m tests.benchmarks.grpo_vs_trl --setup
+	@$(BIN)/python -m tests.benchmarks.ppo_vs_trl --setup
 
 clean:  ## Remove the environment and all caches; data (.espalier) stays
 	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
