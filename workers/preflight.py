@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from pydantic import ValidationError
 
 from training.config import RunConfig
 from webapp.core.errors import UserError
@@ -38,10 +40,12 @@ def preflight(key: str) -> None:
 
 def _look(folder: Path) -> str:
     """Write the report; returns why it could not be, or nothing."""
-    try:
-        prepare_rankings(RunConfig.model_validate_json((folder / "config.json").read_bytes()), folder)
-    except (UserError, OSError) as error:
-        return str(error)
+    with suppress(ValidationError):  # the trainer says what is wrong with a config
+        config = RunConfig.model_validate_json((folder / "config.json").read_bytes())
+        try:
+            prepare_rankings(config, folder)
+        except (UserError, OSError) as error:
+            return str(error)
     report = folder / "report.draft"
     command = [sys.executable, "-m", "training", "preflight", str(folder / "config.json"), "--out", str(report)]
     with (folder / LOG_FILE).open("wb") as log:

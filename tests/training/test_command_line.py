@@ -9,6 +9,7 @@ import torch
 
 from tests.training.runs import new_run, tiny_config
 from training.__main__ import BAD_INPUT, DONE, main
+from training.reward_model import RewardModel
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -32,6 +33,33 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["none of the training problems has a worked solution", "train with grpo"],
         ),
         ({"hardware": {"device": "cuda"}}, ["no GPU was found"]),
+        (
+            {"method": {"kind": "reward_model", "rankings": {"kind": "project", "slug": "helpful"}}},
+            ["the labels of the project helpful are not in", "start the run from the web"],
+        ),
+        (
+            {"method": {"kind": "dpo", "rankings": {"kind": "file", "path": "bad.jsonl"}}},
+            ["bad.jsonl, line 1: responses: Field required"],
+        ),
+        (
+            {"method": {"kind": "dpo", "rankings": {"kind": "file", "path": "one.jsonl"}, "heldout_share": 0.9}},
+            ["all 1 labels are held out", "lower heldout_share"],
+        ),
+        (
+            {"method": {"kind": "dpo", "rankings": {"kind": "file", "path": "tied.jsonl"}, "heldout_share": 0}},
+            ["no label prefers one response to another"],
+        ),
+        (
+            {
+                "method": {
+                    "kind": "reward_model",
+                    "rankings": {"kind": "file", "path": "one.jsonl"},
+                    "heldout_share": 0,
+                    "max_length": 8,
+                }
+            },
+            ["all 1 ranked prompts have a response longer than max_length (8 tokens)"],
+        ),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(
@@ -47,6 +75,9 @@ def test_bad_input_is_refused_in_a_sentence(
     (folder / "bad.jsonl").write_text(json.dumps(problem) + "\n{nonsense\n")
     (folder / "bare.jsonl").write_text(json.dumps(problem) + "\n")
     (folder / "heldout.jsonl").write_text(json.dumps(problem | {"split": "heldout"}) + "\n")
+    label = {"prompt": "1+1?", "responses": ["2", "3"], "ranks": [1, 2]}
+    (folder / "one.jsonl").write_text(json.dumps(label) + "\n")
+    (folder / "tied.jsonl").write_text(json.dumps(label | {"ranks": [1, 1]}) + "\n")
     errors = refused(capsys, "run", str(folder))
     for part in said:
         assert part in errors
@@ -86,3 +117,18 @@ def test_preflight_of_fine_tuning_measures_the_solutions(tmp_path: Path) -> None
     report = json.loads(out.read_text())
     assert report["solutions"] == 64
     assert report["too_long_share"] == sum(length > 40 for length in report["lengths"]) / 64
+
+
+def test_a_reward_model_is_trained_from_a_file_and_no_policy_can_be_loaded_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = [{"prompt": f"{n}+1?", "responses": [f"{n + 1}", "no"], "ranks": [1, 2]} for n in range(12)]
+    method = {"kind": "reward_model", "rankings": {"kind": "file", "path": "labels.jsonl"}, "rankings_per_step": 4}
+    folder = new_run(tmp_path / "run", tiny_config(steps=1, method=method))
+    (folder / "labels.jsonl").write_text("".join(json.dumps(label) + "\n" for label in labels))
+    assert main(["run", str(folder)]) == DONE
+    stored = folder / "checkpoints" / "step_000001"
+    assert RewardModel.load(stored, torch.device("cpu")).heads == 1
+    assert (stored / "tokenizer.json").is_file()
+    other = new_run(tmp_path / "other", tiny_config(model={"kind": "local", "path": str(stored)}))
+    assert "is a reward model, which scores responses and writes none" in refused(capsys, "run", str(other))

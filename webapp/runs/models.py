@@ -9,6 +9,11 @@ from django.db import models
 from webapp.runs.status import RunStatus
 
 
+def method_title(kind: str) -> str:
+    """What a method is called: most are abbreviations."""
+    return "Reward model" if kind == "reward_model" else kind.upper()
+
+
 class StopRequest(models.TextChoices):
     """What a user asked of a running run."""
 
@@ -76,6 +81,11 @@ class Run(models.Model):
     @property
     def state(self) -> RunStatus:
         return RunStatus(self.status)
+
+    @property
+    def method_title(self) -> str:
+        """Its method in words."""
+        return method_title(self.method)
 
     @property
     def host(self) -> str:

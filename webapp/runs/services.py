@@ -26,13 +26,10 @@ from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
 from webapp.runs.label_sources import label_facts
-from webapp.runs.models import Checkpoint, Run, StopRequest
+from webapp.runs.models import Checkpoint, Run, StopRequest, method_title
 from webapp.runs.signals import deleting_run
 from webapp.runs.status import ACTIVE, RESUMABLE, TERMINAL, RunStatus, transition
 from workers import queue
-
-TITLES = {"reward_model": "Reward model"}
-"""What the names of runs begin with, where that is not the method's kind in capitals."""
 
 
 def create_run(
@@ -53,11 +50,10 @@ def create_run(
     problems = describe_problems(config)
     for complaint in missing_sources(config).values():
         raise UserError(complaint)
-    title = TITLES.get(config.method.kind) or config.method.kind.upper()
     run, _ = Run.objects.get_or_create(
         start_id=start_id or uuid.uuid4(),
         defaults={
-            "name": (name.strip() or f"{title} on {problems}")[:120],
+            "name": (name.strip() or f"{method_title(config.method.kind)} on {problems}")[:120],
             "config": config.model_dump(mode="json"),
             "method": config.method.kind,
             "problems": problems,
