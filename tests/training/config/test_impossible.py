@@ -146,3 +146,15 @@ def test_the_minimums_of_resampling_fit_into_a_group() -> None:
 def test_a_selection_by_nothing_says_what_to_switch_on() -> None:
     problem = refused(method={"kind": "grpo", "roc": {"enabled": True, "error_ratio": False, "answer_format": False}})
     assert problem["ctx"]["fixes"] == [{"error_ratio": True}, {"answer_format": True}, {"enabled": False}]
+
+
+def test_smoothing_wants_a_loss_that_takes_labels_for_wrong() -> None:
+    problem = refused(method={"kind": "dpo", "smoothing": 0.1})
+    assert "takes no label for wrong" in problem["msg"]
+    assert problem["ctx"]["fixes"] == [{"smoothing": 0.0}, {"loss": "conservative"}]
+
+
+def test_ranked_prompts_are_shared_equally_by_processes() -> None:
+    problem = refused(method={"kind": "reward_model", "rankings_per_step": 6}, hardware={"processes": 4})
+    assert "6 rankings per step cannot be shared equally by 4 processes" in problem["msg"]
+    assert {"method.reward_model.rankings_per_step": 4} in problem["ctx"]["fixes"]

@@ -110,3 +110,16 @@ def test_it_says_how_many_are_drawn_for_those_that_are_kept() -> None:
     plan = plan_of(oversampled)
     assert (plan.sequences, plan.oversample) == (256, 2)
     assert "selected from 16 drawn for each prompt: 512 responses sampled" in in_words(oversampled, plan)[1]
+
+
+def test_from_rankings_a_step_is_of_prompts_and_a_reward_model_answers_nothing() -> None:
+    rewarded = config(
+        steps=20, method={"kind": "reward_model", "rankings_per_step": 8}, optimisation={"warmup_steps": 0}
+    )
+    plan = plan_of(rewarded)
+    assert (plan.prompts, plan.answers, plan.longest_sampled) == (8, 0, 0)
+    words = in_words(rewarded, plan, train_count=80)
+    assert words[0] == "8 ranked prompts a step with all pairs of their responses, 1 update."
+    assert words[1] == "20 steps: 160 ranked prompts, 20 updates; 2.0 passes over the 80 ranked prompts."
+    assert words[2].endswith("on held-out labels.")
+    assert plan_of(config(method={"kind": "dpo"})).answers > 0
