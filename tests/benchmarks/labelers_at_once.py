@@ -3,10 +3,10 @@
     python -m tests.benchmarks.labelers_at_once
     python -m tests.benchmarks.labelers_at_once --kills 0 --think 0      # as fast as it goes
 
-A real stack, real HTTP clients. Each labeler asks for an item, thinks, submits, and asks again; meanwhile SIGKILL goes to
-the web server, twice, and the clients send again what got no answer. In the end the rows are counted: no item has more
-labels than its overlap, no labeler labeled one twice, and every label that a server confirmed is there once. Exits
-with 1 where one of these fails.
+A real stack, real HTTP clients. Each labeler asks for an item, thinks, submits, and asks again; meanwhile SIGKILL goes
+to the web server, twice, and the clients send again what got no answer. In the end the rows are counted: no item has
+more labels than its overlap, no labeler labeled one twice, and every label that a server confirmed is there once.
+Exits with 1 where one of these fails.
 """
 
 import argparse

@@ -1,0 +1,280 @@
+"""From rankings to a better policy: label, train a reward model, optimise against it, and measure what it was for.
+
+    python -m tests.benchmarks.human_preferences                          # three seeds, about an hour on two cores
+    python -m tests.benchmarks.human_preferences --seeds 0 --rankings 200
+
+On a real stack the built-in model writes four responses to each prompt, and programs that stand for labelers (there
+are no people here) rank them over HTTP at the labeling page. They know the right answers, and err as people do: each
+response is worth `worth` of it plus Gumbel noise, so that rankings follow a Plackett-Luce model. The noise ceiling is
+how often that worth itself, without noise, orders a held-out pair as its label does.
+
+For each seed a reward model learns the labels. Then PPO and GRPO are paid by it alone and DPO learns the labels
+directly, all from the built-in model; and the best of n of the built-in model's answers is picked by the reward model.
+Gold is what no method is paid for: whether the verifier finds sampled held-out answers right.
+"""
+
+import argparse
+import json
+import math
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.labelers import PASSWORD, HttpLabeler, Item, label_all
+from tests.workers.stack import RealStack, real_stack
+from training.algorithms.overoptimisation import best_of_n_kl, expected_best_of_n
+from training.config import RunConfig
+from training.events import Metrics, RolloutGroup, all_events
+from training.problems.arithmetic import generate
+from training.rankings import load_rankings
+from training.rewards.verifier import Verifier
+
+PROJECT = "preferences"
+LEVEL, PROBLEMS, RESPONSES, LABELERS = "middle", 4096, 4, 5
+RIGHT, WORKED_OUT, CUT_OFF = 2.0, 1.0, -1.5
+NOISE = 0.5
+HELDOUT_SHARE = 0.2
+BEST_OF = (1, 2, 4, 8, 16)
+SETUP = """
+import uuid
+from training.config.generate import GenerationConfig
+from webapp.accounts.models import Role, User
+from webapp.labeling.choices import Mode
+from webapp.labeling.generation.services import start_generation
+from webapp.labeling.projects import create_project
+author = User.objects.filter(role=Role.ADMIN).first()
+for number in range({labelers}):
+    User.objects.create_user(f"labeler{{number}}", password="{password}", role=Role.LABELER)
+project = create_project("{project}", Mode.RANKING, user=author)
+start_generation(project, GenerationConfig.model_validate_json('{config}'), user=author, start_id=uuid.uuid4())
+"""
+
+
+def worth(text: str, right: bool) -> float:
+    """What a response is worth to a labeler before noise."""
+    worked_out = "=" in text.split("<answer>")[0]
+    return RIGHT * right + WORKED_OUT * worked_out + CUT_OFF * (not text.rstrip().endswith("</answer>"))
+
+
+def main() -> int:
+    """Print a table for each stage."""
+    options = _arguments()
+    with Verifier(workers=1) as verifier, real_stack() as stack:
+        answers = {p.prompt: p.answer for p in generate(LEVEL, PROBLEMS, "train", 0)}
+
+        def values_of(prompt: str, texts: Sequence[str]) -> list[float]:
+            verdicts = verifier.verify([(text, answers[prompt]) for text in texts])
+            return [worth(text, v.correct is True) for text, v in zip(texts, verdicts, strict=True)]
+
+        _generate(stack, options.rankings)
+        _label(stack, values_of, options.rankings)
+        found = [_of_seed(stack, seed, options, values_of) for seed in options.seeds]
+    _report(found)
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=1))
+    return 0
+
+
+def _generate(stack: RealStack, count: int) -> None:
+    """Have the built-in model write what is ranked."""
+    problems = {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}
+    config = {
+        "prompts": {"kind": "set", "problems": problems, "split": "train", "count": count},
+        "sampling": {"samples": RESPONSES},
+    }
+    words = {"labelers": LABELERS, "password": PASSWORD, "project": PROJECT, "config": json.dumps(config)}
+    stack.manage("shell", "--no-imports", "-c", SETUP.format(**words))
+    while (state := stack.ask("SELECT state, error FROM labeling_generationjob")[0])[0] in ("queued", "running"):
+        time.sleep(0.5)
+    assert state[0] == "succeeded", state
+
+
+def _label(stack: RealStack, values_of: Callable[[str, Sequence[str]], list[float]], count: int) -> None:
+    """Rank every item over HTTP."""
+
+    def label(number: int) -> int:
+        rng = random.Random(number)
+
+        def judge(item: Item) -> dict[str, Any]:
+            responses = item["responses"]
+            values = values_of(item["prompt"], [each["text"] for each in responses])
+            noisy = [value - NOISE * math.log(-math.log(rng.random())) for value in values]
+            best_first = sorted(noisy, reverse=True)
+            handles = [each["handle"] for each in responses]
+            return {"ranks": {h: best_first.index(v) + 1 for h, v in zip(handles, noisy, strict=True)}}
+
+        return len(label_all(HttpLabeler(stack.port, f"labeler{number}", PROJECT), judge))
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(LABELERS) as pool:
+        labeled = sum(pool.map(label, range(LABELERS)))
+    assert labeled == count, f"{labeled} of {count} labeled"
+    print(f"{labeled} rankings of {RESPONSES} by {LABELERS} simulated labelers in {time.monotonic() - began:.0f} s")
+
+
+def _of_seed(
+    stack: RealStack, seed: int, options: argparse.Namespace, values_of: Callable[[str, Sequence[str]], list[float]]
+) -> dict[str, Any]:
+    """All methods with one seed."""
+    number, folder = _run(stack, f"reward-model-{seed}", _reward_model(seed))
+    last = _metrics(folder)[-1]
+    ceiling = _ceiling(folder, seed, values_of)
+    found: dict[str, Any] = {"seed": seed, "accuracy": last["heldout/preference_accuracy"], "ceiling": ceiling}
+    step = max(int(each.name.split("_")[1]) for each in (folder / "checkpoints").glob("step_*"))
+    learned = {"model": {"kind": "checkpoint", "run": number, "step": step}}
+    print(f"seed {seed}: held-out accuracy {found['accuracy']:.3f}, noise ceiling {ceiling:.3f}", flush=True)
+    for name, config in _policies(seed, learned, options.steps).items():
+        began = time.monotonic()
+        _, of_policy = _run(stack, f"{name}-{seed}", config)
+        found[name] = _gold(of_policy) | {"seconds": time.monotonic() - began}
+        print(f"seed {seed}, {name}: {found[name]}", flush=True)
+    _, of_evaluation = _run(stack, f"best-of-n-{seed}", _evaluation(seed, learned))
+    found["best_of_n"] = _best_of_n(of_evaluation)
+    print(f"seed {seed}, best of n: {found['best_of_n']}", flush=True)
+    return found
+
+
+def _reward_model(seed: int) -> dict[str, Any]:
+    method = {
+        "kind": "reward_model",
+        "rankings": {"kind": "project", "slug": PROJECT},
+        "rankings_per_step": 32,
+        "max_length": 256,
+        "heldout_share": HELDOUT_SHARE,
+    }
+    optimisation = {"learning_rate": 3e-4, "schedule": "linear"}
+    return {
+        "method": method,
+        "steps": 26,
+        "optimisation": optimisation,
+        "evaluation": {"every_steps": 13},
+        "seed": seed,
+    }
+
+
+def _policies(seed: int, learned: Mapping[str, Any], steps: int) -> dict[str, dict[str, Any]]:
+    """Configs of the methods that are compared, by name."""
+    reward = {"accuracy": 0.0, "learned": learned, "missing_end": 1.0}
+    problems = {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}
+    common = {"problems": problems, "seed": seed, "evaluation": {"every_steps": 10, "problems": 128, "samples": 4}}
+    ppo = {
+        "kind": "ppo",
+        "sampling": {"prompts_per_step": 128, "samples_per_prompt": 1, "max_tokens": 96},
+        "reward": reward,
+        "kl": {"coefficient": 0.02},
+        "critic": {"learning_rate": 3e-4},
+    }
+    grpo = {
+        "kind": "grpo",
+        "sampling": {"prompts_per_step": 16, "samples_per_prompt": 8, "max_tokens": 96},
+        "reward": reward,
+        "loss": {"kl_coefficient": 0.02},
+    }
+    dpo = {
+        "kind": "dpo",
+        "rankings": {"kind": "project", "slug": PROJECT},
+        "rankings_per_step": 32,
+        "max_length": 256,
+        "heldout_share": HELDOUT_SHARE,
+    }
+    return {
+        "ppo": common | {"method": ppo, "steps": steps},
+        "grpo": common | {"method": grpo, "steps": steps},
+        "dpo": common | {"method": dpo, "steps": 40},
+    }
+
+
+def _evaluation(seed: int, learned: Mapping[str, Any]) -> dict[str, Any]:
+    method = {"kind": "evaluate", "problems": 128, "samples": max(BEST_OF), "learned": {**learned}}
+    return {"problems": {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}, "method": method, "seed": seed}
+
+
+def _run(stack: RealStack, name: str, values: dict[str, Any]) -> tuple[int, Path]:
+    """Queue a run on the stack and wait for its end; its number and folder."""
+    number = stack.launch(RunConfig.model_validate(values), name)
+    end = stack.wait_for_end(number, 3600)
+    assert end["status"] == "succeeded", stack.describe(number)
+    return number, stack.data / "runs" / str(number)
+
+
+def _ceiling(folder: Path, seed: int, values_of: Callable[[str, Sequence[str]], list[float]]) -> float:
+    """Share of held-out pairs that a response's worth orders as the label does; equal worth counts half."""
+    right, count = 0.0, 0
+    for row in load_rankings(folder / "rankings.jsonl", HELDOUT_SHARE, seed).heldout:
+        values = values_of(row.prompt, row.responses)
+        for better, worse in _decided(row.ranks):
+            right += (values[better] > values[worse]) + (values[better] == values[worse]) / 2
+            count += 1
+    return right / count
+
+
+def _decided(ranks: Sequence[float]) -> Iterator[tuple[int, int]]:
+    places = range(len(ranks))
+    return ((i, j) for i in places for j in places if ranks[i] < ranks[j])
+
+
+def _metrics(folder: Path) -> list[dict[str, float]]:
+    """Figures of all evaluations of a run, in order."""
+    events = [event for event in all_events(folder / "events.jsonl") if isinstance(event, Metrics)]
+    kept = [{k: v for k, v in event.values.items() if v is not None} for event in events]
+    return [values for values in kept if any(name.startswith("heldout/") for name in values)]
+
+
+def _gold(folder: Path) -> dict[str, float]:
+    """Gold before, after and at its best; proxy and KL at the end."""
+    events = [event.values for event in all_events(folder / "events.jsonl") if isinstance(event, Metrics)]
+    gold = [v for values in events if (v := values.get("heldout/pass_at_1")) is not None]
+    kl = [v for values in events if (v := values.get("kl/sequence")) is not None]
+    proxy = [v for values in events if (v := values.get("heldout/learned")) is not None]
+    found = {"before": gold[0], "after": gold[-1], "best": max(gold)}
+    if proxy:
+        found |= {"proxy_before": proxy[0], "proxy_after": proxy[-1]}
+    return found | ({"kl": statistics.mean(kl[-5:]), "kl_most": max(kl)} if kl else {})
+
+
+def _best_of_n(folder: Path) -> dict[int, float]:
+    """Expected gold of the best of n of each problem's sampled answers, by n."""
+    groups = [event for event in all_events(folder / "events.jsonl") if isinstance(event, RolloutGroup)]
+    curves = []
+    for group in groups:
+        sampled = [each for each in group.rollouts if "learned" in each.parts][: max(BEST_OF)]
+        golds = [float(each.correct is True) for each in sampled]
+        curves.append(expected_best_of_n([each.parts["learned"] for each in sampled], golds))
+    mean = np.mean(curves, axis=0)
+    return {n: float(mean[n - 1]) for n in BEST_OF}
+
+
+def _report(found: Sequence[dict[str, Any]]) -> None:
+    print("\n| | " + " | ".join(f"seed {each['seed']}" for each in found) + " |")
+    print("| --- " * (len(found) + 1) + "|")
+    rows = {"reward model: held-out accuracy / noise ceiling": lambda e: f"{e['accuracy']:.3f} / {e['ceiling']:.3f}"}
+    for name in ("ppo", "grpo", "dpo"):
+        rows[f"{name}: gold before → after (best)"] = lambda e, n=name: (
+            f"{e[n]['before']:.2f} → {e[n]['after']:.2f} ({e[n]['best']:.2f})"
+        )
+    for name in ("ppo", "grpo"):
+        rows[f"{name}: KL at the end, nats a response"] = lambda e, n=name: f"{e[n]['kl']:.1f}"
+    for n in BEST_OF:
+        rows[f"best of {n} (KL {best_of_n_kl(n):.2f}): gold"] = lambda e, n=n: f"{e['best_of_n'][n]:.2f}"
+    for name, show in rows.items():
+        print(f"| {name} | " + " | ".join(show(each) for each in found) + " |")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--rankings", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=50, help="of PPO and GRPO")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
