@@ -4,9 +4,8 @@
     python -m tests.benchmarks.human_preferences --seeds 0 --rankings 200
 
 On a real stack the built-in model writes four responses to each prompt, and programs that stand for labelers (there
-are no people here) rank them over HTTP at the labeling page. They know the right answers, and err as people do: each
-response is worth `worth` of it plus Gumbel noise, so that rankings follow a Plackett-Luce model. The noise ceiling is
-how often that worth itself, without noise, orders a held-out pair as its label does.
+are no people here; `simulated_labels` says what they like and how they err) rank them over HTTP at the labeling page.
+The noise ceiling is how often their taste itself, without noise, orders a held-out pair as its label does.
 
 For each seed a reward model learns the labels. Then PPO and GRPO are paid by it alone and DPO learns the labels
 directly, all from the built-in model; and the best of n of the built-in model's answers is picked by the reward model.
@@ -15,117 +14,49 @@ Gold is what no method is paid for: whether the verifier finds sampled held-out 
 
 import argparse
 import json
-import math
-import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.labelers import PASSWORD, HttpLabeler, Item, label_all
+from tests.benchmarks.simulated_labels import PROBLEMS, PROJECT, RESPONSES, Taste, generate_items, rank_all
 from tests.workers.stack import RealStack, real_stack
 from training.algorithms.overoptimisation import best_of_n_kl, expected_best_of_n
 from training.config import RunConfig
+from training.config.preferences import PROJECT_RANKINGS
 from training.events import Metrics, RolloutGroup, all_events
-from training.problems.arithmetic import generate
 from training.rankings import load_rankings
 from training.rewards.verifier import Verifier
 
-PROJECT = "preferences"
-LEVEL, PROBLEMS, RESPONSES, LABELERS = "middle", 4096, 4, 5
-RIGHT, WORKED_OUT, CUT_OFF = 2.0, 1.0, -1.5
-NOISE = 0.5
 HELDOUT_SHARE = 0.2
 BEST_OF = (1, 2, 4, 8, 16)
-SETUP = """
-import uuid
-from training.config.generate import GenerationConfig
-from webapp.accounts.models import Role, User
-from webapp.labeling.choices import Mode
-from webapp.labeling.generation.services import start_generation
-from webapp.labeling.projects import create_project
-author = User.objects.filter(role=Role.ADMIN).first()
-for number in range({labelers}):
-    User.objects.create_user(f"labeler{{number}}", password="{password}", role=Role.LABELER)
-project = create_project("{project}", Mode.RANKING, user=author)
-start_generation(project, GenerationConfig.model_validate_json('{config}'), user=author, start_id=uuid.uuid4())
-"""
-
-
-def worth(text: str, right: bool) -> float:
-    """What a response is worth to a labeler before noise."""
-    worked_out = "=" in text.split("<answer>")[0]
-    return RIGHT * right + WORKED_OUT * worked_out + CUT_OFF * (not text.rstrip().endswith("</answer>"))
 
 
 def main() -> int:
     """Print a table for each stage."""
     options = _arguments()
     with Verifier(workers=1) as verifier, real_stack() as stack:
-        answers = {p.prompt: p.answer for p in generate(LEVEL, PROBLEMS, "train", 0)}
-
-        def values_of(prompt: str, texts: Sequence[str]) -> list[float]:
-            verdicts = verifier.verify([(text, answers[prompt]) for text in texts])
-            return [worth(text, v.correct is True) for text, v in zip(texts, verdicts, strict=True)]
-
-        _generate(stack, options.rankings)
-        _label(stack, values_of, options.rankings)
-        found = [_of_seed(stack, seed, options, values_of) for seed in options.seeds]
+        taste, began = Taste(verifier), time.monotonic()
+        generate_items(stack, options.rankings)
+        labels = rank_all(stack, taste)
+        assert labels == options.rankings, f"{labels} of {options.rankings} labeled"
+        print(f"{labels} rankings of {RESPONSES} generated and labeled in {time.monotonic() - began:.0f} s", flush=True)
+        found = [_of_seed(stack, seed, options, taste) for seed in options.seeds]
     _report(found)
     if options.out:
         options.out.write_text(json.dumps(found, indent=1))
     return 0
 
 
-def _generate(stack: RealStack, count: int) -> None:
-    """Have the built-in model write what is ranked."""
-    problems = {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}
-    config = {
-        "prompts": {"kind": "set", "problems": problems, "split": "train", "count": count},
-        "sampling": {"samples": RESPONSES},
-    }
-    words = {"labelers": LABELERS, "password": PASSWORD, "project": PROJECT, "config": json.dumps(config)}
-    stack.manage("shell", "--no-imports", "-c", SETUP.format(**words))
-    while (state := stack.ask("SELECT state, error FROM labeling_generationjob")[0])[0] in ("queued", "running"):
-        time.sleep(0.5)
-    assert state[0] == "succeeded", state
-
-
-def _label(stack: RealStack, values_of: Callable[[str, Sequence[str]], list[float]], count: int) -> None:
-    """Rank every item over HTTP."""
-
-    def label(number: int) -> int:
-        rng = random.Random(number)
-
-        def judge(item: Item) -> dict[str, Any]:
-            responses = item["responses"]
-            values = values_of(item["prompt"], [each["text"] for each in responses])
-            noisy = [value - NOISE * math.log(-math.log(rng.random())) for value in values]
-            best_first = sorted(noisy, reverse=True)
-            handles = [each["handle"] for each in responses]
-            return {"ranks": {h: best_first.index(v) + 1 for h, v in zip(handles, noisy, strict=True)}}
-
-        return len(label_all(HttpLabeler(stack.port, f"labeler{number}", PROJECT), judge))
-
-    began = time.monotonic()
-    with ThreadPoolExecutor(LABELERS) as pool:
-        labeled = sum(pool.map(label, range(LABELERS)))
-    assert labeled == count, f"{labeled} of {count} labeled"
-    print(f"{labeled} rankings of {RESPONSES} by {LABELERS} simulated labelers in {time.monotonic() - began:.0f} s")
-
-
-def _of_seed(
-    stack: RealStack, seed: int, options: argparse.Namespace, values_of: Callable[[str, Sequence[str]], list[float]]
-) -> dict[str, Any]:
+def _of_seed(stack: RealStack, seed: int, options: argparse.Namespace, taste: Taste) -> dict[str, Any]:
     """All methods with one seed."""
     number, folder = _run(stack, f"reward-model-{seed}", _reward_model(seed))
     last = _metrics(folder)[-1]
-    ceiling = _ceiling(folder, seed, values_of)
+    ceiling = taste.ceiling(load_rankings(folder / PROJECT_RANKINGS, HELDOUT_SHARE, seed).heldout)
     found: dict[str, Any] = {"seed": seed, "accuracy": last["heldout/preference_accuracy"], "ceiling": ceiling}
     step = max(int(each.name.split("_")[1]) for each in (folder / "checkpoints").glob("step_*"))
     learned = {"model": {"kind": "checkpoint", "run": number, "step": step}}
@@ -162,8 +93,7 @@ def _reward_model(seed: int) -> dict[str, Any]:
 def _policies(seed: int, learned: Mapping[str, Any], steps: int) -> dict[str, dict[str, Any]]:
     """Configs of the methods that are compared, by name."""
     reward = {"accuracy": 0.0, "learned": learned, "missing_end": 1.0}
-    problems = {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}
-    common = {"problems": problems, "seed": seed, "evaluation": {"every_steps": 10, "problems": 128, "samples": 4}}
+    common = {"problems": PROBLEMS, "seed": seed, "evaluation": {"every_steps": 10, "problems": 128, "samples": 4}}
     ppo = {
         "kind": "ppo",
         "sampling": {"prompts_per_step": 128, "samples_per_prompt": 1, "max_tokens": 96},
@@ -193,7 +123,7 @@ def _policies(seed: int, learned: Mapping[str, Any], steps: int) -> dict[str, di
 
 def _evaluation(seed: int, learned: Mapping[str, Any]) -> dict[str, Any]:
     method = {"kind": "evaluate", "problems": 128, "samples": max(BEST_OF), "learned": {**learned}}
-    return {"problems": {"kind": "builtin", "level": LEVEL, "train_count": PROBLEMS}, "method": method, "seed": seed}
+    return {"problems": PROBLEMS, "method": method, "seed": seed}
 
 
 def _run(stack: RealStack, name: str, values: dict[str, Any]) -> tuple[int, Path]:
@@ -202,22 +132,6 @@ def _run(stack: RealStack, name: str, values: dict[str, Any]) -> tuple[int, Path
     end = stack.wait_for_end(number, 3600)
     assert end["status"] == "succeeded", stack.describe(number)
     return number, stack.data / "runs" / str(number)
-
-
-def _ceiling(folder: Path, seed: int, values_of: Callable[[str, Sequence[str]], list[float]]) -> float:
-    """Share of held-out pairs that a response's worth orders as the label does; equal worth counts half."""
-    right, count = 0.0, 0
-    for row in load_rankings(folder / "rankings.jsonl", HELDOUT_SHARE, seed).heldout:
-        values = values_of(row.prompt, row.responses)
-        for better, worse in _decided(row.ranks):
-            right += (values[better] > values[worse]) + (values[better] == values[worse]) / 2
-            count += 1
-    return right / count
-
-
-def _decided(ranks: Sequence[float]) -> Iterator[tuple[int, int]]:
-    places = range(len(ranks))
-    return ((i, j) for i in places for j in places if ranks[i] < ranks[j])
 
 
 def _metrics(folder: Path) -> list[dict[str, float]]:
