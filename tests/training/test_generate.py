@@ -44,7 +44,7 @@ def test_every_model_answers_every_prompt_differently_and_is_judged(tmp_path: Pa
     assert [line["responses"] for line in answers[:10]] != [line["responses"] for line in answers[10:]]
 
 
-@pytest.mark.parametrize("cut", [0, 1, 9, 14])
+@pytest.mark.parametrize("cut", [1, 14])
 def test_a_killed_generation_goes_on_to_the_same_file(tmp_path: Path, cut: int) -> None:
     whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
     config = config_of(samples=2, max_tokens=12)

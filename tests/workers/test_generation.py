@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.webapp.labeling.made import project_of
-from training.config import BuiltinProblems, ImportedProblems, LocalModel
+from training.config import BuiltinProblems, ImportedProblems
 from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
 from webapp.core.errors import UserError
 from webapp.labeling.choices import Mode
@@ -38,6 +38,9 @@ with out.open("a") as file:
             file.write(json.dumps({"prompts": len(prompts), "models": 1}) + "\\n")
             continue
         text = prompts[place - 1]
+        if text == "refuse":
+            print("error: /nowhere is no model folder", file=sys.stderr)
+            sys.exit(2)
         if text == "crash":
             sys.exit("out of luck")
         said = [{"text": f"{text} {n}", "length": 2, "correct": None, "ended": True} for n in range(2)]
@@ -187,11 +190,9 @@ def test_a_failure_says_why_and_can_go_on() -> None:
     assert job.project.items.count() == 0
 
 
-@pytest.mark.processes
-def test_a_real_model_that_is_not_there_is_named() -> None:
-    job = carried(job_of(models=(GeneratingModel(source=LocalModel(path="/nowhere")),)))
-    assert job.state == JobState.FAILED
-    assert job.error == "/nowhere is no Hugging Face model folder: it has no config.json"
+def test_what_a_user_has_to_put_right_is_said_without_the_log() -> None:
+    job = carried(job_of("refuse"))
+    assert (job.state, job.error) == (JobState.FAILED, "/nowhere is no model folder")
 
 
 def test_a_problem_set_that_is_gone_is_named() -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from tests.factories import make_group
 from tests.webapp.labeling.made import project_of
+from tests.webapp.labeling.test_preferences import run_with
 from tests.webapp.labeling.triangle_story import item_of, label, ranking_project, score
 from tests.webapp.runs.pages.made import make_run
 from webapp.accounts.models import User
@@ -197,6 +198,7 @@ def test_a_model_that_changed_its_mind_did_so_towards_people_or_away() -> None:
     assert [row.key for row in read_changes(project, {"direction": "away"}).rows] == ["2-1-2"]
     assert (page.toward, page.away) == (1, 1)
     assert [row.heldout for row in page.rows] == [True, False]
+    assert read_changes(project, {"b": str(old.pk)}).first == new
     back = read_changes(project, {"a": str(new.pk), "b": str(old.pk)})
     assert [row.toward for row in back.rows] == [False, True]
 
@@ -266,3 +268,16 @@ def test_a_thousand_items_take_few_queries(client: Client, viewer: User, django_
     assert (first.total, len(first.rows), first.after) == (1000, 25, 25)
     second = read_queue(project, {"kind": "people-verifier", "after": "25"})
     assert second.rows[0].found.item.number == 26
+
+
+def test_the_page_of_a_reward_model_leads_to_the_projects_that_it_scored(client: Client, viewer: User) -> None:
+    run, project = run_with(3), ranking_project(2)
+    client.force_login(viewer)
+    assert "triangle" not in client.get(f"/runs/{run.pk}/preferences/").content.decode()
+    for item in project.items.all():
+        score(run, item, [1.0, 0.0, 2.0])
+    page = client.get(f"/runs/{run.pk}/preferences/").content.decode()
+    assert page.count(f'href="/label/{project.slug}/triangle/') == 2
+    assert f"?reward={run.pk}" in page
+    told = text_of(client.get(f"/label/{project.slug}/triangle/?reward={run.pk}"))
+    assert "2 of 2 items have a reward" in told

@@ -6,7 +6,9 @@ from django import template
 
 from webapp.inspection.models import Rollout
 from webapp.labeling import agreement_page
+from webapp.labeling.models import LabelItem, LabelProject
 from webapp.labeling.triangle.labels_of_rollout import labels_of_rollout
+from webapp.runs.models import Run
 
 register = template.Library()
 
@@ -21,6 +23,13 @@ def gap_name(gap: dict[str, Any]) -> str:
 def time_name(each: dict[str, Any]) -> str:
     """A bin of seconds."""
     return agreement_page.time_name(each["low"], each["high"])
+
+
+@register.inclusion_tag("labeling/run_triangle.html")
+def run_triangle(run: Run) -> dict[str, Any]:
+    """Ways to the projects whose responses a run has scored, held against people and verifier."""
+    scored = LabelItem.objects.filter(scores__run=run).values("project")
+    return {"run": run, "projects": LabelProject.objects.filter(pk__in=scored).only("slug", "name")}
 
 
 @register.inclusion_tag("labeling/rollout_labels.html")

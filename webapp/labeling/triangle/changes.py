@@ -61,14 +61,16 @@ class ChangesPage:
 
 
 def read_changes(project: LabelProject, asked: Mapping[str, str]) -> ChangesPage:
-    """The page that an address asks for: runs ``a`` and ``b``, else the newest two. Raises UserError for others."""
+    """The page that an address asks for: from run ``a``, else the one before, to ``b``, else the newest.
+
+    Raises UserError for runs that scored nothing here.
+    """
     runs = scoring_runs(project)
     if len(runs) < 2:
         return ChangesPage(runs)
-    first, second = (
-        run_of(runs, asked[name]) if asked.get(name) else otherwise
-        for name, otherwise in (("a", runs[1]), ("b", runs[0]))
-    )
+    second = run_of(runs, asked["b"]) if asked.get("b") else runs[0]
+    older = [run for run in runs if run.pk < second.pk] or [run for run in runs if run.pk != second.pk]
+    first = run_of(runs, asked["a"]) if asked.get("a") else older[0]
     before, after = latest(project, first), latest(project, second)
     pairs = [
         (item, better, worse, old, new)
