@@ -133,7 +133,7 @@ def measure_ours(model: Path, problems: list[dict[str, str]], case: str) -> dict
     from training.experience.records import group_event
     from training.experience.scoring import Scorer
     from training.experience.types import Rollout
-    from training.methods.rl import GrpoTraining
+    from training.methods.grpo import GrpoTraining
     from training.problems import Problem
     from training.recorder import Recorder
     from training.sources import Problems, load_folder

@@ -11,10 +11,10 @@ from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.tree import TreeExperience
 from training.methods.deepsearch import DeepSearchTraining
+from training.methods.grpo import GrpoTraining
 from training.methods.hard_subset import HardProblems
 from training.methods.policy_update import PolicyUpdater
 from training.methods.reuse import SolutionReuse
-from training.methods.rl import GrpoTraining
 from training.policy import Reference
 from training.problems.types import Problem
 from training.sampling.types import Engine

@@ -29,6 +29,12 @@ def reward_parts(parts: Mapping[str, float], config: Mapping[str, Any]) -> list[
     return [RewardPart(name, float(value), _weight(weights.get(name))) for name, value in sorted(parts.items())]
 
 
+def paid_beside(parts: Mapping[str, float], config: Mapping[str, Any]) -> float:
+    """What a response of a search is paid besides being right or wrong."""
+    weighed = reward_parts(parts, config)
+    return sum(part.contribution for part in weighed if part.name in {"overlong", "missing_end", "learned"})
+
+
 def _weight(stored: Any) -> float:
     return float(stored) if isinstance(stored, int | float) else 1.0
 

@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
-from django.db.models import Count, Sum
 from django.shortcuts import get_object_or_404
 
 from training.config import CriticConfig
-from training.seeds import shuffled
 from training.solutions.garbage import is_garbage
 from training.token_classes import ClassedTokens, classify
-from webapp.inspection.credit import Credit, RewardPart, advantage_scale, credit_of, reward_parts
+from webapp.inspection.credit import Credit, RewardPart, credit_of, reward_parts
 from webapp.inspection.marks import mark_names
-from webapp.inspection.models import Rollout, RolloutGroup, RolloutText, RolloutTokens, Split
-from webapp.inspection.notes import calls_tools, has_critic, is_searched, resamples, uniform_sentence, why_untrained
+from webapp.inspection.models import Rollout, RolloutText, RolloutTokens, Split
+from webapp.inspection.notes import has_critic, is_searched, uniform_sentence, why_untrained
 from webapp.inspection.prompts import prompt_frame
 from webapp.inspection.push import LossSettings, Push, UpdateSize, push_of, token_weight
 from webapp.inspection.resampling import Resampling, resampling_of
@@ -25,6 +22,7 @@ from webapp.inspection.token_arrays import TokenArrays, decode
 from webapp.inspection.trace import TraceView, read_trace
 from webapp.inspection.tree_credit import TreeCredit, end_of, tree_credit
 from webapp.inspection.tree_path import TreePath, path_of
+from webapp.inspection.updates import update_of
 from webapp.inspection.words import reflective_spans
 
 LISTED_SIBLINGS = 32
@@ -59,7 +57,7 @@ class RolloutPage:
             return None
         if not is_searched(config):
             return credit_of(self.rollout.reward, self.rollout.advantage, [each.reward for each in siblings], config)
-        worths = {each.pk: end_of(each, {}).worth for each in siblings}
+        worths = {each.pk: end_of(each, {}, config).worth for each in siblings}
         return credit_of(worths[self.rollout.pk], self.rollout.advantage, list(worths.values()), config, of_worth=True)
 
     @cached_property
@@ -81,7 +79,7 @@ class RolloutPage:
         if self.path is None or self.rollout.split != Split.TRAIN:
             return None
         stored = None if self.arrays is None or self.is_garbage else self.arrays.get("advantage")
-        return tree_credit(self.rollout, self.path, self.siblings, advantage_scale(self.rollout.run.config), stored)
+        return tree_credit(self.rollout, self.path, self.siblings, self.rollout.run.config, stored)
 
     @property
     def uniform(self) -> str:
@@ -157,7 +155,7 @@ class RolloutPage:
     @cached_property
     def update(self) -> UpdateSize | None:
         """The optimiser update it took part in; None where its step was not finished."""
-        return None if self.untrained or self.settings is None else _update_of(self.rollout, self.settings)
+        return None if self.untrained or self.settings is None else update_of(self.rollout, self.settings)
 
     @cached_property
     def push(self) -> Push | None:
@@ -221,34 +219,3 @@ def arrays_of(rollout: Rollout) -> TokenArrays | None:
         return decode(rollout.tokens, text_of(rollout))
     except RolloutTokens.DoesNotExist:
         return None
-
-
-def _update_of(rollout: Rollout, settings: LossSettings) -> UpdateSize | None:
-    """The trained groups of a step are split into its updates in order, as equally as can be.
-
-    With a critic the order is another one in each epoch, and figures are kept of the last.
-    """
-    run = rollout.run  # its step is that of the newest figures, which follow the step's groups
-    if run.step < rollout.step:
-        return None
-    rows = RolloutGroup.objects.filter(run=run, split=Split.TRAIN, step=rollout.step, trained=True).order_by("index")
-    groups = list(rows.values_list("pk", "size", "length_mean"))
-    if has_critic(run.config):
-        order = shuffled(len(groups), run.config.get("seed", 0), "epoch", rollout.step, settings.epochs - 1)
-        groups = [groups[place] for place in order]
-    updates = settings.updates
-    for start, end in pairwise(len(groups) * part // updates for part in range(updates + 1)):
-        if any(pk == rollout.group_id for pk, _, _ in groups[start:end]):
-            of_update = groups[start:end]
-            if resamples(run.config) or calls_tools(run.config):
-                return _learned([pk for pk, _, _ in of_update])
-            tokens = sum(round(size * length) for _, size, length in of_update)
-            return UpdateSize(sum(size for _, size, _ in of_update), tokens)
-    return None
-
-
-def _learned(groups: list[int]) -> UpdateSize:
-    """What an update of these groups learned from: responses that were kept, and of them what the model drew."""
-    rows = Rollout.objects.filter(group__in=groups, selected=True, greedy=False)
-    told = rows.aggregate(count=Count("pk"), length=Sum("length"), given=Sum("trace__tool_tokens"))
-    return UpdateSize(told["count"], (told["length"] or 0) - (told["given"] or 0))

@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from training.config import TreeCreditConfig
+from webapp.inspection.credit import advantage_scale, paid_beside
 from webapp.inspection.models import EQUAL_SPREAD, Rollout
 from webapp.inspection.token_arrays import Numbers
 from webapp.inspection.tree_path import PathStep, TreePath
@@ -21,18 +22,18 @@ class End:
 
     reward: float
     penalty: float
-    """For running too long, 0 or less."""
+    """What it is paid besides: less than 0 for running too long, and where a reward model pays whatever it says."""
 
     @property
     def worth(self) -> float:
         return self.reward + self.penalty
 
 
-def end_of(rollout: Rollout, search: Mapping[str, Any]) -> End:
-    """+1 right, -1 wrong, the search's own value where it was cut off without an answer; and the penalty."""
+def end_of(rollout: Rollout, search: Mapping[str, Any], config: Mapping[str, Any]) -> End:
+    """+1 right, -1 wrong, the search's own value where it was cut off without an answer; and what is paid beside."""
     cut = rollout.correct is not True and rollout.finish_reason != "stop" and rollout.extracted is None
     wrong = float(search.get("incomplete_reward", -1.0)) if cut else -1.0
-    return End(1.0 if rollout.correct is True else wrong, float(rollout.parts.get("overlong", 0.0)))
+    return End(1.0 if rollout.correct is True else wrong, paid_beside(rollout.parts, config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,14 @@ class TreeCredit:
 
 
 def tree_credit(
-    rollout: Rollout, path: TreePath, siblings: Sequence[Rollout], scale: str, stored: Numbers | None
+    rollout: Rollout, path: TreePath, siblings: Sequence[Rollout], run_config: Mapping[str, Any], stored: Numbers | None
 ) -> TreeCredit | None:
     """The credit of a response's steps; None where some recorded siblings are missing. ``stored`` are its advantages,
     [T]."""
-    ends = {each.index: end_of(each, path.search) for each in siblings if each.index in path.recorded}
+    ends = {each.index: end_of(each, path.search, run_config) for each in siblings if each.index in path.recorded}
     if len(ends) < len(path.recorded):
         return None
+    scale = advantage_scale(run_config)
     rewards = [end.reward for end in ends.values()]
     worths = [end.worth for end in ends.values()]
     config = TreeCreditConfig().model_dump() | dict(path.credit)

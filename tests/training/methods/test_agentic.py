@@ -29,7 +29,7 @@ from training.config import AgenticConfig, RunConfig
 from training.events import TOKEN_ARRAYS, Metrics, RolloutGroup, parse_event
 from training.experience.records import group_event
 from training.experience.types import Group, Rollout
-from training.methods.rl import GrpoTraining
+from training.methods.grpo import GrpoTraining
 from training.policy import Policy
 from training.preflight import preflight
 from training.rewards.verifier import Verdict, Verifier

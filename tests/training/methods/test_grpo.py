@@ -11,8 +11,8 @@ from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.config import HardSubsetConfig
 from training.events import HardSubset
 from training.experience.types import Group
+from training.methods.grpo import GrpoTraining
 from training.methods.hard_subset import is_hard
-from training.methods.rl import GrpoTraining
 from training.policy import Policy
 
 

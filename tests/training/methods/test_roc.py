@@ -12,7 +12,7 @@ from training.agent.trace import CallStatus, ToolCall, Trace, Turn
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.algorithms.roc import RolloutFacts
 from training.experience.types import Rollout
-from training.methods.rl import GrpoTraining
+from training.methods.grpo import GrpoTraining
 from training.methods.roc import facts_of
 from training.policy import Policy
 

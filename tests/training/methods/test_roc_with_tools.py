@@ -15,7 +15,7 @@ from training.codec import Codec
 from training.config.presets import GRPO_AGENTIC, RSTAR2_AGENT, Preset
 from training.experience.records import group_event
 from training.experience.types import Group
-from training.methods.rl import GrpoTraining
+from training.methods.grpo import GrpoTraining
 from training.methods.types import Outcome
 from training.problems.computation import generate_computations
 from training.sandbox.types import Call, ExecutionResult, ProgramError
