@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from training.algorithms.advantages import group_advantages
 from training.config import RunConfig
-from webapp.inspection.credit import credit_of, reward_parts
+from webapp.inspection.credit import credit_of, paid_beside, reward_parts
 from webapp.inspection.histogram import histogram, median_of
 
 REWARDS = st.lists(st.sampled_from([0.0, 0.1, 0.3, 1.0, -1.0, 1.5]), min_size=2, max_size=9)
@@ -63,3 +63,13 @@ def test_the_median_is_a_value_that_occurs(values: list[float]) -> None:
     counts = [(value, values.count(value)) for value in sorted(set(values))]
     assert median_of(counts) == sorted(values)[(len(values) - 1) // 2]
     assert median_of([]) is None
+
+
+def test_what_a_search_pays_beside_right_and_wrong_is_weighed() -> None:
+    """Accuracy and format are no part of an end's worth; a learned reward is, by its own weight."""
+    reward = {"accuracy": 0.0, "missing_end": 0.5, "learned": {"weight": 2.0}}
+    parts = {"accuracy": 1.0, "format": 1.0, "overlong": -0.25, "missing_end": -1.0, "learned": 0.75}
+    assert paid_beside(parts, {"method": {"reward": reward}}) == -0.25 - 0.5 + 1.5
+    assert paid_beside({"accuracy": 1.0, "overlong": -0.25}, {}) == -0.25
+    weighed = {part.name: part.weight for part in reward_parts(parts, {"method": {"reward": reward}})}
+    assert weighed["learned"] == 2.0
