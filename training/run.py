@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
+from training.assembly.preferences import REFERENCE_FILE
 from training.checkpoints import CheckpointFolder
 from training.config import EvaluateMethod, RewardModelMethod, RunConfig
 from training.console import ConsoleSink
@@ -43,6 +44,7 @@ def run(
             if not resume:
                 checkpoints.clear()
                 shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
+                (folder / REFERENCE_FILE).unlink(missing_ok=True)  # the model may have changed under its name
         processes.wait()
         history = read_history(folder / EVENTS_FILE)
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)

@@ -193,6 +193,6 @@ def _is_resumed(parts: Parts) -> bool:
 
 def _digest(parts: Parts, items: Sequence[RankedItem]) -> str:
     """Tells references apart: the model they are of, and the tokens they speak of."""
-    model = parts.config.model.model_dump_json()
+    model = f"{parts.config.model.model_dump_json()} in {parts.config.hardware.dtype}"
     tokens = [[list(example.prompt), list(example.response)] for item in items for example in item.examples]
     return hashlib.sha256(f"{model}\n{json.dumps(tokens)}".encode()).hexdigest()
