@@ -34,7 +34,14 @@ RANKED = 6
 
 SAMPLES: dict[str, Any] = {
     "problems": {"kind": "builtin", "level": LEVEL},
-    "method": {"kind": "evaluate", "split": "train", "problems": 200, "samples": 16, "greedy": False},
+    "method": {
+        "kind": "evaluate",
+        "split": "train",
+        "problems": 200,
+        "samples": 16,
+        "greedy": False,
+        "prompts_per_batch": 100,
+    },
 }
 REWARD: dict[str, Any] = {
     "method": {"kind": "reward_model", "rankings": {"kind": "file", "path": ""}, "heads": 4, "rankings_per_step": 16},
