@@ -66,18 +66,18 @@ def add_items(project: LabelProject, drafts: Sequence[ItemDraft], after: int | N
     ``after`` is the number of the last item when these were looked at: the same form sent twice adds them once. Raises
     UserError when one of them does not fit the mode, and (409) when other items were added since.
     """
+    # One import at a time numbers its items, and mode and overlap stay as they are until they are in.
+    locked = LabelProject.objects.select_for_update(no_key=True).get(pk=project.pk)
     for position, draft in enumerate(drafts, start=1):
-        if reason := why_not(Mode(project.mode), draft):
+        if reason := why_not(Mode(locked.mode), draft):
             raise UserError(f"Item {position} has {reason}.")
-    # One import at a time numbers its items.
-    overlap = LabelProject.objects.select_for_update(no_key=True).get(pk=project.pk).overlap
     last = last_number(project)
     if after is not None and last != after:
         raise UserError(
             "Items were added to this project meanwhile. Look at what is there before adding more.", status=409
         )
     for start in range(0, len(drafts), BATCH):
-        _add(project, drafts[start : start + BATCH], last + start + 1, overlap)
+        _add(project, drafts[start : start + BATCH], last + start + 1, locked.overlap)
     return len(drafts)
 
 

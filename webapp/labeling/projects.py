@@ -87,6 +87,10 @@ def open_project(project: LabelProject, is_open: bool) -> None:
 @transaction.atomic
 def delete_project(project: LabelProject, typed: str = "") -> None:
     """Delete a project with its items and labels. Raises UserError unless ``typed`` is its name, once it has labels."""
+    # Whoever labels waits meanwhile, and finds it gone: a row that came while others are deleted would undo it all.
+    list(LabelProject.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk"))
+    list(project.turns.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    _lock_items(project)
     if has_labels(project) and " ".join(typed.split()) != " ".join(project.name.split()):
         raise UserError(f"Type the name of the project, {project.name}, to delete its labels.")
     project.delete()

@@ -79,8 +79,13 @@ def expire(project: LabelProject, spare: User | None = None) -> None:
 
 
 def take_turn(project: LabelProject, user: User) -> LabelerTurn:
-    """Lock the labeler's turn; inside a transaction, before any item is locked."""
-    turn, _ = LabelerTurn.objects.select_for_update(no_key=True).get_or_create(project=project, user=user)
+    """Lock the labeler's turn; inside a transaction, before any item is locked.
+
+    Raises UserError (404) when the project was deleted while this waited.
+    """
+    turn, made = LabelerTurn.objects.select_for_update(no_key=True).get_or_create(project=project, user=user)
+    if made and not list(LabelProject.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk")):
+        raise UserError(f"{project.name} was deleted meanwhile.", status=404)
     turn.project, turn.user = project, user
     return turn
 
