@@ -1,6 +1,6 @@
 """Labels as they are stored, item by item, with what each says about the order of the responses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Prefetch
@@ -20,7 +20,7 @@ STORED_CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class LabeledItem:
-    """An item with the labels that stand: withdrawn ones are left out."""
+    """An item with the labels that stand: withdrawn ones are left out, and decisions that a later one replaced."""
 
     item: LabelItem
     responses: Sequence[ItemResponse]
@@ -40,7 +40,13 @@ def labeled_items(project: LabelProject) -> Iterator[LabeledItem]:
     items = project.items.filter(set_aside=False, annotations__withdrawn_at=None, annotations__isnull=False).distinct()
     rows = items.order_by("number").prefetch_related("responses", Prefetch("annotations", stand))
     for item in rows.iterator(chunk_size=CHUNK):
-        yield LabeledItem(item, list(item.responses.all()), list(item.annotations.all()))
+        yield LabeledItem(item, list(item.responses.all()), _without_replaced(item.annotations.all()))
+
+
+def _without_replaced(annotations: Iterable[Annotation]) -> list[Annotation]:
+    given = list(annotations)
+    replaced = [each for each in given if each.kind == AnnotationKind.ADJUDICATED][:-1]
+    return [each for each in given if each not in replaced]
 
 
 def choice_of(annotation: Annotation) -> int | None:

@@ -86,13 +86,20 @@ def test_a_withdrawn_label_is_left_out_and_an_adjudicated_one_stands_alone() -> 
     answers.undo_last(first.annotator, project)
     [pair] = pairs(project)
     assert (pair["annotators"], pair["tie"]) == (2, True)
-    Annotation.objects.create(
-        item=first.item, annotator=first.annotator, kind="adjudicated", value={"choice": "second_slightly"},
-        client_id=uuid.uuid4(), seconds=3,
-    )  # fmt: skip
+
+    def adjudicate(choice: str) -> None:
+        Annotation.objects.create(
+            item=first.item, annotator=first.annotator, kind="adjudicated", value={"choice": choice},
+            client_id=uuid.uuid4(), seconds=3,
+        )  # fmt: skip
+
+    adjudicate("second_slightly")
     [pair] = pairs(project)
     assert (pair["annotators"], pair["chosen"], pair["meta"]["adjudicated"]) == (1, "1.1", True)
     assert len(list(rankings(project))) == 3, "all standing labels are told"
+    adjudicate("first_slightly")
+    assert [line["ranks"] for line in rankings(project) if line["kind"] == "adjudicated"] == [[1, 2]], "the latest"
+    assert [pair["chosen"] for pair in pairs(project)] == ["1.0"]
     for other in Annotation.objects.filter(withdrawn_at=None):
         other.delete()
     assert not list(labeled_items(project))

@@ -44,7 +44,9 @@ def card(project: LabelProject, selection: Selection = EVERYTHING) -> str:
         "## How the labels were given",
         "",
         "Annotators saw prompts and responses only, in an order drawn for each of them. Labels that were taken back "
-        "are left out. Where an item was adjudicated, that label stands for the others in `pairs`.",
+        "are left out. Where an item was adjudicated, that label stands for the others in `pairs`; `rankings` and "
+        "`table` hold them all, with their `kind`, and repeats too: one and the same annotator's second label of an "
+        "item, seen in reverse, which tells how steady they are and is no further opinion.",
         "",
         "## What was taken",
         "",
