@@ -22,7 +22,8 @@ def label_facts(slug: str) -> LabelFacts | None:
         return None
     if reason := _why_not(project):
         return LabelFacts(error=reason)
-    labels = Annotation.objects.filter(item__project=project, withdrawn_at=None).exclude(kind=AnnotationKind.REPEAT)
+    labels = Annotation.objects.filter(item__project=project, item__set_aside=False, withdrawn_at=None)
+    labels = labels.exclude(kind=AnnotationKind.REPEAT)
     counts = labels.aggregate(labels=Count("pk"), prompts=Count("item", distinct=True))
     if not counts["labels"]:
         return LabelFacts(error=f"{project.name} has no labels yet.")
@@ -31,7 +32,7 @@ def label_facts(slug: str) -> LabelFacts | None:
 
 def project_names() -> dict[str, str]:
     """Projects whose labels can be learned from, the newest first: short name → name."""
-    labeled = LabelItem.objects.filter(project=OuterRef("pk"), submitted__gt=0)
+    labeled = LabelItem.objects.filter(project=OuterRef("pk"), submitted__gt=0, set_aside=False)
     fitting = LabelProject.objects.exclude(mode=Mode.TREE_STEP).filter(Exists(labeled))
     return dict(fitting.values_list("slug", "name")[:MOST_OFFERED])
 

@@ -9,6 +9,7 @@ from webapp.labeling.items import ItemDraft, ResponseDraft, add_items, last_numb
 from webapp.labeling.models import LabelItem
 from webapp.labeling.projects import change_overlap
 from webapp.labeling.stored_labels import labeled_items
+from webapp.labeling.training_labels import label_facts, project_names
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,8 @@ def test_its_labels_count_nowhere_meanwhile() -> None:
     progress = queue.progress(project, user)
     assert (progress.items, progress.complete, progress.wanted) == (1, 0, 1)
     assert list(labeled_items(project)) == []
+    assert "no labels yet" in label_facts(project.slug).error  # type: ignore[union-attr]
+    assert project_names() == {}
 
 
 def test_it_is_not_repeated() -> None:
