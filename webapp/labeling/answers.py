@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
-from webapp.labeling.choices import LIVE, AnnotationKind, AssignmentState, FlagReason, SkipReason
+from webapp.labeling.choices import LIVE, AnnotationKind, AssignmentState, FlagReason, Reveal, SkipReason
 from webapp.labeling.counters import recount
 from webapp.labeling.models import Annotation, Assignment, Draft, Flag, LabelItem, LabelProject
+from webapp.labeling.projects import may_label
 from webapp.labeling.queue import free_slot, lasts_until, take_turn
 from webapp.labeling.values import stored_value
 
@@ -68,8 +69,13 @@ def undo_last(user: User, project: LabelProject) -> Assignment | None:
     """Take the labeler's latest label back and give them the item again, in the same order; None if there is none.
 
     The label's row stays, withdrawn; its draft goes to the new assignment, whose handles are the same. Raises UserError
-    in a closed project, which would not take the label again.
+    (403) for those who may not label, who could not give it again, and (409) in a closed project and in one that told
+    who wrote what: a label given after that would not be blind.
     """
+    if not may_label(project, user):
+        raise UserError(f"You are not among those who label {project.name}: your labels stay as they are.", status=403)
+    if project.reveal == Reveal.AFTER_SUBMIT:
+        raise UserError("You were told who wrote these responses, so your label stays as it is.", status=409)
     if not project.is_open:
         raise UserError(f"{project.name} is closed: your labels stay as they are.", status=409)
     take_turn(project, user)
@@ -120,9 +126,10 @@ def skip(assignment: Assignment, user: User, reason: SkipReason, comment: str = 
     _end(current, AssignmentState.SKIPPED)
 
 
+@transaction.atomic
 def flag(assignment: Assignment, user: User, reason: FlagReason, comment: str = "") -> Flag:
     """Say that something is wrong with an item. It stays where it is: flags and labels are independent."""
-    _require_own(assignment, user)
+    _locked(assignment, user)
     made, _ = Flag.objects.update_or_create(
         assignment=assignment, reason=reason, defaults={"comment": clean_comment(comment)}
     )

@@ -52,10 +52,12 @@ class Pace:
 
     progress: Progress
     per_hour: float | None
+    takes_back: bool
+    """Whether the project lets labels be taken back."""
 
     @property
     def may_undo(self) -> bool:
-        return self.labeled > 0
+        return self.takes_back and self.labeled > 0
 
     @property
     def labeled(self) -> int:
@@ -154,4 +156,4 @@ def _pace(project: LabelProject, user: User) -> Pace:
     own = project.assignments.filter(annotator=user, state=AssignmentState.SUBMITTED).order_by("-pk")
     times = list(own.values_list("annotation__seconds", flat=True)[:LABELS_OF_PACE])
     per_hour = 3600 * len(times) / sum(times) if times and sum(times) > 0 else None
-    return Pace(progress(project, user), per_hour)
+    return Pace(progress(project, user), per_hour, project.is_open and project.reveal != Reveal.AFTER_SUBMIT)

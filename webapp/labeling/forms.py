@@ -76,13 +76,13 @@ class ProjectForm(forms.Form):
         max_value=1000,
         initial=0,
         help_text="Every so many items a labeler gets an earlier one again, in reverse order: it tells how steady they "
-        "are, and whether they prefer a side. 0: never.",
+        "are, and whether they prefer a side. 0: never. Blind only where labelers never learn who wrote what.",
     )
     reveal = forms.ChoiceField(
         label="Labelers learn who wrote what",
         choices=Reveal.choices,
         initial=Reveal.NEVER,
-        help_text="Never before they have labeled an item.",
+        help_text="Never before they have labeled an item, and then they cannot take the label back.",
     )
     too_fast_seconds = forms.FloatField(
         label="Too fast, in seconds",

@@ -11,6 +11,7 @@ from webapp.core.errors import UserError
 from webapp.labeling import answers
 from webapp.labeling.choices import AssignmentState, FlagReason, SkipReason
 from webapp.labeling.models import Annotation, Assignment, Draft, Flag, LabelItem
+from webapp.labeling.projects import choose_labelers
 from webapp.labeling.queue import expire, next_assignment
 
 
@@ -121,6 +122,19 @@ def test_undo_gives_the_item_back_as_it_was() -> None:
     project.is_open = True
     answers.undo_last(ann, project)
     assert answers.undo_last(ann, project) is None  # no label of theirs is left
+
+
+@pytest.mark.django_db
+def test_who_may_not_label_any_more_takes_nothing_back() -> None:
+    project = project_of(1)
+    ann, ben = labelers(2)
+    label = submit(given(project, ann))
+    choose_labelers(project, [ben])
+    with pytest.raises(UserError, match="not among those") as refused:
+        answers.undo_last(ann, project)
+    assert refused.value.status == 403
+    label.refresh_from_db()
+    assert label.withdrawn_at is None
 
 
 @pytest.mark.django_db

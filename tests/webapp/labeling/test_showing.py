@@ -6,6 +6,8 @@ from tests.webapp.labeling.made import given, labelers, project_of, submit
 from webapp.core.errors import UserError
 from webapp.labeling import answers
 from webapp.labeling.choices import Mode, Reveal
+from webapp.labeling.desk_page import after_label
+from webapp.labeling.models import Assignment
 from webapp.labeling.showing import cards, identities
 
 
@@ -27,7 +29,17 @@ def test_who_wrote_what_is_told_after_the_label_only_and_only_where_wanted() -> 
     submit(assignment)
     assignment.refresh_from_db()
     assert [each.source for each in identities(assignment)] == ["m", "m"]
-    answers.undo_last(ann, project)
-    for hidden in (given(project, ann), given(project_of(1), ann)):
-        with pytest.raises(UserError, match="not told"):
-            identities(hidden)
+    with pytest.raises(UserError, match="not told"):
+        identities(given(project_of(1), ann))
+
+
+@pytest.mark.django_db
+def test_who_was_told_cannot_label_the_item_again() -> None:
+    [ann] = labelers(1)
+    project = project_of(1, reveal=Reveal.AFTER_SUBMIT)
+    label = submit(given(project, ann))
+    assert not after_label(Assignment.objects.get(), ann).pace.may_undo  # type: ignore[union-attr]
+    with pytest.raises(UserError, match="told"):
+        answers.undo_last(ann, project)
+    label.refresh_from_db()
+    assert label.withdrawn_at is None
