@@ -2,13 +2,13 @@
 
 import random
 import warnings
-from time import perf_counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.webapp.labeling.work import calls_of
 from webapp.labeling import agreement
 from webapp.labeling.estimates import Estimate
 from webapp.labeling.label_table import Label, by_item, competition_ranks
@@ -191,20 +191,19 @@ def test_the_bootstrap_interval_is_about_the_binomial_one() -> None:
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, agreement.cohen_kappas])
-def test_a_thousand_items_of_three_labels_are_quick(measure) -> None:
+def test_eight_times_the_labels_are_eight_times_the_work_at_most(measure) -> None:
     maker = random.Random(5)
-    labels = [Label(str(item), name, choice=maker.randint(1, 5)) for item in range(1000) for name in "abc"]
+    labels = [Label(str(item), name, choice=maker.randint(1, 5)) for item in range(400) for name in "abc"]
     measure(labels[:30])
-    begin = perf_counter()
-    measure(labels)
-    assert perf_counter() - begin < 2
+    few, many = calls_of(lambda: measure(labels[:150])), calls_of(lambda: measure(labels))
+    assert many <= 8 * few
 
 
 grids = st.lists(st.lists(st.integers(1, 5), min_size=3, max_size=3), min_size=2, max_size=8)
 orders = st.lists(st.permutations(range(1, 5)), min_size=2, max_size=4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(grids, st.permutations("abc"), st.randoms(use_true_random=False))
 def test_names_and_the_order_of_rows_change_nothing(grid, names, shuffler) -> None:
     plain = [Label(str(i), name, choice=row[k]) for i, row in enumerate(grid) for k, name in enumerate("abc")]
@@ -220,7 +219,7 @@ def test_names_and_the_order_of_rows_change_nothing(grid, names, shuffler) -> No
         assert before.value is None or lowest - 1e-9 <= before.value <= 1 + 1e-9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(orders)
 def test_those_who_rank_alike_agree_perfectly(rows) -> None:
     labels = [Label(str(i), name, ranks=tuple(row)) for i, row in enumerate(rows) for name in "abc"]
