@@ -8,7 +8,7 @@ from django.contrib.staticfiles import finders
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-SCRIPTS = sorted((ROOT / "webapp" / "static" / "js").glob("*.js"))
+SCRIPTS = sorted((ROOT / "webapp" / "static" / "js").rglob("*.js"))
 STYLES = sorted((ROOT / "webapp" / "static" / "css").glob("*.css"))
 
 

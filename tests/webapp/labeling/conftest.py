@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import page_of
+from tests.webapp.labeling.desk_pages import left_in_peace
 from tests.webapp.labeling.made import labelers
 from webapp.accounts.models import User
 
@@ -24,4 +25,5 @@ def desk_page(browser: Browser, live_server: LiveServer, client: Client, ann: Us
     client.force_login(ann)
     with page_of(client, browser, live_server.url, expected="Failed to load resource") as page:
         page.set_default_timeout(8000)
-        yield page
+        with left_in_peace(page):
+            yield page

@@ -1,9 +1,10 @@
 """What tests of the desk in a browser ask and do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.chromium import in_thread
 from webapp.labeling.models import Annotation, LabelProject
@@ -21,6 +22,21 @@ def read(query: Callable[[], Any]) -> Any:
 def stored() -> list[Any]:
     """Values of the labels that count, first to last."""
     return read(lambda: list(COUNTED.values_list("value", flat=True)))
+
+
+@contextmanager
+def left_in_peace(page: Page) -> Iterator[None]:
+    """At its end nothing of the page is under way: a draft that is saved as the page closes would meet the flush of
+    the database that ends a test."""
+    pending: set[Request] = set()
+    page.on("request", lambda request: pending.add(request))
+    page.on("requestfinished", lambda request: pending.discard(request))
+    page.on("requestfailed", lambda request: pending.discard(request))
+    yield
+    page.evaluate("void (window.fetch = () => new Promise(() => {}))")  # a bare function would be called
+    for _ in range(100):
+        if pending:
+            page.wait_for_timeout(20)
 
 
 def open_desk(page: Page, project: LabelProject) -> None:

@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import NARROW, WIDEST, accessible
-from tests.webapp.labeling.desk_pages import COUNTED, open_desk, places, read, shows, stored, submit_of
+from tests.webapp.labeling.desk_pages import COUNTED, left_in_peace, open_desk, places, read, shows, stored, submit_of
 from tests.webapp.labeling.made import RUBRIC, project_of
 from webapp.labeling import queue
 from webapp.labeling.choices import Mode, Reveal
@@ -180,6 +181,29 @@ def test_five_rankings_by_mouse_alone(page: Page, monkeypatch: pytest.MonkeyPatc
     values = read(lambda: list(COUNTED.values_list("value", "assignment__order")))
     as_shown = [[value["ranks"][index] for index in order] for value, order in values]
     assert as_shown == [[3, 2, 1, 4], [1, 1, 2, 3], [2, 1, 3, 4], [1, 2, 4, 3], [1, 2, 4, 3]]
+
+
+def test_a_ranking_by_touch(desk_page: Page, browser: Browser, live_server: LiveServer) -> None:
+    project = project_of(1, Mode.RANKING, responses=3)
+    context = browser.new_context(base_url=live_server.url, viewport=NARROW, has_touch=True, is_mobile=True)
+    context.add_cookies(desk_page.context.cookies())  # type: ignore[arg-type]  # what it gives is what it takes
+    page = context.new_page()
+    with left_in_peace(page):
+        open_desk(page, project)
+        page.get_by_role("button", name="Move response C up").tap()
+        expect(page.locator(".chip .letter")).to_have_text(["A", "C", "B"])
+        page.locator("rank-list").evaluate("(list) => list.scrollIntoView({ block: 'center' })")
+        grip, first = page.locator(".grip").last.bounding_box(), page.locator(".place").first.bounding_box()
+        assert grip
+        assert first
+        touch = context.new_cdp_session(page)
+        x, start, end = grip["x"] + 8, grip["y"] + 8, first["y"] + 2
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": start}]})
+        for y in (start - 9, (start + end) / 2, end):
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y}]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        expect(page.locator(".chip .letter")).to_have_text(["B", "A", "C"])
+    context.close()
 
 
 def test_two_clicks_label_a_pair_and_then_it_is_told_who_wrote_what(page: Page) -> None:
