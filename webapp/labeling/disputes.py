@@ -3,6 +3,7 @@
 Strengths go from 0, no dispute, to 1, as far apart as can be. Pure functions, which `dispute_queue` applies.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -11,8 +12,8 @@ from webapp.labeling.choices import Mode
 from webapp.labeling.label_table import Ranks
 from webapp.labeling.stored_labels import STORED_CHOICES
 
-EQUAL_REWARDS = 1e-9
-"""Rewards closer than this prefer neither response."""
+CLOSE_REWARDS = math.log(1.5)
+"""Rewards closer than this prefer neither response: by Bradley and Terry the better one wins less than 3 times in 5."""
 OPPOSED_TIES = {"both_good", "both_bad"}
 """Two labels that tie the responses, and yet contradict each other."""
 
@@ -58,11 +59,11 @@ def with_verifier(human: Ranks, correct: Sequence[bool | None]) -> float:
 
 
 def with_rewards(human: Ranks, rewards: Sequence[float | None]) -> float:
-    """Of two responses that both people and rewards put in an order, the share where the orders differ."""
+    """Of two responses that both people and rewards clearly put in an order, the share where the orders differ."""
     apart = []
     for i, j in _pairs(len(human), both=True):
         one, other = rewards[i], rewards[j]
-        if one is not None and other is not None and one - other > EQUAL_REWARDS:
+        if one is not None and other is not None and one - other > CLOSE_REWARDS:
             apart.append((i, j))
     return _reversed(human, apart)
 

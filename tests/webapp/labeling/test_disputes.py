@@ -49,7 +49,8 @@ def test_the_verifier_disputes_wrong_responses_that_are_preferred_to_right_ones(
 @pytest.mark.parametrize(
     ("human", "rewards", "strength"),
     [((2, 1), (0.9, 0.1), 1), ((1, 2), (0.9, 0.1), 0), ((2, 1), (0.5, 0.5), 0), ((2, 1), (0.5, None), 0),
-     ((3, 2, 1), (0.3, 0.2, 0.1), 1), ((1, 3, 2), (0.3, 0.2, 0.1), 1 / 3)],
+     ((3, 2, 1), (3, 2, 1), 1), ((1, 3, 2), (3, 2, 1), 1 / 3),
+     ((3, 2, 1), (0.3, 0.2, 0.1), 0), ((3, 1, 2), (2, 0.2, 0.1), 1)],
 )  # fmt: skip
 def test_rewards_dispute_the_order_of_people(human, rewards, strength) -> None:
     assert with_rewards(human, rewards) == pytest.approx(strength)
