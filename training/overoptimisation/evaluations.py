@@ -40,6 +40,7 @@ class Fit:
     points: int
     """Evaluations it rests on, without the start."""
     peak: Peak | None
+    """Where the curve is highest, if evaluations lie nearer and farther: beyond them, two numbers only guess."""
 
 
 def fit_of(evaluations: Sequence[Judged], method: Method = "rl", fewest: int = FEWEST_FITTED) -> Fit | None:
@@ -54,7 +55,9 @@ def fit_of(evaluations: Sequence[Judged], method: Method = "rl", fewest: int = F
         curve = fit_gold_curve(method, [distance for distance, _ in away], [gold for _, gold in away])
     except ValueError:
         return None
-    return Fit(curve, start, len(away), curve.peak())
+    peak, distances = curve.peak(), [distance for distance, _ in away]
+    is_between = peak is not None and min(distances) < peak.distance < max(distances)
+    return Fit(curve, start, len(away), peak if is_between else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from training.algorithms.overoptimisation import GoldCurve
 from training.config import OveroptimisationConfig
 from training.events import Alert
+from training.overoptimisation.evaluations import Judged, fit_of
 from training.overoptimisation.monitor import QUIET_STEPS, OveroptimisationMonitor, stop_alert
 from training.overoptimisation.signals import START, WINDOW
 
@@ -175,3 +177,13 @@ def test_its_memory_is_plain_and_survives_a_resume() -> None:
         assert [each.model_dump(exclude={"at"}) for each in said] == [each.model_dump(exclude={"at"}) for each in whole]
         assert after.readings() == steady.readings()
         assert (after.alarm, after.stops) == (steady.alarm, steady.stops)
+
+
+@pytest.mark.parametrize(("distances", "found"), [((0.4, 0.8, 1.6, 2.0), True), ((1.5, 1.6, 1.8, 2.0), False)])
+def test_a_fitted_best_lies_between_evaluations(distances: tuple[float, ...], found: bool) -> None:
+    curve = GoldCurve("rl", a=0.5, b=0.5)  # highest at 1
+    away = [Judged(step, distance, 0.2 + curve.gold(distance), 0.0) for step, distance in enumerate(distances, 1)]
+    fit = fit_of([Judged(0, 0.0, 0.2, 0.0), *away])
+    assert fit is not None
+    assert fit.curve.a == pytest.approx(0.5)
+    assert (fit.peak is not None) == found
