@@ -11,13 +11,13 @@ from webapp.labeling.models import ItemResponse, LabelProject
 from webapp.labeling.rollout_links import Origin, origins
 from webapp.labeling.triangle.by_step import alarm_of, runs_in
 from webapp.labeling.triangle.disagreements import KINDS, Disagreement, Kind, disagreements, ordered
-from webapp.labeling.triangle.judged import Response, judged_items
+from webapp.labeling.triangle.judged import JudgedItem, Response, judged_items
 from webapp.labeling.triangle.scores import KnownScores, Scores, scores_of, scoring_runs
 from webapp.runs.models import Run
 
 ROWS = 25
 EXCERPT = 400
-"""Characters of a prompt that the list shows."""
+"""Characters of a prompt, and of each response, that the list shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class ResponseRow:
 
     response: Response
     rank: int | None
+    excerpt: str
     origin: Origin
 
     @property
@@ -113,18 +114,16 @@ def _rows(project: LabelProject, page: list[Disagreement]) -> list[ItemRow]:
     shown = [each.item.pk for each in page]
     excerpts = project.items.filter(pk__in=shown).annotate(excerpt=Left("prompt", EXCERPT))
     prompts: dict[int, Any] = dict(excerpts.values_list("pk", "excerpt"))
-    stored = list(ItemResponse.objects.filter(item__in=shown).defer("text"))
-    links = {(each.item_id, each.index): origin for each, origin in zip(stored, origins(stored), strict=True)}
+    beginnings = ItemResponse.objects.filter(item__in=shown).defer("text").annotate(excerpt=Left("text", EXCERPT))
+    stored: list[Any] = list(beginnings)
+    known = {(each.item_id, each.index): (each.excerpt, at) for each, at in zip(stored, origins(stored), strict=True)}
+    return [ItemRow(each, prompts.get(each.item.pk, ""), _response_rows(each.item, known)) for each in page]
+
+
+def _response_rows(item: JudgedItem, known: Mapping[tuple[int, int], tuple[str, Origin]]) -> list[ResponseRow]:
+    """``known`` tells the beginning and the origin of each response, by key of the item and index."""
+    ranks = item.ranks or [None] * len(item.responses)
     return [
-        ItemRow(
-            each,
-            prompts.get(each.item.pk, ""),
-            [
-                ResponseRow(response, rank, links.get((each.item.pk, response.index), Origin("", "")))
-                for response, rank in zip(
-                    each.item.responses, each.item.ranks or [None] * len(each.item.responses), strict=True
-                )
-            ],
-        )
-        for each in page
+        ResponseRow(response, rank, *known[item.pk, response.index])
+        for response, rank in zip(item.responses, ranks, strict=True)
     ]
