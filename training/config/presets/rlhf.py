@@ -56,6 +56,8 @@ GRPO_REWARD_MODEL = Preset(
         Choice("method.sampling.prompts_per_step", 32, "A step of seconds on two cores."),
         Choice("method.sampling.samples_per_prompt", 8, "Enough siblings for a baseline."),
         Choice("method.sampling.max_tokens", 96, BUILTIN_LENGTH),
+        Choice("method.loss.advantage_scale", "none",
+               "Divided by their spread, tiny differences between equally bad responses would count as much as any."),
         Choice("method.loss.kl_coefficient", 0.01, "A learned reward holds near where it was trained only."),
         Choice("method.loss.kl_estimator", "k3", "Never negative."),
         Choice("optimisation.learning_rate", 1e-4, BUILTIN_RATE),
