@@ -106,6 +106,7 @@ def _policies(seed: int, learned: Mapping[str, Any], steps: int) -> dict[str, di
         "sampling": {"prompts_per_step": 16, "samples_per_prompt": 8, "max_tokens": 96},
         "reward": reward | {"learned": {**learned, "transform": "sigmoid_of_difference"}},
         "loss": {"kl_coefficient": 0.02, "advantage_scale": "none"},
+        "updates_per_step": 4,
     }
     dpo = {
         "kind": "dpo",
@@ -116,7 +117,7 @@ def _policies(seed: int, learned: Mapping[str, Any], steps: int) -> dict[str, di
     }
     return {
         "ppo": common | {"method": ppo, "steps": steps},
-        "grpo": common | {"method": grpo, "steps": 2 * steps},
+        "grpo": common | {"method": grpo, "steps": steps},
         "dpo": common | {"method": dpo, "steps": 120, "optimisation": {"learning_rate": 2e-4}},
     }
 
@@ -185,9 +186,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rankings", type=int, default=500)
-    parser.add_argument(
-        "--steps", type=int, default=50, help="of PPO; GRPO, whose steps are shorter, takes twice as many"
-    )
+    parser.add_argument("--steps", type=int, default=50, help="of PPO and GRPO")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     return parser.parse_args()
 

@@ -58,6 +58,7 @@ GRPO_REWARD_MODEL = Preset(
         Choice("method.sampling.max_tokens", 96, BUILTIN_LENGTH),
         Choice("method.loss.advantage_scale", "none",
                "Divided by their spread, tiny differences between equally bad responses would count as much as any."),
+        Choice("method.updates_per_step", 4, "A small model takes several steps on a batch; the clip bounds them."),
         Choice("method.loss.kl_coefficient", 0.01, "A learned reward holds near where it was trained only."),
         Choice("method.loss.kl_estimator", "k3", "Never negative."),
         Choice("optimisation.learning_rate", 1e-4, BUILTIN_RATE),
