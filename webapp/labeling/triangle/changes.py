@@ -1,6 +1,6 @@
 """Labels on which a reward model changed its mind: pairs that one run orders one way and another run the other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from webapp.labeling.models import LabelProject
@@ -10,6 +10,8 @@ from webapp.runs.models import Run
 
 ROWS = 50
 Rewards = Mapping[tuple[int, int], Score]
+Pair = tuple[JudgedItem, Response, Response, float, float]
+"""What people prefer to what, and by how much each of the two runs does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +73,15 @@ def read_changes(project: LabelProject, asked: Mapping[str, str]) -> ChangesPage
     second = run_of(runs, asked["b"]) if asked.get("b") else runs[0]
     older = [run for run in runs if run.pk < second.pk] or [run for run in runs if run.pk != second.pk]
     first = run_of(runs, asked["a"]) if asked.get("a") else older[0]
-    before, after = latest(project, first), latest(project, second)
-    pairs = [
-        (item, better, worse, old, new)
-        for item in judged_items(project, StoredScores())
-        for better, worse in item.preferred
-        if (old := _margin(before, item, better, worse)) is not None
-        and (new := _margin(after, item, better, worse)) is not None
-    ]
-    changes = [
-        Change(*pair, heldout=all(rewards[pair[0].pk, pair[1].index].heldout for rewards in (before, after)))
-        for pair in pairs
-        if pair[3] * pair[4] < 0
-    ]
-    changes.sort(key=lambda change: (-abs(change.after - change.before), change.key))
+    rewards = latest(project, first), latest(project, second)
+    pairs = list(_pairs(project, *rewards))
+    changes = _changes(pairs, rewards)
     direction = asked.get("direction", "") if asked.get("direction") in ("toward", "away") else ""
     shown = [each for each in changes if not direction or each.toward == (direction == "toward")]
     begin = 1 + next((n for n, each in enumerate(shown) if each.key == asked.get("after")), -1)
     rows = tuple(shown[begin : begin + ROWS])
     return ChangesPage(
-        runs,
-        first,
-        second,
+        runs, first, second,
         pairs=len(pairs),
         right_before=sum(old > 0 for *_, old, _ in pairs),
         right_after=sum(new > 0 for *_, new in pairs),
@@ -101,7 +90,26 @@ def read_changes(project: LabelProject, asked: Mapping[str, str]) -> ChangesPage
         direction=direction,
         rows=rows,
         after=rows[-1].key if begin + ROWS < len(shown) else "",
-    )
+    )  # fmt: skip
+
+
+def _pairs(project: LabelProject, before: Rewards, after: Rewards) -> Iterator[Pair]:
+    """What people put in an order and both runs scored."""
+    for item in judged_items(project, StoredScores()):
+        for better, worse in item.preferred:
+            old, new = _margin(before, item, better, worse), _margin(after, item, better, worse)
+            if old is not None and new is not None:
+                yield item, better, worse, old, new
+
+
+def _changes(pairs: Iterable[Pair], rewards: tuple[Rewards, Rewards]) -> list[Change]:
+    """Pairs that the runs order differently, the largest change first."""
+    changes = [
+        Change(*pair, heldout=all(each[pair[0].pk, pair[1].index].heldout for each in rewards))
+        for pair in pairs
+        if pair[3] * pair[4] < 0
+    ]
+    return sorted(changes, key=lambda change: (-abs(change.after - change.before), change.key))
 
 
 def _margin(rewards: Rewards, item: JudgedItem, better: Response, worse: Response) -> float | None:

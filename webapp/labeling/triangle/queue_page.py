@@ -12,7 +12,7 @@ from webapp.labeling.rollout_links import Origin, origins
 from webapp.labeling.triangle.by_step import alarm_of, runs_in
 from webapp.labeling.triangle.disagreements import KINDS, Disagreement, Kind, disagreements, ordered
 from webapp.labeling.triangle.judged import JudgedItem, Response, judged_items
-from webapp.labeling.triangle.scores import KnownScores, Scores, scores_of, scoring_runs
+from webapp.labeling.triangle.scores import Scores, ShowsScores, scores_of, scoring_runs
 from webapp.runs.models import Run
 
 ROWS = 25
@@ -53,7 +53,7 @@ class ItemRow:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePage:
+class QueuePage(ShowsScores):
     """Everything the page shows."""
 
     chips: list[Chip]
@@ -70,15 +70,6 @@ class QueuePage:
     """Items with a reward for each response."""
     hacked: int | None
     """Run of most responses, where its reward rises at people's expense."""
-
-    @property
-    def scored_by(self) -> Run | None:
-        return self.scores.run if isinstance(self.scores, KnownScores) else None
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether the rewards are the learned part of those that were paid."""
-        return isinstance(self.scores, KnownScores) and self.scores.run is None
 
     @property
     def meaning(self) -> str:

@@ -51,6 +51,22 @@ class KnownScores:
         return self.rewards.get((item, index))
 
 
+class ShowsScores:
+    """What pages with ``scores`` say of them."""
+
+    __slots__ = ()
+    scores: Scores
+
+    @property
+    def scored_by(self) -> Run | None:
+        return self.scores.run if isinstance(self.scores, KnownScores) else None
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the rewards are the learned part of those that were paid."""
+        return isinstance(self.scores, KnownScores) and self.scores.run is None
+
+
 STORED = "stored"
 """Rewards as they were paid."""
 LEARNED = "learned"
@@ -102,6 +118,8 @@ def latest(project: LabelProject, run: Run) -> dict[tuple[int, int], Score]:
     """What a run last said of each response, by key of the item and index."""
     rows = ResponseScore.objects.filter(run=run, item__project=project)
     newest = dict(rows.order_by().values("item").annotate(newest=Max("step")).values_list("item", "newest"))
+    # Not the scores of all evaluations that a run ever made, of which there may be many.
+    rows = rows.filter(step__in=set(newest.values()))
     told = rows.values_list("item_id", "index", "step", "reward", "spread", "heldout")
     return {
         (item, index): Score(reward, spread, heldout)

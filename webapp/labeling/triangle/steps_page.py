@@ -7,12 +7,12 @@ from webapp.labeling.models import LabelProject
 from webapp.labeling.triangle.by_step import StepSeries, runs_in, series_of
 from webapp.labeling.triangle.drawing import StepChart, draw
 from webapp.labeling.triangle.judged import judged_items
-from webapp.labeling.triangle.scores import KnownScores, Scores, run_of, scores_of, scoring_runs
+from webapp.labeling.triangle.scores import Scores, ShowsScores, run_of, scores_of, scoring_runs
 from webapp.runs.models import Run
 
 
 @dataclass(frozen=True, slots=True)
-class StepsPage:
+class StepsPage(ShowsScores):
     """Everything the page shows; ``run`` is None where no response is of a run."""
 
     runs: list[Run]
@@ -23,15 +23,6 @@ class StepsPage:
     run: Run | None
     series: StepSeries
     chart: StepChart | None
-
-    @property
-    def scored_by(self) -> Run | None:
-        return self.scores.run if isinstance(self.scores, KnownScores) else None
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether the rewards are the learned part of those that were paid."""
-        return isinstance(self.scores, KnownScores) and self.scores.run is None
 
 
 def read_steps(project: LabelProject, asked: Mapping[str, str]) -> StepsPage:

@@ -18,7 +18,7 @@ from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.dispute_queue import asked_why, read_queue
 from webapp.labeling.label_form import value_of
 from webapp.labeling.models import Annotation, LabelItem, LabelProject
-from webapp.labeling.views.statistics import get_project
+from webapp.labeling.views.common import get_project
 
 
 @require_GET

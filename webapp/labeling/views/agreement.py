@@ -10,7 +10,8 @@ from webapp.labeling.agreement_report import agreement_report
 from webapp.labeling.choices import Mode
 from webapp.labeling.strengths_page import strengths_page
 from webapp.labeling.strengths_report import strengths_report
-from webapp.labeling.views.statistics import figures_of, get_project, respond
+from webapp.labeling.views.common import get_project
+from webapp.labeling.views.statistics import figures_of, respond
 
 
 @require_GET

@@ -18,7 +18,7 @@ from webapp.labeling.exports.records import COLUMNS, MEANINGS, READERS, Record
 from webapp.labeling.exports.selection import Selection
 from webapp.labeling.models import LabelProject
 from webapp.labeling.projects import MOST_OVERLAP
-from webapp.labeling.views.statistics import get_project
+from webapp.labeling.views.common import get_project
 
 PREVIEWED = 5
 KINDS = {"pairs": "Pairs (TRL, DPO)", "rankings": "Rankings", "table": "Raw table"}

@@ -1,10 +1,10 @@
-"""What the pages of a project's statistics share: the project, figures that are in store or have to be computed."""
+"""What the pages of a project's statistics share: figures that are in store or have to be computed."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
 from webapp.core.htmx import is_fragment
 from webapp.inspection.twins import answer, wants_json
@@ -18,11 +18,6 @@ class Shown:
 
     found: LabelStatistics | None
     is_current: bool
-
-
-def get_project(slug: str) -> LabelProject:
-    """The project, or a page that says there is none."""
-    return get_object_or_404(LabelProject, slug=slug)
 
 
 def figures_of(request: HttpRequest, project: LabelProject, kind: Kind, compute: Compute) -> Shown:
