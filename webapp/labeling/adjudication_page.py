@@ -14,9 +14,10 @@ from webapp.labeling.dispute_queue import Dispute, Queue, Why, human_ranks, read
 from webapp.labeling.label_form import LETTERS, LabelForm, label_form
 from webapp.labeling.latest_scores import Scoring, latest_scoring, scores_of
 from webapp.labeling.models import Annotation, Flag, ItemResponse, LabelItem, LabelProject
+from webapp.labeling.naming import name_for
 from webapp.labeling.rollout_links import Origin, origins
 from webapp.labeling.showing import Card
-from webapp.labeling.stored_labels import LabeledItem, pseudonym
+from webapp.labeling.stored_labels import LabeledItem
 from webapp.labeling.values import sent_value
 
 AROUND = 8
@@ -118,7 +119,7 @@ def _said(project: LabelProject, row: Annotation, flags: Sequence[Flag], reader:
     mode = Mode(project.mode)
     return Said(
         annotation=row,
-        name=row.annotator.username if reader.is_researcher else pseudonym(row),
+        name=name_for(reader, row.annotator_id, row.annotator.username),
         words=in_words(mode, row.value, LETTERS),
         cells=by_response(mode, row.value, project.rubric),
         flags=[flag for flag in flags if flag.assignment_id == row.assignment_id],

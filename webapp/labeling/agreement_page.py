@@ -6,6 +6,7 @@ from typing import Any
 from webapp.accounts.models import User
 from webapp.labeling.choices import Mode
 from webapp.labeling.label_charts import bars, intervals
+from webapp.labeling.naming import pseudonym_of
 from webapp.labeling.readings import FIGURES, Figure
 
 Json = dict[str, Any]
@@ -80,7 +81,7 @@ def _row(figure: Figure, found: Json | str, mode: Mode) -> FigureRow:
 def _names(content: Json) -> dict[str, str]:
     """Usernames by pseudonym."""
     ids = [int(each["name"].rpartition("-")[2]) for each in content["annotators"]]
-    return {f"annotator-{pk}": name for pk, name in User.objects.filter(pk__in=ids).values_list("pk", "username")}
+    return {pseudonym_of(pk): name for pk, name in User.objects.filter(pk__in=ids).values_list("pk", "username")}
 
 
 def _shown(pseudonym: str, names: dict[str, str]) -> str:

@@ -8,7 +8,8 @@ from django.db.models import Aggregate, Count, F, FloatField, Max, PositiveInteg
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
-from webapp.labeling.choices import AnnotationKind, AssignmentState, FlagReason, SkipReason
+from webapp.accounts.models import User
+from webapp.labeling.choices import AnnotationKind, AssignmentState, SkipReason
 from webapp.labeling.models import Annotation, Assignment, Flag, LabelItem, LabelProject
 
 MOST_LISTED = 50
@@ -45,7 +46,7 @@ class ItemCounts:
 class LabelerRow:
     """What one person did in the project."""
 
-    name: str
+    annotator: User
     labels: int
     repeated: int
     skipped: int
@@ -104,18 +105,13 @@ def count_items(items: QuerySet[LabelItem]) -> ItemCounts:
     return ItemCounts(**counted, wanted=wanted)
 
 
-def reason_of(flag: Flag) -> str:
-    """Why an item was flagged, in words."""
-    return FlagReason(flag.reason).label
-
-
 def _labelers(project: LabelProject, labels: QuerySet[Annotation], flags: QuerySet[Flag]) -> list[LabelerRow]:
     """Everybody who was given an item, the busiest first."""
     states = AssignmentState
-    done: dict[str, dict[str, Any]] = {
-        row.pop("annotator__username"): row
+    done: dict[int, dict[str, Any]] = {
+        row.pop("annotator"): row
         for row in project.assignments.order_by()
-        .values("annotator__username")
+        .values("annotator")
         .annotate(
             labels=Count("pk", filter=Q(state=states.SUBMITTED, repeat_of=None)),
             repeated=Count("pk", filter=Q(state=states.SUBMITTED, repeat_of__isnull=False)),
@@ -123,23 +119,23 @@ def _labelers(project: LabelProject, labels: QuerySet[Annotation], flags: QueryS
         )
     }
     pace = {
-        row.pop("annotator__username"): row
+        row.pop("annotator"): row
         for row in labels.order_by()
-        .values("annotator__username")
+        .values("annotator")
         .annotate(
             median_seconds=Median("seconds"),
             too_fast=Count("pk", filter=Q(seconds__lt=project.too_fast_seconds)),
             latest=Max("submitted_at"),
         )
     }
-    flagged = flags.order_by().values("assignment__annotator__username").annotate(count=Count("pk"))
-    flags_by = dict(flagged.values_list("assignment__annotator__username", "count"))
+    flagged = flags.order_by().values("assignment__annotator").annotate(count=Count("pk"))
+    flags_by = dict(flagged.values_list("assignment__annotator", "count"))
     nothing = {"median_seconds": None, "too_fast": 0, "latest": None}
+    users = User.objects.in_bulk(list(done))
     rows = [
-        LabelerRow(name=name, flags=flags_by.get(name, 0), **row, **pace.get(name, nothing))
-        for name, row in done.items()
+        LabelerRow(users[pk], flags=flags_by.get(pk, 0), **row, **pace.get(pk, nothing)) for pk, row in done.items()
     ]
-    return sorted(rows, key=lambda row: (-row.labels, row.name))
+    return sorted(rows, key=lambda row: (-row.labels, row.annotator.username))
 
 
 def _skips(project: LabelProject) -> list[tuple[str, int]]:

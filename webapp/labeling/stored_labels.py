@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 from webapp.labeling.choices import AnnotationKind, Mode
 from webapp.labeling.label_table import CHOICES, TIE, Label, Ranks, competition_ranks
 from webapp.labeling.models import Annotation, ItemResponse, LabelItem, LabelProject
+from webapp.labeling.naming import pseudonym_of
 
 CHUNK = 500
 """Items read at a time."""
@@ -92,4 +93,4 @@ def as_label(mode: Mode, labeled: LabeledItem, annotation: Annotation) -> Label 
 
 def pseudonym(annotation: Annotation) -> str:
     """Who gave a label, without their name: files may be published."""
-    return f"annotator-{annotation.annotator_id}"
+    return pseudonym_of(annotation.annotator_id)

@@ -219,7 +219,10 @@ def test_the_page_tells_items_labelers_flags_skips_and_reservations(researcher_c
     counts = page.items
     assert (counts.total, counts.complete, counts.begun, counts.untouched, counts.aside) == (5, 1, 1, 2, 1)
     assert (counts.labels, counts.wanted, page.median_seconds) == (3, 8, 9.0)
-    told = [(row.name, row.labels, row.skipped, row.flags, row.too_fast, row.median_seconds) for row in page.labelers]
+    told = [
+        (row.annotator.username, row.labels, row.skipped, row.flags, row.too_fast, row.median_seconds)
+        for row in page.labelers
+    ]
     assert told == [("labeler0", 2, 0, 1, 2, 9.0), ("labeler1", 1, 1, 0, 1, 9.0)]
     assert page.skips == [("Too hard for me", 1)]
     assert [each.annotator for each in page.reservations] == [lea]
@@ -241,9 +244,12 @@ def test_the_page_takes_as_many_queries_whatever_happened(
 def test_viewers_read_it_and_are_offered_nothing(client: Client, viewer: User) -> None:
     project = project_of(1, instructions=HOSTILE)
     [user] = labelers(1)
-    answers.flag(given(project, user), user, FlagReason.INVALID)
+    flagged = given(project, user)
+    answers.flag(flagged, user, FlagReason.INVALID)
     client.force_login(viewer)
     page = text(client.get("/label/test-0/"))
+    for shown in (page, text(client.get("/label/test-0/items/1/"))):
+        assert (user.username in shown, f"annotator-{user.pk}" in shown) == (False, True), "viewers read pseudonyms"
     assert "<strong>bold</strong>" in page
     assert "<script>alert" not in page
     main = page[page.index("<main") :]

@@ -4,9 +4,11 @@ from typing import Any
 
 from django import template
 
+from webapp.accounts.models import User
 from webapp.inspection.models import Rollout
 from webapp.labeling import agreement_page
 from webapp.labeling.models import LabelItem, LabelProject
+from webapp.labeling.naming import name_for
 from webapp.labeling.triangle.labels_of_rollout import labels_of_rollout
 from webapp.runs.models import Run
 
@@ -23,6 +25,12 @@ def gap_name(gap: dict[str, Any]) -> str:
 def time_name(each: dict[str, Any]) -> str:
     """A bin of seconds."""
     return agreement_page.time_name(each["low"], each["high"])
+
+
+@register.filter
+def named_for(annotator: User, reader: User) -> str:
+    """What ``reader`` may call an annotator."""
+    return name_for(reader, annotator.pk, annotator.username)
 
 
 @register.inclusion_tag("labeling/run_triangle.html")
