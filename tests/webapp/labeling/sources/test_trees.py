@@ -102,3 +102,12 @@ def test_nodes_in_the_project_are_not_drawn_again_and_lead_back_to_the_tree(
     assert [each.url for each in origins(responses)] == [
         f"/trees/{tree.pk}/?node={each.tree_node}" for each in responses
     ]
+
+
+def test_many_items_take_few_queries(
+    run: Run, tree: SearchTree, project: LabelProject, django_assert_max_num_queries: Any
+) -> None:
+    for step in (3, 4):
+        store_made_tree(run, made_tree(40, width=4, seed=step, step=step))
+    with django_assert_max_num_queries(14):
+        assert len(draw(project, asked(run)).drafts) > 20
