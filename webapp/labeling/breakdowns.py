@@ -26,12 +26,6 @@ class LengthGap:
     agreement: Estimate
 
 
-def by_annotator(labels: Sequence[Label], measure: Measure) -> dict[str, Estimate]:
-    """Each annotator's agreement with all others."""
-    names = sorted({label.annotator for label in labels})
-    return {name: measure(labels, takes_part(name)) for name in names}
-
-
 def by_length_gap(
     labels: Sequence[Label], measure: Measure, ends: Sequence[float] = LENGTH_GAPS
 ) -> tuple[LengthGap, ...]:

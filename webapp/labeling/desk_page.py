@@ -16,6 +16,8 @@ from webapp.labeling.queue import Progress, next_assignment, next_free_at, progr
 from webapp.labeling.showing import Card, Identity, cards, identities
 
 LABELS_OF_PACE = 20
+LONGEST_SECONDS = 1e9
+"""Of a draft; JSON knows whole numbers that no float can hold."""
 
 
 class DeskState(StrEnum):
@@ -147,7 +149,7 @@ def _entered(assignment: Assignment) -> Entered:
     return Entered(
         value=draft.value.get("value"),
         comment=str(draft.value.get("comment") or ""),
-        seconds=float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 0.0,
+        seconds=float(seconds) if isinstance(seconds, int | float) and 0 < seconds < LONGEST_SECONDS else 0.0,
         saved_at=timezone.localtime(draft.saved_at),
     )
 

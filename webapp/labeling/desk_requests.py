@@ -84,7 +84,7 @@ def read_json(request: HttpRequest) -> dict[str, Any]:
     """The JSON object in the body. Raises UserError when there is none."""
     try:
         body = json.loads(request.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError("The body of this request is no JSON.") from error
     if not isinstance(body, dict):
         raise UserError("The body of this request is no JSON object.")

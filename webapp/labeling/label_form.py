@@ -18,8 +18,6 @@ from webapp.labeling.showing import Card
 
 LETTERS = "ABCDEFGHI"
 NONE = "none"
-FOLDED_FROM = 1500
-"""Characters from which a response is shown folded at first."""
 
 CHOICES = (
     ("left_clearly", "A is clearly better", "A ≫ B", "1"),
@@ -65,10 +63,6 @@ class FormCard:
     ranks: list[Option]
     ratings: list[RatedCriterion]
     is_best: bool
-
-    @property
-    def is_long(self) -> bool:
-        return len(self.text) >= FOLDED_FROM
 
 
 @dataclass(frozen=True, slots=True)

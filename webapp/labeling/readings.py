@@ -80,4 +80,3 @@ FIGURES = (
            "How far all annotators of an item rank alike; 0: not at all, 1: the same order.",
            CORRELATION, frozenset(RANKED), _RANKED_ONLY),
 )  # fmt: skip
-BY_KEY = {figure.key: figure for figure in FIGURES}

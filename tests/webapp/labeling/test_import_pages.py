@@ -139,6 +139,7 @@ def test_uploads_that_nobody_added_are_thrown_away_after_a_day() -> None:
     old = uploads.keep(SimpleUploadedFile("x.json", b"[]"))
     long_ago = time.time() - uploads.KEPT_SECONDS - 60
     os.utime(uploads.kept(old).parent, (long_ago, long_ago))
+    (uploads.kept(old).parent.parent / "gone").symlink_to("nowhere")  # as one that another request just threw away
     uploads.keep(SimpleUploadedFile("y.json", b"[]"))
     with pytest.raises(UserError, match="waited for a day"):
         uploads.kept(old)

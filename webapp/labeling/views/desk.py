@@ -181,7 +181,8 @@ def _as_json(desk: Desk) -> HttpResponse:
 
 def _page(request: HttpRequest, desk: Desk) -> HttpResponse:
     status = 403 if desk.state == DeskState.NOT_ALLOWED else 200
-    return render(request, "labeling/desk.html", _context(desk), status=status)
+    context = _context(desk) | {"guidelines": markdown.render(desk.project.instructions)}
+    return render(request, "labeling/desk.html", context, status=status)
 
 
 def _context(desk: Desk) -> dict[str, Any]:
@@ -190,7 +191,6 @@ def _context(desk: Desk) -> dict[str, Any]:
         "desk": desk,
         "project": desk.project,
         "item": desk.assignment and desk.assignment.item,
-        "guidelines": markdown.render(desk.project.instructions),
         "client_id": uuid.uuid4(),
         "skip_reasons": SkipReason.choices,
         "flag_reasons": FlagReason.choices,
