@@ -52,6 +52,10 @@ def _answer(
     if request.method == "POST":
         if drawn is None:
             raise UserError("What was asked for cannot be read any more. Look at it again before adding it.")
+        if drawn.matching != number_of(request, "matching"):
+            # Other items would be drawn of what there is now than the page showed.
+            found = f"{drawn.matching:,} {context['what']}s match by now"
+            raise UserError(f"{found}: the run has changed. Look again, or say up to which step.", status=409)
         count = add_items(project, drawn.drafts, after=number_of(request, "after"))
         messages.success(request, f"{count:,} {'item is' if count == 1 else 'items are'} added.")
         return redirect("labeling:items", project.slug)

@@ -50,6 +50,19 @@ def test_a_run_alone_is_enough_and_what_is_shown_is_added_once(researcher_client
     assert "Nothing can be added" in html
 
 
+def test_nothing_but_what_was_shown_is_added_of_a_run_under_way(researcher_client: Client, run: Run) -> None:
+    project_of(0, Mode.RANKING)
+    asked = {"run": str(run.pk), "count": "3"}
+    sent = hidden(researcher_client.get("/label/test-0/from-run/", asked).content.decode())
+    make_group(run, index=6, texts=("new", "b", "c", "d"))
+    refused = researcher_client.post("/label/test-0/from-run/", sent)
+    assert refused.status_code == 409
+    assert "7 groups match by now" in refused.content.decode()
+    assert not LabelItem.objects.exists()
+    sent = hidden(researcher_client.get("/label/test-0/from-run/", asked).content.decode())
+    assert researcher_client.post("/label/test-0/from-run/", sent).status_code == 302
+
+
 def test_disagreement_needs_a_learned_reward_and_says_so(researcher_client: Client, run: Run) -> None:
     project_of(0, Mode.RANKING)
     assert (
