@@ -11,7 +11,8 @@ POST   ``<assignment>/submit/``    label it: ``{client_id, value, comment?, seco
 POST   ``<assignment>/draft/``     keep what is entered: ``{value, comment?, seconds?}`` → ``{saved_at}``
 POST   ``<assignment>/skip/``      pass it on: ``{reason, comment?}`` (`SkipReason`) → the desk
 POST   ``<assignment>/flag/``      something is wrong with it: ``{reason, comment?}`` (`FlagReason`) → ``{flagged}``
-POST   ``undo/``                   take the last label back → the desk with that item, filled in as it was
+POST   ``undo/``                   take the last label back → the desk with that item, filled in as it was; not where
+                                   it was told who wrote what
 GET    ``<assignment>/difference/``  ``?left=HANDLE&right=HANDLE``: two of its responses compared, as HTML
 =====  ==========================  =====================================================================
 
