@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from training.batching import Example, Packed, Padded, pack, pad
+from training.offload import FrozenWeights
 from training.packed_attention import ATTENTION, attention_of
 
 CHUNK_ELEMENTS = 2**25
@@ -101,14 +103,20 @@ def probe_examples(model: PreTrainedModel) -> list[Example]:
 class Reference:
     """A frozen copy of the policy, that the KL penalty holds it to."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, offload: bool = False) -> None:
+        """With `offload` it waits in host memory, and answers within `in_use` only."""
         self._policy = policy
         self._copy = policy.frozen_copy()
+        self._weights = FrozenWeights(self._copy.model, policy.device, offload)
 
     @property
     def model(self) -> PreTrainedModel:
         """The frozen model."""
         return self._copy.model
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Within it the model is on its device."""
+        return self._weights.in_use()
 
     @torch.no_grad()
     def logprobs(self, examples: Sequence[Example], temperature: float) -> Tensor:

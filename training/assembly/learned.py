@@ -20,7 +20,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 def reference_of(parts: Parts, method: RlMethod) -> Reference | None:
     """A frozen copy of the policy, where the method has a use for one."""
-    return Reference(parts.policy) if method.needs_reference else None
+    return Reference(parts.policy, parts.config.hardware.offloads_frozen) if method.needs_reference else None
 
 
 def load_reward_model(parts: Parts, config: LearnedRewardConfig) -> RewardModel | None:
@@ -56,7 +56,7 @@ def learned_reward(
     if model is None:
         return None
     config, micro_batch = method.reward.learned, parts.config.optimisation.micro_batch_tokens
-    scores = ResponseScores(model, config, micro_batch)
+    scores = ResponseScores(model, config, micro_batch, parts.config.hardware.offloads_frozen)
     if not config.anchored:
         return LearnedReward(scores, config)
     if reference is None:
@@ -72,7 +72,8 @@ def learned_reward(
         seed=0,  # each problem has its own
     )
     engine = TorchEngine(reference.model, max_rows=sampling.max_rows)
-    return LearnedReward(scores, config, ReferenceRewards(engine, params, parts.config.seed, scores, parts.processes))
+    anchors = ReferenceRewards(engine, params, parts.config.seed, scores, parts.processes, reference.in_use)
+    return LearnedReward(scores, config, anchors)
 
 
 def answer_scores(parts: Parts, config: LearnedRewardConfig) -> LearnedReward | None:
@@ -80,7 +81,8 @@ def answer_scores(parts: Parts, config: LearnedRewardConfig) -> LearnedReward | 
     model = load_reward_model(parts, config)
     if model is None:
         return None
-    return LearnedReward(ResponseScores(model, config, parts.config.optimisation.micro_batch_tokens), config)
+    micro_batch, offload = parts.config.optimisation.micro_batch_tokens, parts.config.hardware.offloads_frozen
+    return LearnedReward(ResponseScores(model, config, micro_batch, offload), config)
 
 
 def _require_same_tokens(folder: Path, parts: Parts) -> None:

@@ -20,11 +20,12 @@ def ppo(parts: Parts, method: PpoMethod, stack: ExitStack) -> PpoTraining:
     longest = method.sampling.max_tokens
     engine = sampling_engine(parts, method.sampling.max_rows, AgenticConfig())
     reference, reward_model = reference_of(parts, method), load_reward_model(parts, method.reward.learned)
+    critic = critic_updater(parts, method, reward_model)  # before the reward model is put away
     learned = learned_reward(parts, method, reference, reward_model)
     scorer, experience = sampled_experience(parts, engine, method.reward, longest, stack, learned=learned)
     stream = ShuffledStream(answerable(parts, parts.problems.train, longest), parts.config.seed)
     loop = loop_parts(parts, method, stream, engine, scorer, experience, reference)
-    return PpoTraining(method, critic_updater(parts, method, reward_model), kl_control(method.kl), *loop)
+    return PpoTraining(method, critic, kl_control(method.kl), *loop)
 
 
 def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | None) -> CriticUpdater:

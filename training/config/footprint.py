@@ -4,10 +4,10 @@ Upper estimates: every response as long as it may be. They are for choosing numb
 those one can do something about.
 """
 
-from dataclasses import dataclass
-
 from training.config.evaluate import EvaluateMethod
+from training.config.memory import BFLOAT16, FLOAT32, Disk, Memory, Part
 from training.config.methods import DeepSearchMethod, GrpoMethod
+from training.config.models_beside import critic_of, critic_parameters, frozen_models, keeps_reference, larger_frozen
 from training.config.plan import Plan
 from training.config.ppo import PpoMethod
 from training.config.preferences import PreferenceMethod, RewardModelMethod
@@ -15,8 +15,6 @@ from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
 
-FLOAT32, BFLOAT16 = 4, 2
-"""Bytes of a number."""
 LOGITS_HELD = 2**25
 """Most logits the trainer holds at once; more tokens are taken in chunks."""
 LOGIT_COPIES = 3
@@ -44,50 +42,6 @@ TREE_BYTES = 4000
 """A tree besides its nodes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One consumer of memory, and the knobs that change it."""
-
-    name: str
-    bytes: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Memory of one process. Sampling and updating take turns, so the peak is what is always there plus the larger."""
-
-    always: tuple[Part, ...]
-    sampling: tuple[Part, ...]
-    updating: tuple[Part, ...]
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        return (*self.always, *self.sampling, *self.updating)
-
-    @property
-    def peak(self) -> int:
-        """Bytes."""
-        return _sum(self.at_peak)
-
-    @property
-    def at_peak(self) -> tuple[Part, ...]:
-        return (*self.always, *max(self.sampling, self.updating, key=_sum))
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """Bytes on disk when the run ends."""
-
-    checkpoints: int
-    rollouts: int
-    trees: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.checkpoints + self.rollouts + self.trees
-
-
 def memory_of(
     config: RunConfig, plan: Plan, shape: ModelShape, device: str, reward_model: ModelShape | None = None
 ) -> Memory:
@@ -98,7 +52,10 @@ def memory_of(
     always = [Part("Actor" if acts else "Weights", weights, f"{shape.parameters:,} parameters in float32")]
     if trains:
         always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
-    always += _models_beside(config, shape, reward_model)
+    always += critic_of(config, shape, reward_model)
+    frozen = frozen_models(config, shape, reward_model)
+    put_away = config.hardware.offloads_frozen and device != "cpu"
+    always += [] if put_away else frozen
     if cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
@@ -107,28 +64,17 @@ def memory_of(
     taking_turns = ", of actor and critic in turn" if acts else ""
     gradients = Part("Gradients", largest, "one for every weight" + taking_turns)
     updating = [gradients, *_one_pass(config, plan, shape)] if trains else []
-    return Memory(tuple(always), tuple(sampling), tuple(updating))
+    judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
+    return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
 
 
-def _models_beside(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
-    """What else is loaded: a critic, a reference, a reward model. None of them shares weights with another."""
-    parts = []
-    if critic := critic_parameters(config, shape, reward_model) * FLOAT32:
-        parts.append(Part("Critic", 3 * critic, "a body of its own with a value head, and two moments of every weight"))
-    if keeps_reference(config):
-        parts.append(Part("Reference", shape.parameters * FLOAT32, "a frozen copy of the policy, to tell its KL"))
-    if isinstance(config.method, RlMethod) and config.method.reward.learned.enabled:
-        size = (reward_model or shape).parameters * FLOAT32
-        parts.append(Part("Reward model", size, "frozen; it scores whole responses"))
-    return parts
-
-
-def critic_parameters(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> int:
-    """Of PPO's critic, which has the body of what it starts from; 0 for other methods."""
-    if not isinstance(config.method, PpoMethod):
-        return 0
-    of_reward_model = config.method.critic.start == "reward_model" and config.method.reward.learned.enabled
-    return (reward_model or shape).parameters if of_reward_model else shape.parameters
+def _judging(config: RunConfig, plan: Plan, shape: ModelShape, frozen: list[Part]) -> list[Part]:
+    """What is there while a frozen model is, that waits in host memory otherwise."""
+    activations, *logits = _one_pass(config, plan, shape)
+    asking = activations.bytes // shape.layers + sum(part.bytes for part in logits)  # one layer at a time
+    if isinstance(config.method, RlMethod) and config.method.reward.learned.anchored:  # the reference samples
+        asking = max(asking, _keys_and_values(config, plan, shape).bytes)
+    return [larger_frozen(frozen), Part("Asking it", asking, "what a forward pass or a response under way keeps")]
 
 
 def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: ModelShape | None = None) -> Disk:
@@ -140,11 +86,6 @@ def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: Mode
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     rollouts = (trained + plan.evaluations * plan.answers) * rollout
     return Disk(plan.checkpoints_kept * checkpoint, rollouts, _stored_trees(config, plan))
-
-
-def keeps_reference(config: RunConfig) -> bool:
-    """Whether a second copy of the model is loaded."""
-    return isinstance(config.method, RlMethod) and config.method.needs_reference
 
 
 def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
@@ -162,10 +103,6 @@ def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
 def key_value_bytes_per_token(shape: ModelShape) -> int:
     """Keys and values of one token in all layers, in the precision of the weights."""
     return 2 * shape.layers * shape.key_size * FLOAT32
-
-
-def _sum(parts: tuple[Part, ...]) -> int:
-    return sum(part.bytes for part in parts)
 
 
 def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:

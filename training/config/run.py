@@ -95,6 +95,15 @@ class HardwareConfig(Config):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward pass; the weights being trained stay float32."""
 
+    offload: Literal["none", "frozen"] = "none"
+    """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
+    a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
+
+    @property
+    def offloads_frozen(self) -> bool:
+        """Whether frozen models wait in host memory."""
+        return self.offload == "frozen"
+
 
 class RunConfig(Config):
     """One run."""

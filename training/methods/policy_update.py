@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,11 @@ class Update:
     """What a token of each rollout counts in the loss."""
     mine: list[int]
     """Places of the rollouts whose gradients this process computes."""
+
+    @property
+    def own(self) -> list[Rollout]:
+        """Those rollouts."""
+        return [self.rollouts[place] for place in self.mine]
 
 
 TrainedArrays = dict[str, Floats]
@@ -75,6 +81,24 @@ class PolicyUpdater:
             self._fill_old_logprobs(update)
         return update
 
+    def ask_reference(self, updates: Sequence[Update]) -> None:
+        """Fill in what the reference thinks of the rollouts of all these updates, where that is not known yet.
+
+        Asked for together, so that a reference that waits in host memory comes but once.
+        """
+        missing = [update for update in updates if any(r.reference_logprobs is None for r in update.own)]
+        if self._reference is None or not missing:
+            return
+        temperature = self._config.sampling.temperature
+        with self._recorder.phase("updating"), self._reference.in_use():
+            for update in missing:
+                for places in self._micro_batches(update):
+                    logprobs = self._reference.logprobs([update.examples[place] for place in places], temperature)
+                    rollouts = [update.rollouts[place] for place in places]
+                    arrays = by_rollout({"reference_logprobs": logprobs}, rollouts)
+                    for rollout, found in zip(rollouts, arrays, strict=True):
+                        rollout.reference_logprobs = found["reference_logprobs"]
+
     def update(self, update: Update, step: int) -> UpdateReport:
         """One optimiser step on the update's loss; fills in what was found out about each rollout."""
         loss = 0.0
@@ -93,7 +117,8 @@ class PolicyUpdater:
         """Fill in what the policy and the reference think of every rollout now, for all processes."""
         update = shared_update(groups, self._processes)
         found: dict[int, TrainedArrays] = {}
-        with self._recorder.phase("updating"):
+        asked = self._reference.in_use() if self._reference else nullcontext()
+        with self._recorder.phase("updating"), asked:
             for places in self._micro_batches(update):
                 examples = [update.examples[place] for place in places]
                 temperature = self._config.sampling.temperature
@@ -132,22 +157,14 @@ class PolicyUpdater:
             return torch.tensor(values, dtype=torch.float32).repeat_interleave(lengths).to(device)
 
         kept_old = [None if r.logprobs is None else r.of_drawn(r.logprobs) for r in rollouts]
-        known = [rollout.reference_logprobs for rollout in rollouts]
-        reference = None
-        if all(array is not None for array in known):
-            reference = joined(
-                [None if a is None else r.of_drawn(a) for r, a in zip(rollouts, known, strict=True)], device
-            )
-        elif self._reference:
-            examples = [update.examples[place] for place in places]
-            reference = self._reference.logprobs(examples, self._config.sampling.temperature)
+        of_reference = [None if r.reference_logprobs is None else r.of_drawn(r.reference_logprobs) for r in rollouts]
         return LossInputs(
             logprobs=now.logprobs,
             old_logprobs=joined(kept_old, device) if self._config.keeps_old_policy else now.logprobs.detach(),
             advantages=joined([rollout.of_drawn(rollout.advantages) for rollout in rollouts], device),
             sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
             weights=per_token([update.weights[place] for place in places]),
-            reference_logprobs=reference,
+            reference_logprobs=joined(of_reference, device) if self._reference else None,
             sampler_logprobs=joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device),
             corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
             if any(r.corrected for r in rollouts)

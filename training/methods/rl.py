@@ -64,6 +64,7 @@ class PolicyGradientTraining(ABC):
     def _update(self, step: int, groups: Sequence[Group]) -> list[UpdateReport]:
         """Learn from credited groups."""
         updates = [self._updater.prepare(batch) for batch in self._batches(groups)]  # fixes the old policy for all
+        self._updater.ask_reference(updates)
         return [self._updater.update(update, step) for update in updates]
 
     def _finish(self, step: int, groups: Sequence[Group]) -> Outcome:

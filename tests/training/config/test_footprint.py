@@ -15,12 +15,12 @@ from training.config.footprint import (
     EVALUATION_ROWS,
     KV_LIMIT,
     LOGITS_HELD,
-    Memory,
     activation_bytes_per_token,
     disk_of,
     key_value_bytes_per_token,
     memory_of,
 )
+from training.config.memory import Memory
 from training.config.plan import plan_of
 from training.config.shape import ModelShape, read_shape
 from training.policy import CHUNK_ELEMENTS, Policy
@@ -132,6 +132,39 @@ def test_ppo_holds_four_models_and_trains_two_of_them() -> None:
         assert saved == 4 * 4_000_000 + critic * 12_000_000
     verified = sizes(memory(shape, method={"kind": "ppo", "kl": {"coefficient": 0}}))
     assert not {"Reference", "Reward model"} & verified.keys()
+
+
+def test_offloaded_models_count_only_while_they_are_asked_and_one_at_a_time() -> None:
+    """On a GPU; a CPU has no other memory to put them into."""
+    shape = replace(read_shape(MODEL_DIR), parameters=100_000_000)
+    larger = replace(shape, parameters=900_000_000)
+    method = {"kind": "ppo", "reward": {"learned": {"model": {"kind": "local", "path": "/models/judge"}}}}
+
+    def found(offload: str, device: str) -> Memory:
+        config = RunConfig.model_validate({"method": method, "hardware": {"offload": offload}})
+        return memory_of(config, plan_of(config, 40), shape, device, larger)
+
+    assert found("frozen", "cpu") == found("none", "cpu")
+    kept, offloaded = found("none", "cuda"), found("frozen", "cuda")
+    assert not {"Reference", "Reward model"} & {part.name for part in offloaded.always}
+    saved = sum(part.bytes for part in kept.always) - sum(part.bytes for part in offloaded.always)
+    assert saved == 4 * (100_000_000 + 900_000_000)
+    assert (offloaded.judging[0].name, offloaded.judging[0].bytes) == ("Reward model", 4 * 900_000_000)
+    assert "1,000,000,000 parameters wait" in offloaded.judging[0].why
+    assert kept.peak - saved <= offloaded.peak < kept.peak
+    assert len({part.name for part in offloaded.parts}) == len(offloaded.parts)
+
+
+def test_a_frozen_model_that_is_asked_can_be_the_peak() -> None:
+    """A reward model that is much larger than all that is trained, and not what the critic starts from."""
+    shape = read_shape(MODEL_DIR)
+    larger = replace(shape, parameters=3_000_000_000)
+    learned = {"model": {"kind": "local", "path": "/models/judge"}}
+    config = RunConfig.model_validate(
+        {"method": {"kind": "grpo", "reward": {"learned": learned}}, "hardware": {"offload": "frozen"}}
+    )
+    found = memory_of(config, plan_of(config, 40), shape, "cuda", larger)
+    assert found.at_peak == (*found.always, *found.judging)
 
 
 def test_sampling_and_updating_take_turns() -> None:

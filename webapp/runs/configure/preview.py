@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.config import PreferenceMethod, RunConfig
-from training.config.footprint import FLOAT32, Disk, Memory, Part, disk_of, memory_of
+from training.config.footprint import disk_of, memory_of
+from training.config.memory import FLOAT32, Disk, Memory, Part
 from training.config.plan import Plan, in_words, plan_of
 from webapp.core.templatetags.espalier import size
 from webapp.runs.config_forms import ConfigForm, Fault, Fix

@@ -1,0 +1,47 @@
+"""The models that a run loads beside the one it trains, and their size: a critic, a reference, a reward model."""
+
+from training.config.memory import FLOAT32, Part
+from training.config.ppo import PpoMethod
+from training.config.rl import RlMethod
+from training.config.run import RunConfig
+from training.config.shape import ModelShape
+
+
+def critic_of(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
+    """PPO's critic, which shares no weights with another model."""
+    critic = critic_parameters(config, shape, reward_model) * FLOAT32
+    why = "a body of its own with a value head, and two moments of every weight"
+    return [Part("Critic", 3 * critic, why)] if critic else []
+
+
+def critic_parameters(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> int:
+    """Of PPO's critic, which has the body of what it starts from; 0 for other methods."""
+    if not isinstance(config.method, PpoMethod):
+        return 0
+    of_reward_model = config.method.critic.start == "reward_model" and config.method.reward.learned.enabled
+    return (reward_model or shape).parameters if of_reward_model else shape.parameters
+
+
+def frozen_models(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
+    """A reference and a reward model, each with weights of its own."""
+    parts = []
+    if keeps_reference(config):
+        parts.append(Part("Reference", shape.parameters * FLOAT32, "a frozen copy of the policy, to tell its KL"))
+    if isinstance(config.method, RlMethod) and config.method.reward.learned.enabled:
+        size = (reward_model or shape).parameters * FLOAT32
+        parts.append(Part("Reward model", size, "frozen; it scores whole responses"))
+    return parts
+
+
+def larger_frozen(frozen: list[Part]) -> Part:
+    """Of models that wait in host memory the one that needs most on the device, where they are one at a time."""
+    largest = max(frozen, key=lambda part: part.bytes)
+    waiting = sum(part.bytes for part in frozen) // FLOAT32
+    beside = ", the larger of both" if len(frozen) > 1 else ""
+    why = f"there only while it is asked{beside}; in host memory {waiting:,} parameters wait"
+    return Part(largest.name, largest.bytes, why)
+
+
+def keeps_reference(config: RunConfig) -> bool:
+    """Whether a second copy of the model is loaded."""
+    return isinstance(config.method, RlMethod) and config.method.needs_reference
