@@ -64,7 +64,7 @@ def test_viewers_see_everything_and_change_nothing(client: Client, viewer: User,
     )  # fmt: skip
     for action in actions:
         assert client.post(f"/solutions/{action}", {"reason": "x", "name": "x"}).status_code == 403
-        assert client.get(f"/solutions/{action}").status_code == 405
+        assert client.get(f"/solutions/{action}").status_code == 403
     assert VerifiedSolution.objects.get().is_valid
     assert not SolutionCheck.objects.exists()
 
