@@ -24,7 +24,7 @@ class HttpLabeler:
 
     def __init__(self, port: int, username: str, project: str) -> None:
         self._port = port
-        self._desk = f"/label/{project}/work/"
+        self._desk = f"/label/{project}/desk/"
         self._cookies: dict[str, str] = {}
         self._connection: http.client.HTTPConnection | None = None
         self.lost_connections = 0

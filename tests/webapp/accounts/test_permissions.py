@@ -22,8 +22,8 @@ ANYBODY = "health login"
 EVERY_ROLE = "home logout password_change labeling:list"
 
 LABELERS = """
-    labeling:work labeling:work_next labeling:work_undo labeling:work_submit labeling:work_draft labeling:work_skip
-    labeling:work_flag labeling:work_difference
+    labeling:desk labeling:desk_next labeling:desk_undo labeling:desk_submit labeling:desk_draft labeling:desk_skip
+    labeling:desk_flag labeling:desk_difference
 """
 """And researchers: those who label. Viewers do not."""
 

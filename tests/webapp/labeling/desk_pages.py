@@ -40,7 +40,7 @@ def left_in_peace(page: Page) -> Iterator[None]:
 
 
 def open_desk(page: Page, project: LabelProject) -> None:
-    page.goto(f"/label/{project.slug}/work/")
+    page.goto(f"/label/{project.slug}/desk/")
     expect(page.locator("label-desk [data-do=undo]")).to_be_visible()
 
 

@@ -34,12 +34,12 @@ def client_of(user: User) -> Client:
 
 
 def post(client: Client, project: LabelProject, path: str, body: Any = None) -> Any:
-    address = f"/label/{project.slug}/work/{path}/"
+    address = f"/label/{project.slug}/desk/{path}/"
     return client.post(address, body or {}, content_type="application/json")
 
 
 def opened(client: Client, project: LabelProject) -> Any:
-    return client.get(f"/label/{project.slug}/work/?format=json").json()
+    return client.get(f"/label/{project.slug}/desk/?format=json").json()
 
 
 def label(item: Any, value: Any = None, **more: Any) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_a_script_labels_a_project_to_its_end(mode: Mode) -> None:
 def test_a_plain_form_without_scripts_labels_too(mode: Mode) -> None:
     [ann] = labelers(1)
     project, client = project_of(2, mode, **rubric_of(mode)), client_of(ann)
-    client.get(f"/label/{project.slug}/work/")
+    client.get(f"/label/{project.slug}/desk/")
     assignment = Assignment.objects.get()
     first, second = assignment.handles
     fields = {
@@ -81,7 +81,7 @@ def test_a_plain_form_without_scripts_labels_too(mode: Mode) -> None:
         Mode.RATING: {f"rate-{handle}-{key}": "1" for handle in (first, second) for key in ("clear", "right")},
         Mode.TREE_STEP: {"best": "none"},
     }[mode]
-    address = f"/label/{project.slug}/work/{assignment.pk}/submit/"
+    address = f"/label/{project.slug}/desk/{assignment.pk}/submit/"
     incomplete = client.post(address, {"client_id": uuid.uuid4()})
     assert incomplete.status_code == 400
     assert "not answered" in incomplete.text
@@ -110,7 +110,7 @@ def test_nothing_of_an_unlabeled_item_tells_where_its_responses_come_from() -> N
         origin = {"run": "RUNNAME", "problem": "PROBLEMID"}
         add_items(project, [ItemDraft("The prompt", told, reference="REFERENCE", origin=origin)] * 2)
         client = client_of(ann)
-        texts = [client.get(f"/label/{project.slug}/work/").text]
+        texts = [client.get(f"/label/{project.slug}/desk/").text]
         desk = opened(client, project)
         item = desk["item"]
         assert set(item) == {"assignment", "mode", "rubric", "prompt", "responses", "draft", "reserved_until"}
@@ -119,11 +119,11 @@ def test_nothing_of_an_unlabeled_item_tells_where_its_responses_come_from() -> N
         place = f"{item['assignment']}/"
         texts += [
             repr(desk),
-            client.post(f"/label/{project.slug}/work/next/", headers={"hx-request": "true"}).text,
+            client.post(f"/label/{project.slug}/desk/next/", headers={"hx-request": "true"}).text,
             post(client, project, place + "draft", {"value": {}}).text,
             post(client, project, place + "flag", {"reason": "unsafe"}).text,
             post(client, project, place + "submit", {"client_id": str(uuid.uuid4()), "value": 3}).text,
-            client.get(f"/label/{project.slug}/work/{place}difference/?left={one}&right={two}").text,
+            client.get(f"/label/{project.slug}/desk/{place}difference/?left={one}&right={two}").text,
             post(client, project, place + "skip", {"reason": "known"}).text,
         ]
         for text in texts:
@@ -183,13 +183,13 @@ def test_a_draft_is_there_after_a_reload_whatever_stands_in_it() -> None:
     place = f"{item['assignment']}/draft"
     assert "saved_at" in post(client, project, place, {"value": {"choice": "tie"}, "comment": "hm", "more": 1}).json()
     assert opened(client, project)["item"]["draft"]["value"] == {"choice": "tie"}
-    page = client.get(f"/label/{project.slug}/work/").text
+    page = client.get(f"/label/{project.slug}/desk/").text
     assert 'value="tie" required checked' in page
     assert ">hm</textarea>" in page
     for nonsense in (None, 3, [1], {"choice": {"a": []}}, {"ranks": "x"}):
         for seconds in ("long", 10**400):
             post(client, project, place, {"value": nonsense, "seconds": seconds, "comment": ["a"]})
-            assert client.get(f"/label/{project.slug}/work/").status_code == 200
+            assert client.get(f"/label/{project.slug}/desk/").status_code == 200
 
 
 def test_skips_and_flags_take_a_reason() -> None:
@@ -228,10 +228,10 @@ def test_why_there_is_nothing_is_said() -> None:
         (project_of(1), viewer, "not_allowed", "needs the role labeler"),
         (project_of(1, is_open=False), ann, "closed", "closed"),
     ):
-        answer = client_of(user).get(f"/label/{project.slug}/work/")
+        answer = client_of(user).get(f"/label/{project.slug}/desk/")
         assert words in answer.text
         assert answer.status_code == (403 if state == "not_allowed" else 200)
-        twin = client_of(user).get(f"/label/{project.slug}/work/?format=json")
+        twin = client_of(user).get(f"/label/{project.slug}/desk/?format=json")
         assert twin.status_code == answer.status_code
         assert state == "not_allowed" or twin.json()["state"] == state
 
@@ -254,7 +254,7 @@ def test_what_others_hold_may_come_free_and_what_one_skipped_does_not() -> None:
 def test_mutations_need_post_and_json_that_can_be_read() -> None:
     [ann] = labelers(1)
     project, client = project_of(1), client_of(ann)
-    place = f"/label/{project.slug}/work/{given(project, ann).pk}/"
+    place = f"/label/{project.slug}/desk/{given(project, ann).pk}/"
     for path in ("submit", "draft", "skip", "flag"):
         assert client.get(f"{place}{path}/").status_code == 405
     for body in ("{", "[]", '{"client_id": "no"}', "[" * 100_000):
@@ -268,7 +268,7 @@ def test_model_text_is_escaped() -> None:
     author = User.objects.create_user("author", role=Role.RESEARCHER)
     project = create_project("Hostile", Mode.RANKING, user=author, instructions="<script>g</script>")
     add_items(project, [ItemDraft("<script>p</script>", [ResponseDraft("<img src=x>"), ResponseDraft("b\u202e")])])
-    page = client_of(ann).get(f"/label/{project.slug}/work/").text
+    page = client_of(ann).get(f"/label/{project.slug}/desk/").text
     assert "<script>p" not in page
     assert "<script>g" not in page
     assert "<img src=x" not in page

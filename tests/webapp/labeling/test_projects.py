@@ -73,7 +73,7 @@ def test_labelers_see_the_projects_they_may_label_in_and_no_way_to_their_setting
     client.force_login(mine)
     page = client.get("/label/")
     assert [row.project.name for row in page.context["page"].rows] == ["Test 2", "Test 0"]
-    assert re.findall(r'href="(/label/[^"]+)"', text(page)) == ["/label/test-2/work/", "/label/test-0/work/"]
+    assert re.findall(r'href="(/label/[^"]+)"', text(page)) == ["/label/test-2/desk/", "/label/test-0/desk/"]
 
 
 def test_the_list_takes_as_many_queries_for_many_projects_as_for_one(
@@ -227,7 +227,7 @@ def test_the_page_tells_items_labelers_flags_skips_and_reservations(researcher_c
     assert page.skips == [("Too hard for me", 1)]
     assert [each.annotator for each in page.reservations] == [lea]
     assert "&lt;script&gt;x" in text(response)
-    assert "http://testserver/label/test-0/work/" in text(response)
+    assert "http://testserver/label/test-0/desk/" in text(response)
 
 
 def test_the_page_takes_as_many_queries_whatever_happened(
@@ -261,7 +261,7 @@ def test_a_closed_project_gives_out_nothing_until_it_is_open_again(researcher_cl
     project_of(1)
     researcher_client.post("/label/test-0/open/", {"open": "0"})
     assert "Open again" in text(researcher_client.get("/label/test-0/"))
-    assert 'href="/label/test-0/work/"' not in text(researcher_client.get("/label/"))
+    assert 'href="/label/test-0/desk/"' not in text(researcher_client.get("/label/"))
     researcher_client.post("/label/test-0/open/", {"open": "1"})
     assert given(LabelProject.objects.get(), researcher)
 

@@ -1,6 +1,6 @@
 """The desk where a labeler works: one item after another.
 
-All addresses begin with ``/label/<project>/work/``. Whoever may not label gets 403. A script sends and receives JSON:
+All addresses begin with ``/label/<project>/desk/``. Whoever may not label gets 403. A script sends and receives JSON:
 it logs in, opens the desk once (which sets the cookie ``csrftoken``), and sends that as header ``X-CSRFToken`` beside a
 body of ``Content-Type: application/json``.
 
@@ -171,7 +171,7 @@ def _desk(request: HttpRequest, desk: Desk) -> HttpResponse:
         return _as_json(desk)
     if is_fragment(request):
         return render(request, "labeling/desk_item.html", _context(desk))
-    return _page(request, desk) if desk.state == DeskState.REVEALED else redirect("labeling:work", desk.project.slug)
+    return _page(request, desk) if desk.state == DeskState.REVEALED else redirect("labeling:desk", desk.project.slug)
 
 
 def _as_json(desk: Desk) -> HttpResponse:
