@@ -45,7 +45,7 @@ VIEWERS = """
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
     labeling:generate labeling:generation labeling:triangle labeling:triangle_steps labeling:triangle_changes
-    labeling:agreement labeling:adjudicate
+    labeling:agreement labeling:strengths labeling:adjudicate
 """
 """And researchers: those who see pages. Labelers do not."""
 
@@ -62,7 +62,7 @@ RESEARCHERS = """
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import
     labeling:import_preview labeling:from_run labeling:from_trees
     labeling:generation_stop labeling:generation_go_on
-    labeling:strengths labeling:adjudicate_decide labeling:adjudicate_withdraw
+    labeling:adjudicate_decide labeling:adjudicate_withdraw
     labeling:export labeling:export_rows labeling:export_card labeling:export_file
 """
 

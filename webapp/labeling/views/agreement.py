@@ -25,9 +25,9 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@role_required(Role.RESEARCHER)
+@role_required(Role.VIEWER)
 def strengths(request: HttpRequest, slug: str) -> HttpResponse:
-    """Which sources' responses are preferred. Labelers must not learn the sources, so this is for researchers."""
+    """Which sources' responses are preferred. Labelers must not learn the sources; whoever may not label may."""
     project = get_project(slug)
     shown = figures_of(request, project, "strengths", strengths_report)
     page = strengths_page(shown.found.content) if shown.found else None
