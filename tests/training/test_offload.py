@@ -53,7 +53,7 @@ class Device:
 
 
 def config_of(name: str, folder: Path, where: str) -> dict[str, Any]:
-    learned = {"model": {"kind": "local", "path": str(folder)}}
+    learned: dict[str, Any] = {"model": {"kind": "local", "path": str(folder)}}
     if name == "anchored":
         learned |= {"transform": "sigmoid_of_difference"}
     return {
