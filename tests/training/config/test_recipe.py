@@ -1,0 +1,88 @@
+"""Which recipes are refused and why, and that others come back from YAML and JSON as they were."""
+
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from training.config import CheckpointModel, RewardCheckpoint
+from training.config.recipe import Recipe, Stage
+
+REWARD_MODEL = {"name": "reward", "run": {"method": {"kind": "reward_model"}}}
+PPO = {"name": "ppo", "run": {"method": {"kind": "ppo"}}, "reward_model_from": {"stage": "reward"}}
+SFT = {"name": "sft", "run": {"method": {"kind": "sft"}}}
+GRPO = {"name": "grpo", "model_from": {"stage": "sft", "checkpoint": "best"}}
+
+
+def recipe(*stages: dict[str, Any]) -> Recipe:
+    return Recipe.model_validate({"name": "A recipe", "stages": stages})
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ((), "at least 1 item"),
+        ((SFT, SFT), "two stages are called sft"),
+        (({"name": "Cold start"},), "should match pattern"),
+        ((GRPO,), "starts from sft, and no stage is called that"),
+        ((GRPO, SFT), "starts from sft, which does not come before it"),
+        (({"name": "sft", "model_from": {"stage": "sft"}},), "starts from sft, which does not come before it"),
+        ((REWARD_MODEL, GRPO | {"model_from": {"stage": "reward"}}), "a reward model scores responses and writes none"),
+        ((SFT, PPO | {"reward_model_from": {"stage": "sft"}}), "which trains none: its method is sft"),
+        ((REWARD_MODEL, SFT | {"reward_model_from": {"stage": "reward"}}), "which asks no reward model"),
+        ((SFT, GRPO | {"run": {"model": {"kind": "hub", "name": "a/b"}}}), "and run.model names another one"),
+        (
+            (
+                REWARD_MODEL,
+                PPO
+                | {
+                    "run": {
+                        "method": {
+                            "kind": "ppo",
+                            "reward": {"learned": {"model": {"kind": "checkpoint", "run": 1, "step": 2}}},
+                        }
+                    }
+                },
+            ),
+            "run.method.reward.learned.model names another one",
+        ),
+        (
+            ({"name": "sft", "run": {"method": {"kind": "evaluate"}}}, GRPO),
+            "only evaluates, so it has no checkpoint",
+        ),
+        (
+            (SFT | {"run": {"method": {"kind": "sft"}, "evaluation": {"every_steps": 0}}}, GRPO),
+            "the best checkpoint of sft is not known",
+        ),
+        (
+            (SFT | {"run": {"method": {"kind": "sft"}, "checkpoints": {"keep_best": False}}}, GRPO),
+            "the best checkpoint of sft is not known",
+        ),
+    ],
+)
+def test_impossible_recipes_are_refused_by_the_name_of_the_stage(stages: tuple[dict[str, Any], ...], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        recipe(*stages)
+    assert said in str(caught.value)
+
+
+def test_a_mistake_in_a_run_is_shown_at_its_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        recipe(SFT, GRPO | {"run": {"steps": 0}})
+    assert [error["loc"] for error in caught.value.errors()] == [("stages", 1, "run", "steps")]
+
+
+def test_a_recipe_survives_yaml_and_json() -> None:
+    rlhf = recipe(SFT, REWARD_MODEL, PPO | {"model_from": {"stage": "sft"}})
+    assert Recipe.model_validate_json(rlhf.model_dump_json()) == rlhf
+    assert Recipe.model_validate(yaml.safe_load(yaml.safe_dump(rlhf.model_dump(mode="json")))) == rlhf
+
+
+def test_a_stage_is_resolved_to_a_run_that_names_what_was_saved() -> None:
+    stage = recipe(SFT, REWARD_MODEL, PPO | {"model_from": {"stage": "sft"}}).stage("ppo")
+    model, reward_model = CheckpointModel(run=3, step=20), RewardCheckpoint(run=4, step=30)
+    config = stage.resolved(model, reward_model)
+    assert config.model == model
+    assert config.method.reward.learned.model == reward_model  # type: ignore[union-attr]
+    assert Stage(name="alone").resolved() == Stage(name="alone").run
