@@ -9,8 +9,10 @@ from pathlib import Path
 
 from training.config.generate import GenerationConfig
 from training.config.plan import in_words, plan_of
+from training.config.recipe import Recipe
 from training.config_file import parse_as, parse_config, read_config
 from training.errors import InputError
+from training.recipe import train_recipe
 
 DONE, CRASHED, BAD_INPUT = 0, 1, 2
 """Exit codes: done or stopped; a fault of ours; a config, model or problem set that has to be put right."""
@@ -62,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     answers.add_argument("config", type=Path, metavar="CONFIG")
     answers.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
     answers.set_defaults(command=_generate)
+    recipe = commands.add_parser("recipe", help="train the stages of a recipe one after the other")
+    recipe.add_argument("config", type=Path, metavar="RECIPE")
+    recipe.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="holds a folder for each stage")
+    recipe.set_defaults(command=_recipe)
     return parser
 
 
@@ -107,6 +113,10 @@ def _generate(options: argparse.Namespace) -> int:
 
     generate(config, options.config.parent, options.out)
     return DONE
+
+
+def _recipe(options: argparse.Namespace) -> int:
+    return train_recipe(parse_as(Recipe, options.config), options.out)
 
 
 if __name__ == "__main__":
