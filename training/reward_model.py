@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
 
 from training.batching import Example, pack, pad
 from training.errors import InputError
@@ -41,10 +41,20 @@ class RewardModel:
 
     @classmethod
     def from_policy(cls, policy: PreTrainedModel, heads: int = 1, seed: int = 0, dtype: str = "float32") -> Self:
-        """A policy's body, copied, with untrained heads: normal weights of deviation 1 / (hidden + 1)."""
+        """A policy's body, copied, with untrained heads: normal weights of deviation 1 / (hidden + 1).
+
+        Raises InputError when transformers has no classifier on such a body.
+        """
         config = copy.deepcopy(policy.config)
         config.num_labels = heads
-        config.pad_token_id = config.eos_token_id if config.pad_token_id is None else config.pad_token_id
+        if config.pad_token_id is None:  # some models end at several tokens
+            ends = config.eos_token_id
+            config.pad_token_id = ends[0] if isinstance(ends, list) else ends
+        if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+            raise InputError(
+                f"no reward model or critic can be made of {config.model_type} models: transformers has no "
+                "sequence classifier for it; choose a model of another family"
+            )
         model = AutoModelForSequenceClassification.from_config(config).to(policy.device)
         model.base_model.load_state_dict(policy.base_model.state_dict())
         weights = torch.randn(model.score.weight.shape, generator=torch.Generator().manual_seed(seed))
@@ -98,7 +108,8 @@ class RewardModel:
     def _heads(self, examples: Sequence[Example]) -> Tensor:
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
             states = self._packed_states(examples) if self.packed else self._padded_states(examples)
-            rewards: Tensor = self.model.score(states).to(torch.float32)
+        # Not in bfloat16: it knows rewards to three digits, and what is learned from are small differences of them.
+        rewards: Tensor = self.model.score(states.to(torch.float32))
         return rewards
 
     def _packed_states(self, examples: Sequence[Example]) -> Tensor:

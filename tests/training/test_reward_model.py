@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, GraniteConfig, GraniteForCausalLM, PreTrainedModel
 
 from tests.training.models import tiny_gemma, tiny_qwen
 from tests.training.test_policy import examples_of_groups
@@ -44,6 +44,26 @@ def test_a_body_that_cannot_run_packed_runs_padded() -> None:
     assert not found.packed
     examples = examples_of_groups()
     assert torch.allclose(found.rewards(examples), plain_rewards(found.model, examples), atol=1e-5)
+
+
+def test_heads_are_read_in_float32_where_the_body_runs_in_bfloat16() -> None:
+    rewards = RewardModel.from_policy(tiny_qwen(), heads=8, dtype="bfloat16").rewards(examples_of_groups())
+    assert rewards.dtype == torch.float32
+    assert not torch.equal(rewards, rewards.to(torch.bfloat16).to(torch.float32)), "rewards were rounded to bfloat16"
+
+
+def test_a_policy_that_ends_at_several_tokens_can_become_a_reward_model() -> None:
+    policy = tiny_qwen()
+    policy.config.pad_token_id, policy.config.eos_token_id = None, [3, 2]
+    assert RewardModel.from_policy(policy).model.config.pad_token_id == 3
+
+
+def test_a_family_without_a_classifier_is_refused_in_words() -> None:
+    config = GraniteConfig(
+        vocab_size=16, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1
+    )
+    with pytest.raises(InputError, match="of granite models: transformers has no sequence classifier"):
+        RewardModel.from_policy(GraniteForCausalLM(config))
 
 
 def test_heads_start_small_alike_for_a_seed_and_leave_the_policy_alone() -> None:
