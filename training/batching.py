@@ -98,15 +98,16 @@ def pack(examples: Sequence[Example], device: torch.device) -> Packed:
 
 def pad(examples: Sequence[Example], device: torch.device) -> Padded:
     """Lay the examples out in a rectangle."""
-    width = max(len(example) for example in examples)
+    # The last response token predicts nothing that is wanted, and may lie beyond the model's last position.
+    width = max(len(example) for example in examples) - 1
     token_ids, mask = (
         torch.zeros(len(examples), width, dtype=torch.long),
         torch.zeros(len(examples), width, dtype=torch.long),
     )
     predictors: list[int] = []
     for row, example in enumerate(examples):
-        token_ids[row, : len(example)] = torch.tensor([*example.prompt, *example.response])
-        mask[row, : len(example)] = 1
+        token_ids[row, : len(example) - 1] = torch.tensor([*example.prompt, *example.response[:-1]])
+        mask[row, : len(example) - 1] = 1
         first = row * width + len(example.prompt) - 1
         predictors.extend(example.of_predicted(range(first, first + len(example.response))))
     return Padded(

@@ -30,9 +30,9 @@ def test_a_prompt_is_packed_once_for_all_its_responses() -> None:
 
 def test_padding_stands_on_the_right_and_predicts_nothing() -> None:
     padded = pad([Example([5, 6, 7], [1, 2]), Example([8], [3])], CPU)
-    assert padded.token_ids.tolist() == [[5, 6, 7, 1, 2], [8, 3, 0, 0, 0]]
-    assert padded.mask.tolist() == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]
-    assert padded.predictors.tolist() == [2, 3, 5]
+    assert padded.token_ids.tolist() == [[5, 6, 7, 1], [8, 0, 0, 0]]  # what predicts nothing is not run
+    assert padded.mask.tolist() == [[1, 1, 1, 1], [1, 0, 0, 0]]
+    assert padded.predictors.tolist() == [2, 3, 4]
     assert padded.targets.tolist() == [1, 2, 3]
 
 
@@ -75,5 +75,5 @@ def test_nothing_predicts_tokens_that_the_model_did_not_draw() -> None:
     assert packed.predictors.tolist() == [2, 5, 2]
     assert packed.targets.tolist() == [1, 4, 8]
     padded = pad([said_by_a_tool, Example([5], [8])], CPU)
-    assert padded.predictors.tolist() == [2, 5, 7]
+    assert padded.predictors.tolist() == [2, 5, 6]
     assert padded.targets.tolist() == [1, 4, 8]

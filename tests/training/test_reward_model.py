@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, GraniteConfig, GraniteForCausalLM, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GraniteConfig,
+    GraniteForCausalLM,
+    PreTrainedModel,
+)
 
 from tests.training.models import tiny_gemma, tiny_qwen
 from tests.training.test_policy import examples_of_groups
@@ -44,6 +51,13 @@ def test_a_body_that_cannot_run_packed_runs_padded() -> None:
     assert not found.packed
     examples = examples_of_groups()
     assert torch.allclose(found.rewards(examples), plain_rewards(found.model, examples), atol=1e-5)
+
+
+def test_a_response_may_fill_the_context_of_a_model_that_runs_padded() -> None:
+    policy = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=12, n_embd=8, n_layer=1, n_head=1, eos_token_id=0))
+    found = RewardModel(RewardModel.from_policy(policy).model, packing=False)
+    examples = [Example([1, 2, 3], list(range(4, 13)))]
+    assert torch.allclose(found.rewards(examples), plain_rewards(found.model, examples), atol=1e-6)
 
 
 def test_heads_are_read_in_float32_where_the_body_runs_in_bfloat16() -> None:
