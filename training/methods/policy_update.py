@@ -63,18 +63,19 @@ class PolicyUpdater:
         self._recorder = recorder
         self._processes = processes
 
-    def prepare(self, groups: Sequence[Group]) -> Update:
+    def prepare(self, groups: Sequence[Group], run_all: bool = False) -> Update:
         """Fix what the update will compare with: token weights, and log-probs of the policy as it is now.
 
         Where the old policy is not kept, as with a single update a step, none are computed: those of the update's own
-        forward are the same.
+        forward are the same. With `run_all` others learn from the update, too, where the policy has nothing to learn.
         """
         rollouts = [rollout for group in groups for rollout in group.learned]
         examples = [example for group in groups for example in group.examples]
         lengths = [rollout.drawn for rollout in rollouts]
         weights = token_weights(lengths, self._config.loss.aggregation, self._config.sampling.max_tokens)
         # Without a KL term, no advantage means no gradient: such rollouts count in the weights, but are not run.
-        teaching = [place for place, rollout in enumerate(rollouts) if self._reference or rollout.teaches]
+        every = run_all or self._reference is not None
+        teaching = [place for place, rollout in enumerate(rollouts) if every or rollout.teaches]
         share = share_of_work([examples[place] for place in teaching], self._processes.rank, self._processes.count)
         update = Update(rollouts, examples, weights, [teaching[place] for place in share])
         if self._config.keeps_old_policy and any(rollouts[place].logprobs is None for place in update.mine):

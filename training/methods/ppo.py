@@ -89,7 +89,7 @@ class PpoTraining(PolicyGradientTraining):
         for epoch in range(self._config.epochs):
             order = shuffled(len(groups), self._seed, "epoch", step, epoch)
             for batch in self._batches([groups[place] for place in order]):
-                update = self._updater.prepare(batch)
+                update = self._updater.prepare(batch, run_all=True)  # the critic learns from all
                 reports.append(self._updater.update(update, step))
                 of_critic.append(self._critic.update(update, step))
         self._figures |= {

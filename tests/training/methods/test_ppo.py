@@ -202,8 +202,8 @@ def test_mini_batches_are_of_another_order_each_epoch_and_hold_every_response_on
         seen: list[list[int]] = []
         prepare = training._updater.prepare
 
-        def watched(groups: Any) -> Any:
-            update = prepare(groups)
+        def watched(groups: Any, **knobs: Any) -> Any:
+            update = prepare(groups, **knobs)
             seen.append([id(rollout) for rollout in update.rollouts])
             return update
 
@@ -213,6 +213,24 @@ def test_mini_batches_are_of_another_order_each_epoch_and_hold_every_response_on
     assert len(epochs) == 3
     assert len({frozenset(epoch) for epoch in epochs}) == 1
     assert any(one != other for one, other in pairwise(epochs))
+
+
+def test_the_critic_learns_where_the_policy_has_nothing_to_learn() -> None:
+    """All responses are cut and charged the same: no advantage is left, but the critic knew nothing of the charge."""
+    config = ppo(
+        sampling=SAMPLING | {"max_tokens": 2},
+        reward={"accuracy": 0.0, "missing_end": 1.0},
+        kl={"coefficient": 0.0},
+        critic={"discount": 1.0, "gae_lambda": 1.0},
+    )
+    with ExitStack() as stack:
+        _, training = build(stack, method=config)
+        outcome = training.step(1)
+        assert isinstance(training, PpoTraining)
+        head = training._critic._critic.module.score
+    assert not any(rollout.teaches for group in outcome.groups for rollout in group.rollouts)
+    assert isinstance(head, torch.nn.Linear)
+    assert bool(head.weight.any()), "the critic still expects nothing"
 
 
 def test_explained_variance_tells_knowledge_from_guesses() -> None:
