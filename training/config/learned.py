@@ -45,7 +45,8 @@ class LearnedRewardConfig(Config):
     reference answers to the same problem. Beyond what the reference does, more and more reward is worth less."""
 
     reference_samples: int = Field(default=1, ge=1, le=64)
-    """Answers of the reference that r_ref is the mean of, sampled once a problem; the paper finds one to be enough."""
+    """Answers of the reference that r_ref is the mean of, sampled once a problem, and anew after the reference was
+    refreshed; the paper finds one to be enough."""
 
     clip: float = Field(default=0.0, ge=0)
     """Rewards beyond ± this are cut to it, after the transform; 0 cuts nothing."""

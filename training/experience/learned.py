@@ -23,7 +23,8 @@ LEARNED = "learned"
 
 
 class ReferenceRewards:
-    """What the reference's answers to each problem are worth on average: sampled once a problem, then remembered.
+    """What the reference's answers to each problem are worth on average: sampled once a problem, then remembered
+    until the reference changes.
 
     All processes know what any of them has found out, since each of them asks at the same times.
     """
@@ -144,6 +145,10 @@ class LearnedReward:
         ):
             rollout.parts[LEARNED] = reward
             rollout.learned_heads = of_one
+
+    def forget_reference(self) -> None:
+        """Ask the reference again, from now on. All processes call it at the same times."""
+        self.load_state_dict({})
 
     def state_dict(self) -> dict[str, float]:
         """What the reference's answers are worth, by problem: plain values, for a checkpoint."""

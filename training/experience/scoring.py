@@ -65,6 +65,11 @@ class Scorer:
             for rollout in group.rollouts:
                 self._pay(rollout)
 
+    def forget_reference(self) -> None:
+        """The reference has changed: what it answered before is not compared with any more."""
+        if self._learned:
+            self._learned.forget_reference()
+
     def beside(self, rollout: Rollout) -> float:
         """What a settled rollout earns or pays besides being right or wrong, format left out."""
         names = ("overlong", "missing_end", LEARNED)

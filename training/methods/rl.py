@@ -155,3 +155,4 @@ class PolicyGradientTraining(ABC):
         every = self._rl.loss.reference_refresh_steps if isinstance(self._rl.loss, LossConfig) else 0
         if self._reference and every and step % every == 0:
             self._reference.refresh()
+            self._scorer.forget_reference()

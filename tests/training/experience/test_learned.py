@@ -114,6 +114,17 @@ def test_rewards_are_compared_with_what_the_reference_answers(three_heads: Path)
         assert anchors <= {round(value, 3) for value in known.values()}
 
 
+def test_a_refreshed_reference_is_asked_again(three_heads: Path) -> None:
+    knobs = learned(three_heads, transform="sigmoid_of_difference")
+    config = method(three_heads, learned=knobs) | {"loss": {"kl_coefficient": 0.05, "reference_refresh_steps": 2}}
+    with ExitStack() as stack:
+        _, training = build(stack, method=config, problems=FEW_PROBLEMS)
+        training.step(1)
+        assert len(training.state_dict()["scorer"]) == 3
+        training.step(2)
+        assert not training.state_dict()["scorer"], "what the reference of before answered is still compared with"
+
+
 FEW_PROBLEMS = {"kind": "builtin", "level": "easy", "train_count": 3, "heldout_count": 4}
 
 
