@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from training.algorithms.gae import value_loss
-from training.batching import micro_batches
 from training.config import CriticConfig
 from training.critic import Critic
 from training.distributed import Processes
@@ -93,6 +92,4 @@ class CriticUpdater:
         return float(loss.detach()), int(clipped.sum())
 
     def _micro_batches(self, update: Update) -> list[list[int]]:
-        mine = [update.examples[place] for place in update.mine]
-        batches = micro_batches(mine, self._micro_batch_tokens, padded=not self._critic.packed)
-        return [[update.mine[i] for i in batch] for batch in batches]
+        return update.micro_batches(self._micro_batch_tokens, packed=self._critic.packed)

@@ -37,6 +37,11 @@ class Update:
         """Those rollouts."""
         return [self.rollouts[place] for place in self.mine]
 
+    def micro_batches(self, budget: int, *, packed: bool) -> list[list[int]]:
+        """The places of those rollouts, split into forward passes of about `budget` tokens at most."""
+        batches = micro_batches([self.examples[place] for place in self.mine], budget, padded=not packed)
+        return [[self.mine[i] for i in batch] for batch in batches]
+
 
 TrainedArrays = dict[str, Floats]
 """What training found out about one rollout, by field of `Rollout`; arrays are [T]."""
@@ -184,9 +189,7 @@ class PolicyUpdater:
                     rollout.logprobs = arrays["logprobs"]
 
     def _micro_batches(self, update: Update) -> list[list[int]]:
-        mine = [update.examples[place] for place in update.mine]
-        batches = micro_batches(mine, self._micro_batch_tokens, padded=not self._policy.packed)
-        return [[update.mine[i] for i in batch] for batch in batches]
+        return update.micro_batches(self._micro_batch_tokens, packed=self._policy.packed)
 
 
 def shared_update(groups: Sequence[Group], processes: Processes) -> Update:
