@@ -202,8 +202,8 @@ def test_mini_batches_are_of_another_order_each_epoch_and_hold_every_response_on
         seen: list[list[int]] = []
         prepare = training._updater.prepare
 
-        def watched(groups: Any, **knobs: Any) -> Any:
-            update = prepare(groups, **knobs)
+        def watched(groups: Any, run_all: bool = False) -> Any:
+            update = prepare(groups, run_all)
             seen.append([id(rollout) for rollout in update.rollouts])
             return update
 
