@@ -12,7 +12,8 @@ from webapp.runs.config_forms import ConfigForm, form_class_for
 from webapp.runs.configure.checks import faults_of
 from webapp.runs.configure.facts import Facts, facts_of
 from webapp.runs.configure.layout import WIDGETS
-from webapp.runs.configure.words import KINDS, html_value, label_of
+from webapp.runs.configure.names import KINDS
+from webapp.runs.configure.words import html_value, label_of
 from webapp.runs.knobs import Values
 from webapp.runs.label_sources import projects_with_labels
 from webapp.runs.models import Checkpoint

@@ -14,12 +14,12 @@ from training.config import (
     RunConfig,
     SftMethod,
 )
-from webapp.runs.configure import layout, words
+from webapp.runs.configure import layout, names
 from webapp.runs.configure.forms import as_posted, run_form
 from webapp.runs.configure.layout import is_simple, needs_of, section_of
 from webapp.runs.configure.page import ShownKnob, sections_of
 from webapp.runs.configure.starting import Start
-from webapp.runs.configure.words import bounds_in_words, label_of, label_within, shown
+from webapp.runs.configure.words import ESCAPED, bounds_in_words, label_of, label_within, shown
 from webapp.runs.knobs import knobs_of, values_of
 
 KNOBS = knobs_of(RunConfig)
@@ -45,14 +45,14 @@ def test_every_knob_is_shown_exactly_once() -> None:
     assert sorted(names) == sorted(KNOBS)
 
 
-@pytest.mark.parametrize("table", [layout.SIMPLE, layout.WIDGETS, words.LABELS, words.ESCAPED])
+@pytest.mark.parametrize("table", [layout.SIMPLE, layout.WIDGETS, names.LABELS, ESCAPED])
 def test_the_layout_speaks_of_no_knob_that_is_not_there(table: Iterable[str]) -> None:
     assert set(table) <= set(KNOBS) | PATHS
 
 
 def test_the_layout_names_no_kind_unit_or_group_that_is_not_there() -> None:
-    assert set(words.KINDS) == {kind for knob in KNOBS.values() for kind, _ in knob.variants}
-    assert set(words.UNITS) <= {name.rsplit(".", 1)[-1] for name in KNOBS}
+    assert set(names.KINDS) == {kind for knob in KNOBS.values() for kind, _ in knob.variants}
+    assert set(names.UNITS) <= {name.rsplit(".", 1)[-1] for name in KNOBS}
     for prefix in (prefix for section in layout.SECTIONS for prefix in section.prefixes):
         assert any(f"{name}.".startswith(f"{prefix}.") for name in [*KNOBS, *PATHS]), prefix
 
