@@ -102,11 +102,12 @@ def _answer(
             f"no prompt leaves room for {config.sampling.max_tokens} tokens in the context of "
             f"{model.name or 'the model'}; lower max_tokens"
         )
-    for start in range(begin, len(prompts), PROMPTS_AT_ONCE):
+    # A batch that is there in part is asked as a whole again: on a GPU its last bits depend on who is in it.
+    for start in range(begin - begin % PROMPTS_AT_ONCE, len(prompts), PROMPTS_AT_ONCE):
         places = range(start, min(start + PROMPTS_AT_ONCE, len(prompts)))
         fitting = [place for place in places if asker.fits(prompts[place])]
         answers = dict(zip(fitting, asker.ask([prompts[place] for place in fitting], fitting), strict=True))
-        for place in places:
+        for place in range(max(start, begin), places.stop):
             prompt = prompts[place]
             write(
                 {

@@ -11,6 +11,7 @@ from training.config import BuiltinModel, BuiltinProblems, LocalModel
 from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
 from training.errors import InputError
 from training.generate import generate
+from training.sampling.torch_engine import TorchEngine
 
 SET = SetPrompts(problems=BuiltinProblems(level="easy", heldout_count=10, train_count=1), count=10)
 
@@ -57,6 +58,29 @@ def test_a_killed_generation_goes_on_to_the_same_file(tmp_path: Path, cut: int) 
     assert [line.get("prompt") for line in again] == [line.get("prompt") for line in answers]
     assert [line.get("text") for line in again] == [line.get("text") for line in answers]
     assert again == answers
+
+
+def test_what_is_asked_together_is_the_same_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU the last bits of a response depend on those that are drawn beside it."""
+    asked: list[list[list[int]]] = []
+    sample = TorchEngine.sample
+
+    def watched(engine: TorchEngine, prompts: Any, *rest: Any) -> Any:
+        asked.append(prompts)
+        return sample(engine, prompts, *rest)
+
+    monkeypatch.setattr(TorchEngine, "sample", watched)
+    config = config_of(samples=1, max_tokens=4)
+    out = tmp_path / "out.jsonl"
+    generate(config, tmp_path, out)
+    undisturbed = list(asked)
+    out.write_text("".join(out.read_text().splitlines(keepends=True)[:14]))
+    asked.clear()
+    generate(config, tmp_path, out)
+    assert 1 < len(asked) < len(undisturbed)
+    assert asked == undisturbed[-len(asked) :]
 
 
 def test_typed_prompts_have_no_verdict_and_greedy_models_one_response(tmp_path: Path) -> None:
