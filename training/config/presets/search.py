@@ -1,6 +1,6 @@
 """DeepSearch as published, the search that learned best here, and ablations: the recipe with one part taken out."""
 
-from training.config.presets.types import BUILTIN_RATE, Choice, Preset
+from training.config.presets.types import BUILTIN_RATE, Choice, Preset, changed
 
 PAPER = "DeepSearch (arXiv 2509.25454)"
 
@@ -99,9 +99,7 @@ DEEPSEARCH = Preset(
 
 def derived(*changes: Choice) -> tuple[Choice, ...]:
     """The recipe with ``changes``: in the place of what it chooses, the rest after it."""
-    changed = {change.path: change for change in changes}
-    chosen = [changed.pop(choice.path, choice) for choice in RECIPE]
-    return (*chosen, *changed.values())
+    return changed(RECIPE, *changes)
 
 
 DEEPSEARCH_LAZY = Preset(

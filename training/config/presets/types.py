@@ -37,14 +37,15 @@ class Preset:
     @cached_property
     def config(self) -> RunConfig:
         """Defaults, with this preset's choices."""
-        return RunConfig.model_validate(_nested(self.choices))
+        return RunConfig.model_validate(nested(self.choices))
 
     @cached_property
     def by_path(self) -> dict[str, Choice]:
         return {choice.path: choice for choice in self.choices}
 
 
-def _nested(choices: tuple[Choice, ...]) -> dict[str, Any]:
+def nested(choices: tuple[Choice, ...]) -> dict[str, Any]:
+    """The tree that pydantic validates."""
     tree: dict[str, Any] = {}
     for choice in choices:
         *groups, knob = choice.path.split(".")
@@ -53,6 +54,18 @@ def _nested(choices: tuple[Choice, ...]) -> dict[str, Any]:
             level = level.setdefault(group, {})
         level[knob] = choice.value
     return tree
+
+
+def changed(choices: tuple[Choice, ...], *changes: Choice) -> tuple[Choice, ...]:
+    """The choices with `changes`: in the place of what they choose, the rest after them."""
+    new = {change.path: change for change in changes}
+    kept = [new.pop(choice.path, choice) for choice in choices]
+    return (*kept, *new.values())
+
+
+def without(choices: tuple[Choice, ...], group: str) -> tuple[Choice, ...]:
+    """The choices but for those of knobs in this group, such as ``model``."""
+    return tuple(choice for choice in choices if not choice.path.startswith(f"{group}."))
 
 
 BUILTIN_RATE = "A model of one million parameters takes far larger steps than one of billions."

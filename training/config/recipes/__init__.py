@@ -1,0 +1,14 @@
+"""Published recipes as chains of stages, each value with its reason, in two sizes.
+
+The built-in size finishes on two cores in minutes and shows what the recipe is for; the full size has the source's
+numbers, a model of the hub, and names the sets to import first.
+"""
+
+from training.config.recipes.r1_zero import R1_ZERO
+from training.config.recipes.rlhf import RLHF
+from training.config.recipes.types import RecipePreset, Size, StagePreset, Variant
+
+__all__ = ["R1_ZERO", "RECIPES", "RLHF", "RecipePreset", "Size", "StagePreset", "Variant"]
+
+RECIPES = {preset.slug: preset for preset in (R1_ZERO, RLHF)}
+"""In the order they are offered."""
