@@ -1,4 +1,4 @@
-"""Looks after what others left: runs and generations whose worker is dead, and queued ones whose message is lost.
+"""Looks after what others left: runs and jobs whose worker is dead, and queued ones whose message is lost.
 
 Every worker does this in a thread of its own, so it needs neither a scheduler nor the broker. That several do it at
 once is harmless: each change is a compare-and-swap, and a message too many finds its work taken.
@@ -14,8 +14,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from webapp.core.errors import UserError
-from webapp.labeling.generation.job import GenerationJob, JobState
-from webapp.labeling.generation.services import take_from_lost_worker
+from webapp.core.job_states import Send, take_from_lost_worker
+from webapp.core.jobs import Job, JobState
+from webapp.labeling.generation.job import GenerationJob
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 AUTOMATIC_RESUMES = 3
 """How often a run is resumed by itself without saving a new checkpoint in between."""
+JOBS: tuple[tuple[type[Job], Send], ...] = ((GenerationJob, queue.generate_items),)
+"""Kinds of jobs, and how a worker is asked to carry one."""
 LAUNCH_GRACE = timedelta(seconds=60)
 """Time between creating a run and launching it, before it counts as forgotten."""
 
@@ -38,7 +41,7 @@ def start() -> None:
 def maintain() -> None:
     """One round."""
     reap_lost_runs()
-    reap_lost_generations()
+    reap_lost_jobs()
     resend_queued()
 
 
@@ -53,34 +56,39 @@ def reap_lost_runs() -> None:
             _take_back(run)
 
 
-def reap_lost_generations() -> None:
-    """End what the workers of silent generations left, and queue those again."""
-    for job in GenerationJob.objects.filter(state=JobState.RUNNING):
-        dead_here = host.is_dead(job.worker)
-        if dead_here or _is_silent(job.heartbeat_at):
-            logger.warning("generation %s: its worker %s is gone", job.pk, job.worker)
-            if dead_here:
-                end_family(job.folder)
-            take_from_lost_worker(job)
+def reap_lost_jobs() -> None:
+    """End what the workers of silent jobs left, and queue those again."""
+    for kind, _ in JOBS:
+        for job in kind._default_manager.filter(state=JobState.RUNNING):
+            dead_here = host.is_dead(job.worker)
+            if dead_here or _is_silent(job.heartbeat_at):
+                logger.warning("%s: its worker %s is gone", job, job.worker)
+                if dead_here:
+                    end_family(job.folder)
+                take_from_lost_worker(job)
 
 
 def resend_queued() -> None:
-    """Send a message for each queued run and generation when there are fewer messages than those."""
+    """Send a message for each queued run and job when there are fewer messages than those."""
     forgotten = Run.objects.filter(
         status=RunStatus.QUEUED, queued_at=None, created_at__lt=timezone.now() - LAUNCH_GRACE
     )
     forgotten.update(queued_at=timezone.now())
     waiting = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None).order_by("queued_at")
     runs = list(waiting.values_list("pk", flat=True))
-    jobs = list(GenerationJob.objects.filter(state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True))
+    jobs = [(send, job) for kind, send in JOBS for job in _queued(kind)]
     try:
         if (runs or jobs) and queue.waiting_messages() < len(runs) + len(jobs):
             for run in runs:
                 queue.supervise_run(run)
-            for job in jobs:
-                queue.generate_items(job)
+            for send, job in jobs:
+                send(job)
     except (BrokerError, UserError):
-        logger.info("the broker does not answer; %s queued runs and %s generations wait", len(runs), len(jobs))
+        logger.info("the broker does not answer; %s queued runs and %s jobs wait", len(runs), len(jobs))
+
+
+def _queued(kind: type[Job]) -> list[int]:
+    return list(kind._default_manager.filter(state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True))
 
 
 def _is_silent(heartbeat_at: datetime | None) -> bool:

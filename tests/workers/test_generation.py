@@ -16,20 +16,22 @@ from django.utils import timezone
 from tests.webapp.labeling.made import project_of
 from training.config import BuiltinProblems, ImportedProblems
 from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
+from webapp.core import job_states
 from webapp.core.errors import UserError
+from webapp.core.jobs import JobState
 from webapp.labeling.choices import Mode
 from webapp.labeling.generation import services
-from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.labeling.generation.job import GenerationJob
 from webapp.labeling.models import ItemResponse
-from workers import generation, host, queue
+from workers import host, jobs, queue
 from workers.generation import generate
-from workers.maintenance import maintain, reap_lost_generations
+from workers.maintenance import maintain, reap_lost_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FAKE = """
 import json, pathlib, sys, time
-config, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[3])
+config, out = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[4])
 prompts = json.loads(config.read_text())["prompts"]["texts"]
 lines = out.read_text().splitlines() if out.exists() else []
 with out.open("a") as file:
@@ -56,9 +58,9 @@ with out.open("a") as file:
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    monkeypatch.setattr(generation, "TICK_S", 0.05)
+    monkeypatch.setattr(jobs, "TICK_S", 0.05)
     if "real" not in request.node.name:
-        monkeypatch.setattr(generation, "COMMAND", (sys.executable, "-c", FAKE))
+        monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", FAKE))
 
 
 def job_of(*texts: str, mode: Mode = Mode.PAIRWISE, **config: Any) -> GenerationJob:
@@ -143,17 +145,17 @@ def test_progress_is_told_and_a_stop_ends_it_without_items(meanwhile: Callable[[
     meanwhile(job)
     until(job, lambda job: job.done == 2)
     assert (job.state, job.total) == (JobState.RUNNING, 3)
-    services.stop_generation(job)
+    job_states.stop(job)
     until(job, lambda job: job.state == JobState.STOPPED)
     assert job.project.items.count() == 0
-    services.go_on(job)
+    job_states.go_on(job, queue.generate_items)
     (job.folder / "go").touch()
     assert carried(job).state == JobState.SUCCEEDED
     assert [item.prompt for item in job.project.items.all()] == ["one", "wait", "three"]
     with pytest.raises(UserError, match="nothing to go on with"):
-        services.go_on(job)
+        job_states.go_on(job, queue.generate_items)
     with pytest.raises(UserError, match="ended already"):
-        services.stop_generation(job)
+        job_states.stop(job)
 
 
 def test_deleting_the_project_ends_its_jobs_and_removes_their_folders(
@@ -175,7 +177,7 @@ def test_deleting_the_project_ends_its_jobs_and_removes_their_folders(
 
 def test_a_queued_job_is_stopped_at_once() -> None:
     job = job_of()
-    services.stop_generation(job)
+    job_states.stop(job)
     assert carried(job).state == JobState.STOPPED
     assert job.attempt == 0
 
@@ -185,7 +187,7 @@ def test_a_failure_says_why_and_can_go_on() -> None:
     assert job.state == JobState.FAILED
     assert job.error.startswith("The process of the models failed (exit code 1). Its last words:")
     assert "out of luck" in job.error
-    services.go_on(job)
+    job_states.go_on(job, queue.generate_items)
     assert carried(job).state == JobState.FAILED
     assert job.project.items.count() == 0
 
@@ -206,13 +208,13 @@ def test_a_lost_worker_is_noticed_and_another_goes_on(
     job = job_of("one", "wait")
     meanwhile(job)
     until(job, lambda job: job.done == 2)
-    reap_lost_generations()
+    reap_lost_jobs()
     job.refresh_from_db()
     assert job.state == JobState.RUNNING
     # The database is told that the worker died; it goes on all the same, and may add nothing.
     settings.HEARTBEAT_LOST_SECONDS = 0.5
     GenerationJob.objects.update(worker="elsewhere:1:1:1.0", heartbeat_at=timezone.now() - timedelta(hours=1))
-    reap_lost_generations()
+    reap_lost_jobs()
     job.refresh_from_db()
     assert (job.state, job.losses) == (JobState.QUEUED, 1)
     settings.HEARTBEAT_LOST_SECONDS = 60
@@ -225,10 +227,10 @@ def test_a_lost_worker_is_noticed_and_another_goes_on(
 def test_a_job_that_keeps_losing_its_worker_fails_with_advice(settings: LazySettings) -> None:
     job = job_of()
     settings.HEARTBEAT_LOST_SECONDS = 0.5
-    for _ in range(services.MOST_LOSSES + 1):
-        assert services.claim(job.pk, host.this_process()) is not None
+    for _ in range(job_states.MOST_LOSSES + 1):
+        assert job_states.claim(GenerationJob, job.pk, host.this_process()) is not None
         GenerationJob.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
-        reap_lost_generations()
+        reap_lost_jobs()
     job.refresh_from_db()
     assert job.state == JobState.FAILED
     assert "vanished 4 times" in job.error
@@ -237,9 +239,9 @@ def test_a_job_that_keeps_losing_its_worker_fails_with_advice(settings: LazySett
 def test_a_lost_message_is_sent_again() -> None:
     with queue.app.connection_for_write() as broker:
         queue.app.amqp.queues["gpu"].bind(broker.default_channel).purge()
-    jobs = [job_of(), job_of()]
-    assert queue.waiting_messages() == len(jobs)
+    made = [job_of(), job_of()]
+    assert queue.waiting_messages() == len(made)
     with queue.app.connection_for_write() as broker:
         queue.app.amqp.queues["gpu"].bind(broker.default_channel).purge()
     maintain()
-    assert queue.waiting_messages() == len(jobs)
+    assert queue.waiting_messages() == len(made)

@@ -13,9 +13,10 @@ from tests.webapp.runs.pages.made import add_checkpoint, make_run
 from training.config import PromptConfig, RunConfig
 from training.config.generate import GenerationConfig, SetPrompts, TypedPrompts
 from webapp.accounts.models import User
+from webapp.core.jobs import JobState
 from webapp.labeling.choices import Mode
 from webapp.labeling.generation.form import prompts_in
-from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.labeling.generation.job import GenerationJob
 from webapp.labeling.models import LabelProject
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
 from tests.webapp.labeling.made import project_of
-from webapp.labeling.generation.job import GenerationJob, JobState
+from webapp.core.jobs import JobState
+from webapp.labeling.generation.job import GenerationJob
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

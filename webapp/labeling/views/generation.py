@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from training.config.generate import GenerationConfig, SetPrompts
 from webapp.accounts.models import Role
 from webapp.accounts.permissions import lacking, role_required, user_of
+from webapp.core import job_states
 from webapp.core.errors import UserError
 from webapp.core.htmx import is_fragment
 from webapp.core.paging import keyset_page
@@ -17,6 +18,7 @@ from webapp.labeling.generation import services
 from webapp.labeling.generation.form import GenerationForm
 from webapp.labeling.generation.job import GenerationJob
 from webapp.labeling.models import LabelProject
+from workers import queue
 
 JOBS_A_PAGE = 20
 
@@ -91,14 +93,14 @@ def job(request: HttpRequest, slug: str, job_id: int) -> HttpResponse:
 @require_POST
 @role_required(Role.RESEARCHER)
 def stop(request: HttpRequest, slug: str, job_id: int) -> HttpResponse:
-    services.stop_generation(_get(slug, job_id))
+    job_states.stop(_get(slug, job_id))
     return redirect("labeling:generate", slug)
 
 
 @require_POST
 @role_required(Role.RESEARCHER)
 def go_on(request: HttpRequest, slug: str, job_id: int) -> HttpResponse:
-    services.go_on(_get(slug, job_id))
+    job_states.go_on(_get(slug, job_id), queue.generate_items)
     return redirect("labeling:generate", slug)
 
 

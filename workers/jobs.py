@@ -1,0 +1,170 @@
+"""Carries a job: a child process works into the job's folder, and what it wrote becomes rows.
+
+The folder is all that an interrupted job has; whoever takes the job next goes on where it ends.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import ClassVar, Generic, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from pydantic import BaseModel, ValidationError
+
+from training.config import HardwareConfig
+from training.config.problems import ImportedProblems, ProblemSource
+from webapp.core import job_states
+from webapp.core.errors import UserError
+from webapp.core.jobs import Job, JobState
+from webapp.core.processes import die_with
+from webapp.datasets.models import ProblemSet
+from webapp.datasets.services import export_problem_set
+from workers import failure, host
+from workers.lifecycle import is_shutting_down
+from workers.process import LOG_FILE, NICENESS, end_family, trainer_environment
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+PROGRAM = (sys.executable, "-m", "training")
+CONFIG_FILE = "config.json"
+AWAY = (OperationalError, InterfaceError)
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
+
+
+class Work(ABC, Generic[AnyJob, AnyConfig]):
+    """One job in a worker's hands, from its claim to its end. A kind of job says what is its own in a subclass."""
+
+    kind: ClassVar[type[Job]]
+    config_class: ClassVar[type[BaseModel]]
+    command: ClassVar[str]
+    """Of `python -m training`; it is given the config and ``--out``."""
+    out_file: ClassVar[str]
+    """Name of what the child writes, in the job's folder."""
+
+    def __init__(self, job: AnyJob) -> None:
+        self.job = job
+        self.config: AnyConfig = self.config_class.model_validate(job.config)  # type: ignore[assignment]
+
+    @property
+    @abstractmethod
+    def problems(self) -> ProblemSource | None:
+        """The problem set that the child reads."""
+
+    @property
+    @abstractmethod
+    def hardware(self) -> HardwareConfig: ...
+
+    @abstractmethod
+    def heartbeat(self) -> bool | None:
+        """Store how far the child is; answers like `job_states.heartbeat`."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Store what the child has made, and end the job."""
+
+    @classmethod
+    def carry(cls, job_id: int) -> None:
+        """Carry a queued job to its end. Returns at once when it is not queued, or another worker was first."""
+        job = job_states.claim(cls.kind, job_id, host.this_process())
+        if job is None:
+            logger.info("%s %s: nothing to do", cls.kind.noun, job_id)
+            return
+        try:
+            work = cls(job)  # type: ignore[arg-type]  # the kind is that of the class
+            work.prepare()
+            if work.run_child():
+                work.finish()
+            if not cls.kind._default_manager.filter(pk=job.pk).exists():  # it was deleted meanwhile
+                shutil.rmtree(job.folder, ignore_errors=True)
+        except AWAY:
+            raise  # without a database there is nowhere to say so; maintenance finds the job
+        except (UserError, ValidationError, OSError) as error:
+            job_states.end(job, JobState.FAILED, f"It could not be carried out: {error}")
+        except Exception as error:
+            words = f"The worker failed, not the models: {type(error).__name__}: {error}"
+            job_states.end(job, JobState.FAILED, words)
+            raise
+
+    def prepare(self) -> None:
+        """Make sure that everything the child reads stands on disk."""
+        folder = self.job.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG_FILE).write_text(self.config.model_dump_json(), encoding="utf-8")
+        if isinstance(self.problems, ImportedProblems):
+            problem_set = ProblemSet.objects.filter(slug=self.problems.slug).first()
+            if problem_set is None:
+                raise UserError(f"the problem set {self.problems.slug!r} is gone")
+            export_problem_set(problem_set)
+
+    def run_child(self) -> bool:
+        """Run the child to its end; whether its work is done. Otherwise the job has been ended or handed on."""
+        end_family(self.job.folder)
+        log, kills = self.job.folder / LOG_FILE, failure.kernel_kills()
+        begin = log.stat().st_size if log.exists() else 0
+        child = self._start()
+        try:
+            while (code := _wait(child)) is None:
+                if not self._look_after():
+                    return False
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+            end_family(self.job.folder)
+        held = self.heartbeat() is not None  # also what it did in its last second
+        if code:
+            words = failure.explain(code, log, begin, failure.kernel_kills() > kills, failure.GENERATION)
+            job_states.end(self.job, JobState.FAILED, words)
+            return False
+        return held
+
+    def _look_after(self) -> bool:
+        """What is due every second; whether the child may go on. While the database is away it does."""
+        try:
+            stop = self.heartbeat()
+            if stop:
+                job_states.end(self.job, JobState.STOPPED)
+            elif stop is not None and is_shutting_down():
+                job_states.hand_back(self.job)
+                return False
+        except AWAY as error:
+            logger.warning("%s: the database does not answer: %s", self.job, str(error).strip())
+            connection.close()
+            return not is_shutting_down()
+        return stop is False
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        folder = self.job.folder
+        files = [str(folder / CONFIG_FILE), "--out", str(folder / self.out_file)]
+        without_gpu = {"CUDA_VISIBLE_DEVICES": ""} if self.hardware.device == "cpu" else {}
+        with (folder / LOG_FILE).open("ab") as log:
+            return subprocess.Popen(
+                [*PROGRAM, self.command, *files],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=trainer_environment(folder, settings.ESPALIER_DATA) | without_gpu,
+                start_new_session=True,
+                preexec_fn=partial(_become_child, os.getpid()),
+            )
+
+
+def _become_child(parent: int) -> None:
+    os.nice(NICENESS)
+    die_with(parent, signal.SIGKILL)
+
+
+def _wait(child: "subprocess.Popen[bytes]") -> int | None:
+    try:
+        return child.wait(TICK_S)
+    except subprocess.TimeoutExpired:
+        return None
