@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -47,4 +47,8 @@ class DefaultRole:
             return None
         needed = next(role for role in reversed(Role) if role in roles)
         # Nothing catches a UserError here: it would be raised outside of any view.
+        if request.content_type == "application/json" or request.headers.get("accept", "").startswith(
+            "application/json"
+        ):
+            return JsonResponse({"error": lacking(user, needed)}, status=403)
         return render(request, "core/user_error.html", {"message": lacking(user, needed)}, status=403)

@@ -143,6 +143,9 @@ def test_a_refusal_says_which_role_is_missing(client: Client) -> None:
     fragment = client.get("/runs/", headers={"HX-Request": "true"}).content.decode()
     assert "needs the role viewer" in fragment
     assert "<html" not in fragment
+    asked = client.get("/runs/", headers={"Accept": "application/json"})
+    assert asked.status_code == 403
+    assert "needs the role viewer" in asked.json()["error"]
 
 
 def test_others_are_led_to_the_runs(client: Client, viewer: User) -> None:

@@ -61,6 +61,21 @@ def test_a_label_waits_for_the_connection_and_is_sent_once(page: Page) -> None:
     assert page.evaluate("Object.keys(localStorage).filter((key) => key.includes('outbox'))") == []
 
 
+def test_a_full_browser_still_sends_what_it_cannot_keep(page: Page) -> None:
+    open_desk(page, project_of(3))
+    full = "throw new DOMException('full', 'QuotaExceededError')"
+    page.evaluate(f"() => {{ Storage.prototype.setItem = () => {{ {full}; }}; }}")
+    page.context.set_offline(True)
+    page.keyboard.press("2")
+    page.keyboard.press("Control+Enter")
+    waits = page.locator("[data-waiting]")
+    expect(waits).to_contain_text("leave this page open until they are sent")
+    page.context.set_offline(False)
+    shows(page, 2)
+    expect(waits).to_be_hidden()
+    assert len(stored()) == 1
+
+
 def test_a_login_that_ended_keeps_the_label_and_a_refused_one_says_why(
     page: Page, client: Client, ann: User, live_server: LiveServer
 ) -> None:

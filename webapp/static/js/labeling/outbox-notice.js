@@ -17,11 +17,14 @@ export class OutboxNotice {
   }
 
   show() {
-    const { waiting, refused, isLoggedOut } = this.outbox;
+    const { waiting, refused, isLoggedOut, isFull } = this.outbox;
     const labels = waiting.length === 1 ? "1 label waits" : `${waiting.length} labels wait`;
+    const kept = isFull
+      ? "This browser has no room to keep them: leave this page open until they are sent."
+      : "Kept in this browser, and sent again by itself: from this page, or when you come back to it.";
     const why = isLoggedOut
       ? `You are logged out, and ${labels} here. Log in again in another tab, then send.`
-      : `${labels} for the connection. Kept in this browser, and sent again by itself: from this page, or when you come back to it.`;
+      : `${labels} for the connection. ${kept}`;
     this.waiting.hidden = waiting.length === 0;
     if (waiting.length) this.#say(this.waiting, why);
     this.waiting.querySelector("a").hidden = !isLoggedOut;

@@ -12,6 +12,7 @@ export class Outbox extends EventTarget {
   #timer = 0;
   #wait = FIRST_WAIT_MS;
   #sending = false;
+  #unkept = []; // what this browser has no room for: it lasts as long as the page
 
   // `onStored(entry, answer)` is called when a label is in. `isHere(entry)`: whether its answer will be shown.
   constructor(user, isHere, onStored) {
@@ -26,6 +27,14 @@ export class Outbox extends EventTarget {
   }
 
   get entries() {
+    return [...this.#kept.filter((entry) => !this.#unkept.some((other) => same(entry, other))), ...this.#unkept];
+  }
+
+  get isFull() {
+    return this.#unkept.length > 0;
+  }
+
+  get #kept() {
     try {
       return JSON.parse(localStorage.getItem(this.#key)) ?? [];
     } catch {
@@ -96,8 +105,22 @@ export class Outbox extends EventTarget {
   }
 
   #keep(entries) {
-    if (entries.length) localStorage.setItem(this.#key, JSON.stringify(entries));
-    else localStorage.removeItem(this.#key);
+    this.#unkept = [];
+    if (this.#store(entries)) return;
+    const were = new Set(this.#kept.map((entry) => JSON.stringify(entry)));
+    this.#unkept = entries.filter((entry) => !were.has(JSON.stringify(entry)));
+    this.#store(entries.filter((entry) => !this.#unkept.includes(entry)));
+  }
+
+  // Whether there was room for them.
+  #store(entries) {
+    try {
+      if (entries.length) localStorage.setItem(this.#key, JSON.stringify(entries));
+      else localStorage.removeItem(this.#key);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #tell() {
