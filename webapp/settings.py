@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "webapp.evals",
     "webapp.labeling",
     "webapp.reports",
+    "webapp.recipes",
     "workers",
 ]
 

@@ -1,4 +1,5 @@
-"""Looks after what others left: runs and jobs whose worker is dead, and queued ones whose message is lost.
+"""Looks after what others left: runs and jobs whose worker is dead, queued ones whose message is lost, and recipes
+whose next stage nobody has begun.
 
 Every worker does this in a thread of its own, so it needs neither a scheduler nor the broker. That several do it at
 once is harmless: each change is a compare-and-swap, and a message too many finds its work taken.
@@ -17,6 +18,7 @@ from webapp.core.errors import UserError
 from webapp.core.job_states import Send, take_from_lost_worker
 from webapp.core.jobs import Job, JobState
 from webapp.labeling.generation.job import GenerationJob
+from webapp.recipes.advance import advance_all
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
@@ -42,6 +44,7 @@ def maintain() -> None:
     """One round."""
     reap_lost_runs()
     reap_lost_jobs()
+    advance_all()
     resend_queued()
 
 

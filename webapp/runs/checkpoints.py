@@ -12,6 +12,7 @@ from django.utils import timezone
 from training.checkpoints import PIN, STATE_FILE, CheckpointFolder
 from webapp.core.errors import UserError
 from webapp.runs.models import Checkpoint, Run
+from webapp.runs.signals import pruning_checkpoint
 from webapp.runs.status import TERMINAL
 
 PRIVATE = frozenset({PIN, STATE_FILE})
@@ -49,6 +50,7 @@ def prune_checkpoint(checkpoint: Checkpoint) -> None:
     starts_here = Q(config__model__kind="checkpoint", config__model__run=run.pk, config__model__step=checkpoint.step)
     if user := Run.objects.filter(starts_here).exclude(status__in=TERMINAL).first():
         raise UserError(f"{user.name} starts from this checkpoint. Wait for it, or stop it, first.")
+    pruning_checkpoint.send(Checkpoint, checkpoint=checkpoint)
     try:
         CheckpointFolder(checkpoint.folder.parent).remove(checkpoint.step)
     except FileNotFoundError:

@@ -1,9 +1,13 @@
 """The life of a run: its states, which may follow which, and the only function that changes one."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from django.db import models
+from django.db import transaction as database
+
+from webapp.runs.signals import run_moved
 
 
 class RunStatus(models.TextChoices):
@@ -71,4 +75,7 @@ def transition(
     rows = Run.objects.filter(pk=run_id, status__in=allowed_from)
     if attempt is not None:
         rows = rows.filter(attempt=attempt)
-    return rows.update(status=to, **fields) == 1
+    moved = rows.update(status=to, **fields) == 1
+    if moved and (to in TERMINAL or to == S.QUEUED):
+        database.on_commit(partial(run_moved.send_robust, Run, run_id=run_id))
+    return moved

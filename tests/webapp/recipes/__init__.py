@@ -1,0 +1,1 @@
+"""Recipes: stages that are trained one after the other."""
