@@ -47,8 +47,7 @@ class DefaultRole:
             return None
         needed = next(role for role in reversed(Role) if role in roles)
         # Nothing catches a UserError here: it would be raised outside of any view.
-        if request.content_type == "application/json" or request.headers.get("accept", "").startswith(
-            "application/json"
-        ):
+        accepted = request.headers.get("accept", "")
+        if request.content_type == "application/json" or accepted.startswith("application/json"):
             return JsonResponse({"error": lacking(user, needed)}, status=403)
         return render(request, "core/user_error.html", {"message": lacking(user, needed)}, status=403)

@@ -7,6 +7,7 @@ import { connectKeysDialog } from "./keys-dialog.js";
 import { say } from "./label-form.js";
 import { Outbox } from "./outbox.js";
 import { OutboxNotice } from "./outbox-notice.js";
+import { remember } from "./preferences.js";
 import { get, post } from "./server.js";
 import { Stopwatch } from "./stopwatch.js";
 
@@ -58,7 +59,7 @@ class LabelDesk extends HTMLElement {
     connectKeysDialog(this.querySelector("#keys-dialog"), () => this.#showKeys());
     const guidelines = this.querySelector("#guidelines");
     if (guidelines && localStorage.getItem(GUIDELINES)) guidelines.open = localStorage.getItem(GUIDELINES) === "open";
-    guidelines?.addEventListener("toggle", () => localStorage.setItem(GUIDELINES, guidelines.open ? "open" : "closed"));
+    guidelines?.addEventListener("toggle", () => remember(GUIDELINES, guidelines.open ? "open" : "closed"));
   }
 
   // Takes up what stands in the place now: an item, or something that ends.
@@ -246,7 +247,7 @@ class LabelDesk extends HTMLElement {
   }
 
   #foldPrompt() {
-    localStorage.setItem(FOLDED_PROMPT, localStorage.getItem(FOLDED_PROMPT) === "yes" ? "no" : "yes");
+    remember(FOLDED_PROMPT, localStorage.getItem(FOLDED_PROMPT) === "yes" ? "no" : "yes");
     this.#showPrompt();
   }
 

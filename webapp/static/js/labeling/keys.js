@@ -1,6 +1,8 @@
 // Which key does what on a desk. Each can be given another key, and all single keys can be switched off; both are kept
 // in this browser. A letter that names a response wins over a command; Shift and the letter is then the command.
 
+import { remember } from "./preferences.js";
+
 const KEPT = "labeling-keys";
 const SWITCH = "single-keys"; // the switch of all pages
 
@@ -41,7 +43,7 @@ export function singleKeysAreOn() {
 }
 
 export function switchSingleKeys(on) {
-  localStorage.setItem(SWITCH, on ? "on" : "off");
+  remember(SWITCH, on ? "on" : "off");
 }
 
 export function resetKeys() {
@@ -55,7 +57,7 @@ export function giveKey(action, key) {
   if (taken) return wordsOf(taken);
   keys[action] = key;
   const changed = Object.entries(keys).filter(([name, value]) => value !== DEFAULTS[name]);
-  localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(changed)));
+  remember(KEPT, JSON.stringify(Object.fromEntries(changed)));
   return "";
 }
 

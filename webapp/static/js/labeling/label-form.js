@@ -2,6 +2,7 @@
 // long texts, and says what changed. The fields are plain ones: any <form> around it may be sent without this script.
 // Fires "label-change" (bubbling) after every change.
 
+import { remember } from "./preferences.js";
 import { groupsOf, isAsShown, moved } from "./ranks.js";
 import { RankList } from "./rank-list.js";
 
@@ -95,7 +96,7 @@ class LabelForm extends HTMLElement {
 
   foldAll(folded) {
     for (const card of this.cards) this.#fold(card, folded);
-    localStorage.setItem(FOLDED, folded ? "yes" : "no");
+    remember(FOLDED, folded ? "yes" : "no");
   }
 
   // Acts on "card_a" … "card_i", "digit_0" … "digit_9", or one of the choices of a pair; false when it means nothing.
