@@ -49,15 +49,17 @@ def write_rankings(slug: str, path: Path) -> int:
     if reason := _why_not(project):
         raise UserError(reason)
     draft, count = path.with_name(f"{path.name}.{secrets.token_hex(4)}"), 0
-    with draft.open("w", encoding="utf-8") as file:
-        for record in rankings(project):
-            if len(record["responses"]) > 1:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                count += 1
-    if not count:
-        draft.unlink()
-        raise UserError(f"{project.name} has no labels that compare responses yet")
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            for record in rankings(project):
+                if len(record["responses"]) > 1:
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                    count += 1
+        if not count:
+            raise UserError(f"{project.name} has no labels that compare responses yet")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return count
 
 
