@@ -1,11 +1,14 @@
 """Solutions are cut where the rule says, and refused with a reason where it cannot be applied."""
 
+import time
+
 import pytest
 
 from training.problems import Problem
 from training.problems.arithmetic import generate
 from training.problems.types import DemonstratedTurn
-from training.srl.steps import RefusedError, Step, compiled, steps_of
+from training.srl import steps
+from training.srl.steps import RefusedError, SlowPatternError, Step, compiled, steps_of
 
 NUMBERED = """SOLUTION:
 1. **Find the sum** Add the numbers: 2 + 3 = 5.
@@ -78,6 +81,19 @@ def test_paragraphs_and_patterns() -> None:
 def test_a_pattern_must_be_one(pattern: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         compiled(pattern)
+
+
+def test_a_pattern_that_would_take_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "PATTERN_SECONDS", 0.1)
+    began = time.process_time()
+    with pytest.raises(SlowPatternError, match=r"more than 0.1 s"):
+        steps_of(problem("<think>" + "a" * 60 + "!</think>"), "regex", r"(a|aa)+$|(a|a)*b")
+    assert time.process_time() - began < 2
+
+
+def test_a_transcript_in_turns_is_cut_by_its_calls_alone() -> None:
+    with pytest.raises(RefusedError, match="only its tool calls cut"):
+        steps_of(problem(None, (DemonstratedTurn("model", "<tool_call>a</tool_call>"),)), "line")
 
 
 def test_calls_of_a_transcript_are_steps_and_what_they_return_is_seen() -> None:
