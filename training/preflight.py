@@ -4,13 +4,24 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
 from training.assembly import Parts, answerable, learned_reward, reference_of, sampled_experience, sampling_engine
+from training.assembly.selection import select_problems
 from training.codec import Codec
-from training.config import AgenticConfig, EvaluateMethod, GrpoMethod, PreferenceMethod, RlMethod, RunConfig, SftMethod
+from training.config import (
+    AgenticConfig,
+    EvaluateMethod,
+    GrpoMethod,
+    PreferenceMethod,
+    RejectionSampling,
+    RlMethod,
+    RunConfig,
+    SftMethod,
+)
 from training.devices import choose_device
 from training.distributed import Processes
 from training.errors import InputError
@@ -18,11 +29,13 @@ from training.experience.types import Group
 from training.health import TRUNCATED_SHARE, ZERO_VARIANCE_SHARE
 from training.methods.ranked_items import RankedItems
 from training.methods.sft import Solutions
+from training.problems.types import Problem
 from training.ranking_sources import load_labels
 from training.recorder import Recorder
 from training.sampling.types import SamplingParams
 from training.seeds import derive_seed
 from training.sources import load_model, load_problems
+from training.stopping import StopSignal
 
 PROMPTS = 16
 BINS = 20
@@ -58,7 +71,7 @@ def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic, learned)
     train = answerable(parts, parts.problems.train, sampling.max_tokens)
     seed = derive_seed(parts.config.seed, "preflight")
-    chosen = random.Random(seed).sample(train, min(PROMPTS, len(train)))
+    chosen = _some(parts, train)
     params = SamplingParams(
         n=sampling.samples_per_prompt,
         max_tokens=sampling.max_tokens,
@@ -73,6 +86,12 @@ def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     seconds = time.perf_counter() - began
     report = describe(groups, sampling.max_tokens)
     return report | {"tokens_per_s": sum(report["lengths"]) / seconds, "sampling_seconds": seconds}
+
+
+def _some(parts: Parts, train: Sequence[Problem]) -> list[Problem]:
+    """A few problems, chosen by the seed."""
+    seed = derive_seed(parts.config.seed, "preflight")
+    return random.Random(seed).sample(train, min(PROMPTS, len(train)))
 
 
 def describe(groups: Sequence[Group], max_tokens: int) -> Report:
@@ -148,7 +167,11 @@ def histogram(lengths: Sequence[int], cap: int) -> dict[str, list[int]]:
 
 
 def _of_sft(parts: Parts, method: SftMethod) -> Report:
-    """How the solutions fit into the longest length; nothing is sampled."""
+    """How the solutions fit into the longest length; nothing is sampled unless the run makes its own."""
+    if isinstance(parts.config.selection, RejectionSampling):
+        few = _some(parts, parts.problems.train)
+        parts = replace(parts, problems=parts.problems._replace(train=few))
+        parts = select_problems(parts, StopSignal(), told=True)
     every = Solutions(parts.problems.train, parts.codec, max_length=2**62)
     every.require_some(method.max_length)
     lengths = [len(example) for example in every.examples]

@@ -15,6 +15,9 @@ from training.config_file import read_config
 from training.errors import InputError
 from training.history import EVENTS_FILE, Outcome, read_outcome
 from training.launch import launch
+from training.solutions.file import SOLUTIONS_FILE, append_lines
+from training.solutions.handing import found_in, takes_solutions
+from training.solutions.keys import problem_set_name
 
 logger = logging.getLogger("training")
 
@@ -39,11 +42,22 @@ def train_recipe(recipe: Recipe, out: Path) -> int:
                     config.method.kind, config.steps)  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
+        _hand_on_solutions(recipe, number, config, out)
         code = _train(config, folder)
         if code or read_outcome(folder / EVENTS_FILE).ended is None:
             logger.info("stage %s is not done; the same command goes on with it", stage.name)
             return code
     return 0
+
+
+def _hand_on_solutions(recipe: Recipe, number: int, config: RunConfig, out: Path) -> None:
+    """Give stage `number` what earlier ones have found on the same problems, once: its own finds it keeps itself."""
+    path = out / recipe.stages[number - 1].name / SOLUTIONS_FILE
+    if path.exists() or not takes_solutions(config):
+        return
+    same = problem_set_name(config.problems)
+    earlier = [stage for stage in recipe.stages[: number - 1] if problem_set_name(stage.run.problems) == same]
+    append_lines(path, found_in(out / stage.name / EVENTS_FILE for stage in earlier))
 
 
 def _train(config: RunConfig, folder: Path) -> int:
@@ -58,7 +72,8 @@ def _train(config: RunConfig, folder: Path) -> int:
 def _resolved(stage: Stage, out: Path) -> RunConfig:
     model = _saved(stage.model_from, out) if stage.model_from else None
     reward_model = _saved(stage.reward_model_from, out) if stage.reward_model_from else None
-    return stage.resolved(model, reward_model)
+    selection_model = _saved(stage.selection_model_from, out) if stage.selection_model_from else None
+    return stage.resolved(model, reward_model, selection_model)
 
 
 def _saved(source: StageCheckpoint, out: Path) -> LocalModel:

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
 from training.assembly.preferences import REFERENCE_FILE
+from training.assembly.selection import SELECTION_FILE, select_problems
 from training.checkpoints import CheckpointFolder
 from training.config import EvaluateMethod, RewardModelMethod, RunConfig
 from training.console import ConsoleSink
@@ -18,6 +19,7 @@ from training.distributed import Processes
 from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
+from training.methods.types import Method
 from training.recorder import Recorder
 from training.reward_model import RewardModel
 from training.search.journal import JOURNAL_FOLDER
@@ -44,7 +46,8 @@ def run(
             if not resume:
                 checkpoints.clear()
                 shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
-                (folder / REFERENCE_FILE).unlink(missing_ok=True)  # the model may have changed under its name
+                for made in (REFERENCE_FILE, SELECTION_FILE):  # the model may have changed under its name
+                    (folder / made).unlink(missing_ok=True)
         processes.wait()
         history = read_history(folder / EVENTS_FILE)
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)
@@ -60,13 +63,19 @@ def run(
             )
             torch.manual_seed(config.seed)
             training = build_reward_model(rewarding)
-            return Trainer(rewarding, folder, training, stop, training.save_model).run(history)
+            return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
         start = load_folder(begun, device) if begun else load_model(config, device)
         parts = Parts.of(config, problems, *start, recorder, processes, folder)
-        torch.manual_seed(config.seed)  # for models that draw numbers of their own
         if isinstance(config.method, EvaluateMethod):
+            torch.manual_seed(config.seed)
             return evaluate(parts, folder, history, resume, stop, stack)
-        reason = Trainer(parts, folder, build_method(parts, stack), stop).run(history)
+
+        def build() -> Method:
+            selected = select_problems(parts, stop, told=resumed is not None)
+            torch.manual_seed(config.seed)  # for models that draw numbers of their own
+            return build_method(selected, stack)
+
+        reason = Trainer(parts, folder, build, stop).run(history)
         if processes.is_first:  # a checkpoint holds the last step
             shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         return reason

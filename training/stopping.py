@@ -31,3 +31,7 @@ class StopSignal:
             self._asked_at = now
         elif now - self._asked_at > SAME_REQUEST_S:
             os._exit(128 + number)
+
+
+class Stopped(Exception):  # noqa: N818  # no error: somebody asked for it
+    """A run was asked to stop before its first step."""

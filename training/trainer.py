@@ -18,7 +18,7 @@ from training.history import EVENTS_FILE, History
 from training.methods.types import Method, Outcome
 from training.overoptimisation.monitor import OveroptimisationMonitor, stop_alert
 from training.reflection import AhaDetector
-from training.stopping import StopSignal
+from training.stopping import Stopped, StopSignal
 from training.system import SystemGauge
 
 
@@ -29,14 +29,18 @@ class Trainer:
         self,
         parts: Parts | RewardParts,
         folder: Path,
-        method: Method,
+        build: Callable[[], Method],
         stop: StopSignal,
         save_model: Callable[[Path], None] | None = None,
     ) -> None:
-        """`save_model` writes the model into a folder where that takes more than its weights and config."""
+        """`build` makes the method once the run has begun; it raises Stopped where it was asked to stop meanwhile.
+
+        `save_model` writes the model into a folder where that takes more than its weights and config.
+        """
         self._config = parts.config
         self._folder = folder
-        self._method = method
+        self._build = build
+        self._method: Method
         self._model = parts.model
         self._save_model = save_model or parts.model.save_pretrained
         self._codec = parts.codec
@@ -58,7 +62,11 @@ class Trainer:
 
     def run(self, history: History) -> Literal["done", "stopped"]:
         """Train to the last step, or until asked to stop. Continues after the newest checkpoint if there is one."""
-        step = self._start(history)
+        try:
+            step = self._start(history)
+        except Stopped:
+            self._recorder.emit(Finished(step=0, reason="stopped"))
+            return "stopped"
         if step == 0 and self._config.evaluation.every_steps:
             self._evaluate(0)
         stopping = self._stopping()
@@ -156,10 +164,8 @@ class Trainer:
         }
 
     def _start(self, history: History) -> int:
-        """Take up the state of the newest checkpoint and say hello; returns the step it is of, 0 without one."""
+        """Say hello and take up the state of the newest checkpoint; returns the step it is of, 0 without one."""
         resumed = self._checkpoints.newest()
-        if resumed is not None:
-            self._load(self._checkpoints.of(resumed) / STATE_FILE)
         self._recorder.step = resumed or 0
         self._recorder.emit(
             Started(
@@ -172,8 +178,11 @@ class Trainer:
                 processes=self._processes.count,
             )
         )
-        if resumed is not None and self._processes.is_first:
-            self._catch_up(history.checkpoints)
+        self._method = self._build()
+        if resumed is not None:
+            self._load(self._checkpoints.of(resumed) / STATE_FILE)
+            if self._processes.is_first:
+                self._catch_up(history.checkpoints)
         return resumed or 0
 
     def _catch_up(self, announced: set[int]) -> None:

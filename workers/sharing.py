@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from training.config import DeepSearchMethod, RunConfig, SolutionCacheConfig
+from training.config import DeepSearchMethod, NotCached, RunConfig, SolutionCacheConfig
 from training.solutions.file import SOLUTIONS_FILE, InvalidLine, SolutionLine, append_lines, read_new
 from training.solutions.keys import problem_set_name
 from webapp.runs.models import Run
@@ -127,14 +127,18 @@ class SharedSolutions:
 
 
 def shared_solutions(run: Run, config: RunConfig) -> SharedSolutions | None:
-    """Write the run's file for a start; returns what goes on writing it, or None where no cached solutions are used.
+    """Write the run's file for a start; returns what goes on writing it, or None where no solutions of others are used.
 
     Raises OSError when the file cannot be read or written.
     """
     method = config.method
-    if not isinstance(method, DeepSearchMethod) or not method.cache.enabled:
+    if isinstance(method, DeepSearchMethod) and method.cache.enabled:
+        cache = method.cache
+    elif isinstance(config.selection, NotCached):
+        cache = SolutionCacheConfig()
+    else:
         return None
-    shared = SharedSolutions(run, method.cache, problem_set_name(config.problems))
+    shared = SharedSolutions(run, cache, problem_set_name(config.problems))
     shared.write()
     return shared
 

@@ -101,4 +101,4 @@ def _rows_of(event: AnyEvent) -> list[tuple[tuple[Any, ...], Any]]:
         return [(("tree", event.step, event.split, event.index), event.model_dump(exclude=timed))]
     if event.kind in ("phase", "started", "asked", "growing", "rankings_loaded"):  # said anew by every attempt
         return []
-    return [((event.kind, event.step, getattr(event, "code", "")), event.model_dump(exclude={"at", "size"}))]
+    return [((event.kind, event.step, getattr(event, "code", "")), event.model_dump(exclude={"at", "size", "seconds"}))]

@@ -36,6 +36,7 @@ METHODS = {
     "reward_model": {"kind": "reward_model", "rankings": RANKINGS, "rankings_per_step": 6, "ties": "rao_kupper"},
     "dpo": {"kind": "dpo", "rankings": RANKINGS, "rankings_per_step": 6},
 }
+SELECTIONS = {"sft": {"kind": "rejection_sampling", "samples": 3, "max_tokens": 40}}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -47,6 +48,7 @@ def test_two_processes_sample_the_same_and_learn_the_same(tmp_path: Path, method
     for processes in (1, 2):
         config = tiny_config(
             steps=3,
+            selection=SELECTIONS.get(method, {"kind": "all"}),
             method=METHODS[method] | ({"reward": learned} if method == "ppo" else {}),
             hardware={"device": "cpu", "threads": 1, "processes": processes},
             optimisation={"learning_rate": 1e-4, "micro_batch_tokens": 256},

@@ -50,7 +50,7 @@ class Parts:
         return cls(
             config,
             problems,
-            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), _turn_prefix(config)),
+            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), turn_prefix(config)),
             Policy(model, config.hardware.dtype, packing),
             Optimiser(model, config.optimisation, config.steps, processes),
             recorder,
@@ -59,7 +59,7 @@ class Parts:
         )
 
 
-def _turn_prefix(config: RunConfig) -> str:
+def turn_prefix(config: RunConfig) -> str:
     """What every turn of the model begins with."""
     agentic = getattr(config.method, "agentic", None)
     return agentic.prefix if agentic is not None and agentic.enabled else ""

@@ -11,6 +11,7 @@ from training.config.model import BuiltinModel, ModelSource
 from training.config.preferences import RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
+from training.config.selection import Measured, PassRate, RunsModel
 
 MOST_STAGES = 32
 
@@ -41,6 +42,10 @@ class Stage(Config):
     reward_model_from: StageCheckpoint | None = None
     """Earlier stage whose reward model pays the responses of this one; empty takes what run names."""
 
+    selection_model_from: StageCheckpoint | None = None
+    """Earlier stage whose model answers the problems that this one selects from (see run.selection); empty takes what
+    run names."""
+
     @model_validator(mode="after")
     def _models_have_one_origin(self) -> Self:
         if self.model_from and self.run.model != BuiltinModel():
@@ -50,6 +55,29 @@ class Stage(Config):
                 {"model_from": None},
                 {"run.model": BuiltinModel().model_dump()},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _problems_are_measured_once(self) -> Self:
+        if self.selection_model_from is None:
+            return self
+        selection, source = self.run.selection, self.selection_model_from.stage
+        if not isinstance(selection, Measured):
+            raise impossible(
+                f"the stage {self.name} selects problems by {selection.kind}, which asks no model",
+                {"selection_model_from": None},
+                {"run.selection": PassRate().model_dump()},
+            )
+        if selection.measured_by != RunsModel():
+            raise impossible(
+                f"the stage {self.name} selects problems by answers of the stage {source}, and "
+                "run.selection.measured_by names another model",
+                {"selection_model_from": None},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rewards_have_one_origin(self) -> Self:
         if self.reward_model_from is None:
             return self
         method = self.run.method
@@ -69,15 +97,23 @@ class Stage(Config):
     @property
     def sources(self) -> tuple[StageCheckpoint, ...]:
         """What this stage takes from earlier ones."""
-        return tuple(source for source in (self.model_from, self.reward_model_from) if source)
+        named = (self.model_from, self.reward_model_from, self.selection_model_from)
+        return tuple(source for source in named if source)
 
-    def resolved(self, model: ModelSource | None = None, reward_model: RewardModelSource | None = None) -> RunConfig:
+    def resolved(
+        self,
+        model: ModelSource | None = None,
+        reward_model: RewardModelSource | None = None,
+        selection_model: ModelSource | None = None,
+    ) -> RunConfig:
         """The config to train, once what earlier stages saved has a place. What is not given stays as `run` has it."""
         values = self.run.model_dump()
         if model:
             values["model"] = model.model_dump()
         if reward_model:
             values["method"]["reward"]["learned"]["model"] = reward_model.model_dump()
+        if selection_model:
+            values["selection"]["measured_by"] = selection_model.model_dump()
         return RunConfig.model_validate(values)
 
 
@@ -115,11 +151,12 @@ class Recipe(Config):
                         f"the stage {stage.name} starts from {source.stage}, which does not come before it"
                     )
                 _must_be_saved(source, earlier[source.stage])
-            if stage.model_from and isinstance(earlier[stage.model_from.stage].run.method, RewardModelMethod):
-                raise impossible(
-                    f"the stage {stage.name} cannot go on with the model of {stage.model_from.stage}: a reward model "
-                    "scores responses and writes none"
-                )
+            for policy in (stage.model_from, stage.selection_model_from):
+                if policy and isinstance(earlier[policy.stage].run.method, RewardModelMethod):
+                    raise impossible(
+                        f"the stage {stage.name} cannot go on with the model of {policy.stage}: a reward model "
+                        "scores responses and writes none"
+                    )
             rewards = stage.reward_model_from
             if rewards and not isinstance(earlier[rewards.stage].run.method, RewardModelMethod):
                 raise impossible(

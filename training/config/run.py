@@ -6,12 +6,13 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
-from training.config.methods import GrpoMethod, Method
+from training.config.methods import DeepSearchMethod, GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
 from training.config.preferences import PreferenceMethod
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.rl import RlMethod
+from training.config.selection import AllProblems, RejectionSampling, Selection
 
 MOST_PROCESSES = 1024
 
@@ -112,6 +113,8 @@ class RunConfig(Config):
 
     problems: ProblemSource = BuiltinProblems()
 
+    selection: Selection = AllProblems()
+
     prompt: PromptConfig = PromptConfig()
 
     method: Method = GrpoMethod()
@@ -155,6 +158,27 @@ class RunConfig(Config):
                 words += f", or {more} {name}"
             message = f"{share} {name} cannot be shared equally by {processes} processes; nearest that work: {words}"
             raise impossible(message, *fixes)
+        return self
+
+    @model_validator(mode="after")
+    def _selection_has_a_use(self) -> Self:
+        kind, method = self.selection.kind, self.method.kind
+        if kind == "all":
+            return self
+        if not isinstance(self.method, RlMethod) and method != "sft":
+            raise impossible(f"{method} trains on no problems, so there are none to select", {"selection.kind": "all"})
+        if isinstance(self.selection, RejectionSampling) and method != "sft":
+            raise impossible(
+                f"rejection sampling makes solutions to imitate, and {method} samples responses of its own",
+                {"selection.kind": "pass_rate"},
+                {"method.kind": "sft"},
+            )
+        if kind == "not_cached" and isinstance(self.method, DeepSearchMethod) and not self.method.cache.share:
+            raise impossible(
+                "which problems others have solved is not known to a run that shares no solutions",
+                {"method.deepsearch.cache.share": True},
+                {"selection.kind": "all"},
+            )
         return self
 
     @model_validator(mode="after")

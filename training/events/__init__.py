@@ -4,6 +4,7 @@ from training.events.base import Event
 from training.events.evaluations import ProblemsAsked
 from training.events.preferences import RankingsLoaded, RankingsScored
 from training.events.reader import all_events, read_events, read_lines
+from training.events.selection import ProblemsSelected, SelectedProblem
 from training.events.sinks import EventSink, JsonlSink, ListSink
 from training.events.traces import FAILED_CALLS, CallStatus, Ending, ToolCallRecord, TraceRecord, TurnRecord
 from training.events.trees import (
@@ -64,11 +65,13 @@ __all__ = [
     "Metrics",
     "PhaseChanged",
     "ProblemsAsked",
+    "ProblemsSelected",
     "RankingsLoaded",
     "RankingsScored",
     "RejectedSolution",
     "RolloutGroup",
     "RolloutRecord",
+    "SelectedProblem",
     "SolutionsFound",
     "Started",
     "ToolCallRecord",

@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from training.events.base import Event, Split
 from training.events.evaluations import ProblemsAsked
 from training.events.preferences import RankingsLoaded, RankingsScored
+from training.events.selection import ProblemsSelected
 from training.events.traces import TraceRecord
 from training.events.trees import HardSubset, SolutionsFound, TreeRecord, TreesGrowing
 
-Phase = Literal["loading", "filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving"]
+Phase = Literal[
+    "loading", "selecting", "filtering", "searching", "sampling", "scoring", "updating", "evaluating", "saving"
+]
 FinishReason = Literal["stop", "length", "abort"]
 
 TOKEN_ARRAYS = {
@@ -149,6 +152,7 @@ AnyEvent = Annotated[
     | SolutionsFound
     | HardSubset
     | ProblemsAsked
+    | ProblemsSelected
     | RankingsLoaded
     | RankingsScored
     | CheckpointSaved

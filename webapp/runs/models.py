@@ -193,6 +193,17 @@ class Alert(models.Model):
         return self.message
 
 
+class ProblemSelection(models.Model):
+    """Which of its training problems a run took before its first step, and why it left out the others."""
+
+    run = models.OneToOneField(Run, models.CASCADE, related_name="selection")
+    told = models.JSONField()
+    """What the trainer said: ``training.events.ProblemsSelected`` without kind, step and time."""
+
+    def __str__(self) -> str:
+        return f"selection of run {self.run_id}"
+
+
 class SavedView(models.Model):
     """A list or comparison that a user named: its address is its state."""
 

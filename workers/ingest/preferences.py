@@ -1,7 +1,6 @@
 """Stores what runs that learn from rankings say: which labels they use, how well they predict others, their rewards."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db.models import Count, Q
 
@@ -9,7 +8,7 @@ from training.events import RankingsLoaded, RankingsScored
 from training.events.preferences import ItemScored
 from webapp.labeling.models import LabelItem, PreferenceReport, RankingsUsed, ResponseScore
 from webapp.runs.models import Run
-from workers.ingest.reading import clean
+from workers.ingest.reading import clean, cleaned
 
 BATCH = 2000
 """Scores that are stored at a time."""
@@ -23,7 +22,7 @@ def store_rankings_loaded(run: Run, event: RankingsLoaded) -> None:
 
 def store_rankings_scored(run: Run, event: RankingsScored) -> None:
     """A report, and the rewards of items that are still there."""
-    report = _cleaned(event.model_dump(mode="json", exclude={"step", "at", "kind", "items"}))
+    report = cleaned(event.model_dump(mode="json", exclude={"step", "at", "kind", "items"}))
     PreferenceReport.objects.update_or_create(run=run, step=event.step, defaults={"report": report})
     ResponseScore.objects.filter(run=run, step=event.step).delete()
     ResponseScore.objects.bulk_create(_scores(run, event), batch_size=BATCH)
@@ -59,12 +58,3 @@ def _keys(items: Iterable[ItemScored]) -> dict[tuple[str, int], tuple[int, int]]
     rows = LabelItem.objects.filter(wanted).annotate(count=Count("responses"))
     return {(slug, number): (key, count) for slug, number, key, count in
             rows.values_list("project__slug", "number", "pk", "count")}  # fmt: skip
-
-
-def _cleaned(value: Any) -> Any:
-    """The same with texts that a database takes."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [_cleaned(each) for each in value]
-    return {key: _cleaned(each) for key, each in value.items()} if isinstance(value, dict) else value

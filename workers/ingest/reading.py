@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -43,3 +44,12 @@ def _parse(line: bytes) -> AnyEvent:
 def clean(text: str) -> str:
     """Without the NUL character, which PostgreSQL cannot store."""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+def cleaned(value: Any) -> Any:
+    """Plain values with texts that a database takes."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [cleaned(each) for each in value]
+    return {key: cleaned(each) for key, each in value.items()} if isinstance(value, dict) else value

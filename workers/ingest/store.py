@@ -17,6 +17,7 @@ from training.events import (
     Metrics,
     PhaseChanged,
     ProblemsAsked,
+    ProblemsSelected,
     RankingsLoaded,
     RankingsScored,
     RolloutGroup,
@@ -34,6 +35,7 @@ from workers.ingest.metrics import forget_metrics, store_metrics
 from workers.ingest.preferences import forget_preferences, store_rankings_loaded, store_rankings_scored
 from workers.ingest.reading import Chunk, clean, read_chunk
 from workers.ingest.rollouts import store_groups
+from workers.ingest.selection import forget_selection, store_selected
 from workers.ingest.solutions import store_solutions
 from workers.ingest.trees import store_glimpse, store_subset, store_trees, trees_of
 
@@ -139,6 +141,8 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
                 _enter_phase(run, event)
             case ProblemsAsked():
                 store_asked(run, event)
+            case ProblemsSelected():
+                store_selected(run, event)
             case RankingsLoaded():
                 store_rankings_loaded(run, event)
             case RankingsScored():
@@ -165,6 +169,7 @@ def _forget(run: Run, after: int) -> None:
     run.rewinds += 1
     forget_metrics(run, after)
     forget_preferences(run, after)
+    forget_selection(run, after)
     remove_trees(run, after)
     remove_rollouts(run, after)
     forget_checkpoints(run, after)

@@ -158,3 +158,20 @@ def test_ranked_prompts_are_shared_equally_by_processes() -> None:
     problem = refused(method={"kind": "reward_model", "rankings_per_step": 6}, hardware={"processes": 4})
     assert "6 rankings per step cannot be shared equally by 4 processes" in problem["msg"]
     assert {"method.reward_model.rankings_per_step": 4} in problem["ctx"]["fixes"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method": {"kind": "dpo"}, "selection": {"kind": "pass_rate"}}, "dpo trains on no problems"),
+        ({"method": {"kind": "evaluate"}, "selection": {"kind": "not_cached"}}, "evaluate trains on no problems"),
+        ({"method": {"kind": "ppo"}, "selection": {"kind": "rejection_sampling"}}, "ppo samples responses of its own"),
+        ({"selection": {"kind": "pass_rate", "at_least": 0.5}}, "no share is at least 0.5 and at most 0.25"),
+    ],
+)
+def test_selections_that_make_no_sense_are_refused_with_a_way_out(changes: dict[str, Any], said: str) -> None:
+    problem = refused(**changes)
+    assert said in problem["msg"]
+    knob, value = next(iter(problem["ctx"]["fixes"][0].items()))
+    *_, leaf = knob.split(".")
+    RunConfig.model_validate(changes | {"selection": changes["selection"] | {leaf: value}})

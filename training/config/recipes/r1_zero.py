@@ -7,7 +7,7 @@ from training.config.recipes.types import RecipePreset, StagePreset, Variant, la
 _EVALUATION = Choice("evaluation.every_steps", 10, "Often enough to see it move.")
 _SHORT = changed(
     PRESET.choices,
-    Choice("method.sampling.max_tokens", 32, "Room for a short working, not for all.", "32,768 up to step 8,200"),
+    Choice("method.sampling.max_tokens", 32, "Room for most workings, not for all.", "32,768 up to step 8,200"),
     Choice("steps", 40, "Until the short limit binds.", "8,200 updates"),
     _EVALUATION,
 )

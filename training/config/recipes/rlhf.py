@@ -21,7 +21,7 @@ _REWARD_MODEL = changed(
 )
 _PPO = changed(
     without(PPO.choices, "method.reward.learned.model"),
-    Choice("steps", 60, "Minutes on two cores.", "256,000 episodes"),
+    Choice("steps", 40, "Accuracy has levelled off by then.", "256,000 episodes"),
 )
 
 _PYTHIA = (

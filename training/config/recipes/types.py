@@ -23,6 +23,7 @@ class StagePreset:
     """Knobs of its run, by their path in a run's config."""
     model_from: StageCheckpoint | None = None
     reward_model_from: StageCheckpoint | None = None
+    selection_model_from: StageCheckpoint | None = None
 
     @property
     def stage(self) -> Stage:
@@ -32,6 +33,7 @@ class StagePreset:
             run=RunConfig.model_validate(nested(self.choices)),
             model_from=self.model_from,
             reward_model_from=self.reward_model_from,
+            selection_model_from=self.selection_model_from,
         )
 
 

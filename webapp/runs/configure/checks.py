@@ -10,6 +10,7 @@ from training.config import (
     HubModel,
     LocalModel,
     PreferenceMethod,
+    RejectionSampling,
     RewardModelMethod,
     RlMethod,
     RunConfig,
@@ -109,12 +110,17 @@ def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         yield Fault(facts.problems.error, about, tuple(Fix({about[0]: slug}) for slug in sets))
     elif facts.problems.train == 0:
         yield Fault("This set has no training problems, only held-out ones.", about)
-    elif facts.problems.solutions == 0 and config.method.kind == "sft":
+    elif facts.problems.solutions == 0 and config.method.kind == "sft" and not makes_solutions(config):
         yield Fault(
             "This set has no worked solutions, and SFT learns from nothing else.",
             about,
-            (Fix({"method.kind": "grpo"}),),
+            (Fix({"selection.kind": "rejection_sampling"}), Fix({"method.kind": "grpo"})),
         )
+
+
+def makes_solutions(config: RunConfig) -> bool:
+    """Whether the run imitates right responses of a model, not solutions of the set."""
+    return isinstance(config.selection, RejectionSampling)
 
 
 def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:

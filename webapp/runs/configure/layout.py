@@ -34,6 +34,12 @@ SECTIONS = (
         "What it trains on; held-out problems are never trained on. Reward models and DPO learn from rankings instead.",
     ),
     Section(
+        "selection",
+        "Problem selection",
+        ("selection",),
+        "Which of the training problems it takes, decided once before the first step.",
+    ),
+    Section(
         "sampling",
         "Batch and sampling",
         ("method.sampling", "method.updates_per_step", "method.epochs", "method.dynamic_sampling"),
@@ -93,6 +99,10 @@ SIMPLE = frozenset({
     "problems.builtin.level",
     "problems.imported.slug",
     "problems.file.path",
+    "selection.measured_by.path",
+    "selection.measured_by.name",
+    "selection.measured_by.run",
+    "selection.measured_by.step",
     "method.sampling.prompts_per_step",
     "method.sampling.samples_per_prompt",
     "method.sampling.max_tokens",
@@ -132,6 +142,7 @@ SIMPLE = frozenset({
 _LEARNED = tuple(f"method.{kind}.reward.learned" for kind in ("grpo", "deepsearch", "ppo"))
 _SEARCH = "method.deepsearch.search"
 _ASKS = tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo", "sft", "dpo"))
+_TRAINS_ON_PROBLEMS = tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo", "sft"))
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(
@@ -151,6 +162,7 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         (f"method.{kind}.overoptimisation.stop_signals", (f"method.{kind}.overoptimisation.action=stop",))
         for kind in ("grpo", "deepsearch", "ppo")
     ),
+    ("selection", _TRAINS_ON_PROBLEMS),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),

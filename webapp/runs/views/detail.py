@@ -18,6 +18,7 @@ from webapp.runs.models import Run
 from webapp.runs.overoptimisation import pays_by_model
 from webapp.runs.progress import progress_of
 from webapp.runs.reflection import first_appearances
+from webapp.runs.selection import selection_of
 from webapp.runs.status import RESUMABLE, RunStatus
 from webapp.runs.views.common import get_run
 
@@ -33,9 +34,8 @@ def overview(request: HttpRequest, run_id: int) -> HttpResponse:
     drawn = [each for each in charts_of(names) if each.chart.section != REASONING]
     sections = [(name, [each for each in drawn if each.chart.section == name]) for name in SECTIONS]
     context = page_of(run, timezone.now()) | _charts_context(run, drawn, len(names))
-    return render(
-        request, "runs/detail_overview.html", context | {"tab": "overview", "sections": [s for s in sections if s[1]]}
-    )
+    shown = {"tab": "overview", "sections": [s for s in sections if s[1]], "selection": selection_of(run)}
+    return render(request, "runs/detail_overview.html", context | shown)
 
 
 def reasoning(request: HttpRequest, run_id: int) -> HttpResponse:

@@ -11,8 +11,11 @@ from training.config import RunConfig
 from webapp.runs.config_forms import ConfigForm
 from webapp.runs.knobs import Knob, Values, knobs_of, tree_of
 
+HUB_NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}(/[A-Za-z0-9._-]{1,12})?", fullmatch=True)
+MEASURED = ("pass_rate", "not_always_solved", "rejection_sampling")
 SAMPLES = {
-    "model.hub.name": st.from_regex(r"[A-Za-z0-9._-]{1,12}(/[A-Za-z0-9._-]{1,12})?", fullmatch=True),
+    **{f"selection.{kind}.measured_by.hub.name": HUB_NAMES for kind in MEASURED},
+    "model.hub.name": HUB_NAMES,
     "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.dpo.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "problems.imported.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
