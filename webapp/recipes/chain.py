@@ -77,14 +77,14 @@ def saved_by(link: Link, source: StageCheckpoint) -> Checkpoint:
 
 
 Source = tuple[str, int, int, str]
-"""Stage, run, step, and ``model`` or ``reward model``."""
+"""Stage, run, step, and what of: ``model``, ``reward model``, or ``selection`` for what chose the problems."""
 
 
 def resolved(link: Link, links: Sequence[Link]) -> tuple[RunConfig, list[Source]]:
     """The config of a stage's run, and what it begins from. Raises UserError when that is not there."""
     by_name = {each.stage.name: each for each in links}
     stage, sources = link.stage, list[Source]()
-    model = reward_model = None
+    model = reward_model = selection_model = None
     if stage.model_from:
         saved = saved_by(by_name[stage.model_from.stage], stage.model_from)
         model = CheckpointModel(run=saved.run_id, step=saved.step)
@@ -93,4 +93,8 @@ def resolved(link: Link, links: Sequence[Link]) -> tuple[RunConfig, list[Source]
         saved = saved_by(by_name[stage.reward_model_from.stage], stage.reward_model_from)
         reward_model = RewardCheckpoint(run=saved.run_id, step=saved.step)
         sources.append((stage.reward_model_from.stage, saved.run_id, saved.step, "reward model"))
-    return stage.resolved(model, reward_model), sources
+    if stage.selection_model_from:
+        saved = saved_by(by_name[stage.selection_model_from.stage], stage.selection_model_from)
+        selection_model = CheckpointModel(run=saved.run_id, step=saved.step)
+        sources.append((stage.selection_model_from.stage, saved.run_id, saved.step, "selection"))
+    return stage.resolved(model, reward_model, selection_model), sources

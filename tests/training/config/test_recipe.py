@@ -12,6 +12,7 @@ from training.config.recipe import Recipe, Stage
 REWARD_MODEL = {"name": "reward", "run": {"method": {"kind": "reward_model"}}}
 PPO = {"name": "ppo", "run": {"method": {"kind": "ppo"}}, "reward_model_from": {"stage": "reward"}}
 SFT = {"name": "sft", "run": {"method": {"kind": "sft"}}}
+SAMPLING = {"name": "again", "run": {"method": {"kind": "sft"}, "selection": {"kind": "rejection_sampling"}}}
 GRPO = {"name": "grpo", "model_from": {"stage": "sft", "checkpoint": "best"}}
 
 
@@ -59,6 +60,25 @@ def recipe(*stages: dict[str, Any]) -> Recipe:
             (SFT | {"run": {"method": {"kind": "sft"}, "checkpoints": {"keep_best": False}}}, GRPO),
             "the best checkpoint of sft is not known",
         ),
+        (
+            (SFT, GRPO | {"selection_model_from": {"stage": "sft"}}),
+            "the stage grpo selects problems by all, which asks no model",
+        ),
+        (
+            (
+                SFT,
+                GRPO
+                | {
+                    "run": {"selection": {"kind": "pass_rate", "measured_by": {"kind": "hub", "name": "a/b"}}},
+                    "selection_model_from": {"stage": "sft"},
+                },
+            ),
+            "run.selection.measured_by names another model",
+        ),
+        (
+            (REWARD_MODEL, SAMPLING | {"selection_model_from": {"stage": "reward"}}),
+            "a reward model scores responses and writes none",
+        ),
     ],
 )
 def test_impossible_recipes_are_refused_by_the_name_of_the_stage(stages: tuple[dict[str, Any], ...], said: str) -> None:
@@ -86,3 +106,11 @@ def test_a_stage_is_resolved_to_a_run_that_names_what_was_saved() -> None:
     assert config.model == model
     assert config.method.reward.learned.model == reward_model  # type: ignore[union-attr]
     assert Stage(name="alone").resolved() == Stage(name="alone").run
+
+
+def test_a_stage_may_train_one_model_on_what_another_answers() -> None:
+    stage = recipe(SFT, SAMPLING | {"selection_model_from": {"stage": "sft"}}).stage("again")
+    assert [source.stage for source in stage.sources] == ["sft"]
+    config = stage.resolved(selection_model=CheckpointModel(run=3, step=20))
+    assert config.selection.measured_by == CheckpointModel(run=3, step=20)  # type: ignore[union-attr]
+    assert config.model == stage.run.model

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from tests.webapp.runs.pages.made import add_checkpoint, add_figures, make_run
 from training.config import GrpoMethod, OptimisationConfig, RunConfig, SamplingConfig
+from training.events import ProblemsSelected, SelectedProblem
 from webapp.accounts.models import User
 from webapp.runs.config_table import rows_of
-from webapp.runs.models import Alert, Run, StopRequest
+from webapp.runs.models import Alert, ProblemSelection, Run, StopRequest
 from webapp.runs.progress import progress_of
 from webapp.runs.reflection import first_appearances
 from webapp.runs.status import RunStatus
@@ -229,3 +230,20 @@ def test_time_left_goes_by_the_mean_pace_and_only_while_it_runs() -> None:
     assert (progress.share, progress.tokens_per_s) == (pytest.approx(3 / 50), 30.0)
     run.status = RunStatus.STOPPED
     assert progress_of(run, timezone.now()).remaining is None
+
+
+def test_the_choice_of_problems_is_shown_with_what_it_left_out(researcher_client: Client) -> None:
+    run = make_run(RunStatus.RUNNING)
+    assert "Problem selection" not in page(researcher_client, run)
+    told = ProblemsSelected(
+        step=0, rule="rejection_sampling", asked=1000, kept=250, samples=4, solutions=300, tokens=45_000,
+        dropped={"no right response": 750}, filtered={"several scripts": 100},
+        examples=[SelectedProblem(problem_id="1", prompt="<b>1+1</b>", answer="2", right=1, response="<i>2</i>")],
+    )  # fmt: skip
+    ProblemSelection.objects.create(run=run, told=told.model_dump(exclude={"step", "at", "kind"}))
+    shown = page(researcher_client, run)
+    assert "250 of 1,000 problems" in shown
+    assert "750 problems (75.0 %)" in shown
+    assert "100 right responses (25.0 %)" in shown
+    assert "&lt;b&gt;1+1&lt;/b&gt;" in shown
+    assert "<i>2</i>" not in shown
