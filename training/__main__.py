@@ -10,6 +10,7 @@ from pathlib import Path
 from training.config.generate import GenerationConfig
 from training.config.plan import in_words, plan_of
 from training.config.recipe import Recipe
+from training.config.teach import TeachConfig
 from training.config_file import parse_as, parse_config, read_config
 from training.errors import InputError
 from training.recipe import train_recipe
@@ -64,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     answers.add_argument("config", type=Path, metavar="CONFIG")
     answers.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
     answers.set_defaults(command=_generate)
+    solutions = commands.add_parser("teach", help="have a teacher write solutions, and keep the right ones")
+    solutions.add_argument("config", type=Path, metavar="CONFIG")
+    solutions.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
+    solutions.set_defaults(command=_teach)
     recipe = commands.add_parser("recipe", help="train the stages of a recipe one after the other")
     recipe.add_argument("config", type=Path, metavar="RECIPE")
     recipe.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="holds a folder for each stage")
@@ -112,6 +117,16 @@ def _generate(options: argparse.Namespace) -> int:
     from training.generate import generate
 
     generate(config, options.config.parent, options.out)
+    return DONE
+
+
+def _teach(options: argparse.Namespace) -> int:
+    config = parse_as(TeachConfig, options.config)
+    from training.teaching.figures import in_words
+    from training.teaching.teach import problems_file, teach
+
+    print("\n".join(in_words(teach(config, options.config.parent, options.out))))
+    print(f"the problem set is {problems_file(options.out)}")
     return DONE
 
 

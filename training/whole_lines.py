@@ -1,8 +1,9 @@
 """Files of lines whose writer may be killed amid one: where the last whole line ends, and a way to cut back to it."""
 
+import json
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 BLOCK = 65_536
 
@@ -26,3 +27,13 @@ def cut_unfinished_line(path: Path, file: BinaryIO) -> None:
     end = end_of_last_line(path)
     if end < file.seek(0, os.SEEK_END):
         file.truncate(end)
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file's whole lines; what a killed writer left after them is cut off. None without a file."""
+    if not path.exists():
+        return []
+    with path.open("ab") as file:
+        cut_unfinished_line(path, file)
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]

@@ -1,0 +1,45 @@
+"""A model that is asked and not trained: its weights, the way prompts are put to it, and the engine that samples."""
+
+from pathlib import Path
+
+from training.codec import Codec, stop_ids
+from training.config import EvaluateMethod, HardwareConfig, PromptConfig, RunConfig
+from training.config.model import ModelSource
+from training.config.problems import ProblemSource
+from training.devices import choose_device
+from training.errors import InputError
+from training.problems.types import Problem
+from training.sampling.torch_engine import TorchEngine
+from training.sources import Problems, load_model, load_problems
+from training.stream import ShuffledStream
+
+MOST_ROWS = 256
+
+
+class AskedModel:
+    """A loaded model with its codec and engine. Raises InputError when it cannot be had."""
+
+    def __init__(self, source: ModelSource, prompt: PromptConfig, hardware: HardwareConfig) -> None:
+        run = RunConfig(model=source, prompt=prompt, method=EvaluateMethod())
+        loaded, tokenizer = load_model(run, choose_device(hardware))
+        self._context = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
+        self.codec = Codec(tokenizer, prompt, stop_ids(loaded, tokenizer))
+        self.engine = TorchEngine(loaded, max_rows=MOST_ROWS)
+
+    def fits(self, prompt: str, max_tokens: int) -> bool:
+        """Whether a prompt and a response of so many tokens go into the model's context."""
+        room = self._context - max_tokens if self._context else None
+        return room is None or self.codec.prompt_fits(prompt, room)
+
+
+def halves_of(source: ProblemSource, folder: Path) -> Problems:
+    """Both halves of a problem set. Relative files lie in `folder`."""
+    return load_problems(RunConfig(problems=source, method=EvaluateMethod()), folder)
+
+
+def drawn(problems: Problems, split: str, count: int, seed: int) -> list[Problem]:
+    """So many problems of one half, chosen by a seed; all where there are fewer. Raises InputError for none."""
+    half = getattr(problems, split)
+    if not half:
+        raise InputError(f"the problem set has no {split} problems; choose the other half")
+    return ShuffledStream(half, seed).take(min(count, len(half)))
