@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
-from training.reading.columns import is_chat, is_missing
+from training.problems.types import Problem
+from training.reading.columns import as_chat, is_chat, is_missing
 from training.rewards.compare import is_blank
 from training.rewards.extract import extract, final_marks
+from training.srl.steps import RefusedError, steps_of
 
 MAX_TEXT = 200_000
 MAX_ANSWER = 1000
@@ -39,9 +42,10 @@ def text_of(value: Any, name: str) -> str:
 
 def prompt_of(value: Any) -> str:
     """The question: the text itself, or what the user says in a chat of one question."""
-    if not is_chat(value):
+    chat = as_chat(value)
+    if chat is None:
         return text_of(value, "prompt")
-    asked = [turn for turn in value if _role(turn) in _USER]
+    asked = [turn for turn in chat if _role(turn) in _USER]
     if len(asked) > 1:
         raise CellError(f"the chat has {len(asked)} questions; only chats of one can be used")
     return _content(asked[0], "prompt") if asked else ""
@@ -49,8 +53,8 @@ def prompt_of(value: Any) -> str:
 
 def solution_of(value: Any, strip_calculator: bool) -> str:
     """The worked solution: the text itself, or the last thing that the assistant says in a chat."""
-    if is_chat(value):
-        said = [turn for turn in value if _role(turn) in _ASSISTANT]
+    if (chat := as_chat(value)) is not None:
+        said = [turn for turn in chat if _role(turn) in _ASSISTANT]
         text = _content(said[-1], "solution") if said else ""
     else:
         text = text_of(value, "solution")
@@ -64,7 +68,7 @@ def answer_of(value: Any, rule: str, marker: str) -> str:
     ``\boxed{}``, ``<answer>`` or ``####``, found as the verifier finds it in responses; ``after`` the first line that
     follows the last ``marker``.
     """
-    text = solution_of(value, strip_calculator=False) if is_chat(value) else text_of(value, "answer")
+    text = text_of(value, "answer") if as_chat(value) is None else solution_of(value, strip_calculator=False)
     if not text:
         raise CellError("no answer")
     if rule == "after":
@@ -82,6 +86,14 @@ def answer_of(value: Any, rule: str, marker: str) -> str:
     if len(answer) > MAX_ANSWER:
         raise CellError(f"the answer has {len(answer):,} characters; the verifier compares at most {MAX_ANSWER:,}")
     return answer
+
+
+def numbered_steps(solution: str) -> None:
+    """Raises CellError where a worked solution is not steps numbered like ``1. **Title**``, saying what is wrong."""
+    try:
+        steps_of(Problem("", "", "", solution, "train", ""), "numbered")
+    except RefusedError as error:
+        raise CellError(f"the worked solution is no list of numbered steps: {error}") from None
 
 
 def level_of(value: Any) -> str:
@@ -112,11 +124,11 @@ def _is_one_mark(text: str) -> bool:
     return len(marks) == 1 and (marks[0].start, marks[0].end) == (0, len(text))
 
 
-def _role(turn: dict[str, Any]) -> str:
+def _role(turn: Mapping[str, Any]) -> str:
     return str(turn.get("role", turn.get("from", ""))).lower()
 
 
-def _content(turn: dict[str, Any], name: str) -> str:
+def _content(turn: Mapping[str, Any], name: str) -> str:
     content = turn.get("content", turn.get("value"))
     if isinstance(content, list):
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))

@@ -1,7 +1,9 @@
 """Tells what columns rows have: nested ones by dotted path, with kind, share filled and examples."""
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,11 @@ MAX_DEPTH = 4
 EXAMPLES = 3
 EXAMPLE_CHARS = 120
 
+_FIRST_STEP = re.compile(r"^[ \t]*1\.[ \t]*\*\*.+?\*\*", re.MULTILINE)
+_SECOND_STEP = re.compile(r"^[ \t]*2\.[ \t]*\*\*.+?\*\*", re.MULTILINE)
+_CALLS = ("<tool_call>", "<function=", "<function_call>")
+_TOOLS = {"tool", "function", "function_call", "observation", "ipython"}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -20,12 +27,13 @@ class Column:
 
     Attributes:
         path: its name; names inside objects are joined by dots, as in ``reward_model.ground_truth``.
-        kind: text, integer, number, yes/no, chat, list, empty or mixed.
+        kind: text, integer, number, yes/no, chat, transcript (a chat that calls tools), list, empty or mixed.
         filled: share of the sniffed rows that have a value, in [0, 1].
         examples: up to three different values as text, shortened.
         length: mean number of characters.
         values: the different values of a column that has few, else empty.
         marked: share of its texts that mark an answer as a response would, in [0, 1].
+        numbered: share of its texts with steps like ``1. **Title**``, in [0, 1].
     """
 
     path: str
@@ -35,6 +43,12 @@ class Column:
     length: float
     values: frozenset[str]
     marked: float
+    numbered: float = 0.0
+
+    @property
+    def kind_in_words(self) -> str:
+        """The kind, and whether most of its texts are steps."""
+        return f"{self.kind}, numbered steps" if self.numbered > 0.5 else self.kind
 
 
 def sniff(rows: Iterable[Row]) -> list[Column]:
@@ -87,6 +101,26 @@ def is_chat(value: Any) -> bool:
     )
 
 
+def as_chat(value: Any) -> Sequence[Mapping[str, Any]] | None:
+    """The messages of a chat, which may be given as JSON text; None for anything else."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if is_chat(value) else None
+
+
+def _calls_tools(chat: Sequence[Mapping[str, Any]]) -> bool:
+    return any(
+        turn.get("tool_calls")
+        or turn.get("function_call")
+        or str(turn.get("role", turn.get("from"))).lower() in _TOOLS
+        or any(mark in str(turn.get("content", turn.get("value"))) for mark in _CALLS)
+        for turn in chat
+    )
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterable[tuple[str, Any]]:
     for name, value in values.items():
         path = f"{prefix}{name}"
@@ -98,8 +132,9 @@ def _flat(values: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterab
 
 def _column(path: str, values: list[Any], rows: int) -> Column:
     present = [value for value in values if not is_missing(value)]
-    kinds = Counter(_kind(value) for value in present)
-    texts = [_example(value) for value in present]
+    read = [as_chat(value) or value for value in present]
+    kinds = Counter(map(_kind, read))
+    texts = [_example(value) for value in read]
     different = list(dict.fromkeys(texts))
     return Column(
         path=path,
@@ -108,13 +143,14 @@ def _column(path: str, values: list[Any], rows: int) -> Column:
         examples=tuple(different[:EXAMPLES]),
         length=sum(len(str(value)) for value in present) / len(present) if present else 0.0,
         values=frozenset(different) if len(different) <= 12 else frozenset(),
-        marked=_share_marked(present),
+        marked=_share(present, lambda text: extract(text) is not None),
+        numbered=_share(present, lambda text: bool(_FIRST_STEP.search(text) and _SECOND_STEP.search(text))),
     )
 
 
-def _share_marked(values: list[Any]) -> float:
+def _share(values: list[Any], holds: Callable[[str], bool]) -> float:
     texts = [value for value in values if isinstance(value, str)]
-    return sum(extract(text) is not None for text in texts) / len(texts) if texts else 0.0
+    return sum(map(holds, texts)) / len(texts) if texts else 0.0
 
 
 def _kind(value: Any) -> str:
@@ -126,7 +162,9 @@ def _kind(value: Any) -> str:
         return "number"
     if isinstance(value, str):
         return "text"
-    return "chat" if is_chat(value) else "list" if isinstance(value, list) else "other"
+    if is_chat(value):
+        return "transcript" if _calls_tools(value) else "chat"
+    return "list" if isinstance(value, list) else "other"
 
 
 def _common_kind(kinds: Counter[str]) -> str:
@@ -134,6 +172,8 @@ def _common_kind(kinds: Counter[str]) -> str:
         return "empty"
     if set(kinds) == {"integer", "number"}:
         return "number"
+    if kinds["transcript"] > sum(kinds.values()) / 2:
+        return "transcript"  # the others are broken, or call nothing: their rows say so
     return next(iter(kinds)) if len(kinds) == 1 else "mixed"
 
 

@@ -6,14 +6,17 @@ the same way, and a problem keeps its split when rows around it come and go.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from training.problems.types import DemonstratedTurn
 from training.reading import cells
 from training.reading.cells import CellError
 from training.reading.columns import lookup, printable
 from training.reading.files import Row, Source, read_rows
 from training.reading.plan import SPLIT_NAMES, ImportPlan
+from training.reading.transcripts import transcript_of
 from training.rewards.compare import compare, shorten
 from training.rewards.extract import extract
 
@@ -24,7 +27,8 @@ RAW_CHARS = 2000
 class Accepted:
     """A row that became a problem.
 
-    ``split`` is train or heldout; ``solution`` and ``level`` may be empty; ``note`` says what is odd, or nothing.
+    ``split`` is train or heldout; ``solution`` and ``level`` may be empty, and ``answer`` where the plan lets it;
+    ``note`` says what is odd, or nothing; ``turns`` are a transcript instead of a solution.
     """
 
     source: str
@@ -35,6 +39,7 @@ class Accepted:
     split: str
     level: str
     note: str
+    turns: tuple[DemonstratedTurn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,13 @@ class _Converter:
         if row.error:
             raise CellError(row.error)
         plan, values = self.plan, row.values
-        prompt = cells.prompt_of(lookup(values, plan.prompt))
+        prompt, turns = _asked(values, plan)
         if not prompt:
             raise CellError("no prompt")
-        answer = cells.answer_of(lookup(values, plan.answer), plan.answer_rule, plan.answer_marker)
-        solution = cells.solution_of(lookup(values, plan.solution), plan.strip_calculator) if plan.solution else ""
+        answer = _answer(values, plan)
+        solution = "" if turns else _solution(values, plan)
+        if not answer and not solution and not turns:
+            raise CellError("neither an answer nor a worked solution")
         level = cells.level_of(lookup(values, plan.level)) if plan.level else ""
         key = _key(prompt)
         split = split_of(source, plan, row, key)
@@ -98,7 +105,38 @@ class _Converter:
             _check_agreement(answer, known, first)
             return Repeated(source.name, row.number, leaked=False)
         self.seen[key] = (row.number, answer, split)
-        return Accepted(source.name, row.number, prompt, answer, solution, split, level, _note(solution, answer))
+        note = _note(solution, answer) if answer else ""
+        return Accepted(source.name, row.number, prompt, answer, solution, split, level, note, turns)
+
+
+def _asked(values: Mapping[str, Any], plan: ImportPlan) -> tuple[str, tuple[DemonstratedTurn, ...]]:
+    """The prompt, and the turns of a transcript where there is one, which may begin with the prompt."""
+    if not plan.turns:
+        return cells.prompt_of(lookup(values, plan.prompt)), ()
+    asked, turns = transcript_of(lookup(values, plan.turns))
+    return (asked if plan.prompt == plan.turns else cells.prompt_of(lookup(values, plan.prompt))), turns
+
+
+def _answer(values: Mapping[str, Any], plan: ImportPlan) -> str:
+    """The answer; empty where there is none and the plan lets that pass."""
+    if not plan.answer:
+        return ""
+    try:
+        return cells.answer_of(lookup(values, plan.answer), plan.answer_rule, plan.answer_marker)
+    except CellError:
+        if plan.keep_unanswered:
+            return ""
+        raise
+
+
+def _solution(values: Mapping[str, Any], plan: ImportPlan) -> str:
+    """The worked solution, as the plan wants it."""
+    solution = cells.solution_of(lookup(values, plan.solution), plan.strip_calculator) if plan.solution else ""
+    if plan.solution_rule != "any" and not solution:
+        raise CellError("no worked solution")
+    if plan.solution_rule == "numbered":
+        cells.numbered_steps(solution)
+    return solution
 
 
 def _note(solution: str, answer: str) -> str:
@@ -112,7 +150,7 @@ def _note(solution: str, answer: str) -> str:
 
 def _check_agreement(answer: str, known: str, first: int) -> None:
     same = compare(answer, known)
-    if answer != known and (same is None or not same.correct):
+    if answer and known and answer != known and (same is None or not same.correct):
         raise CellError(f"asks the same as row {first}, but its answer is {answer[:60]!r}, not {known[:60]!r}")
 
 
@@ -138,7 +176,7 @@ def _heldout_prompts(sources: Sequence[Source], plan: ImportPlan) -> frozenset[b
     for source in sources:
         for row in read_rows(source):
             try:
-                key = _key(cells.prompt_of(lookup(row.values, plan.prompt)))
+                key = _key(_asked(row.values, plan)[0])
                 if split_of(source, plan, row, key) == "heldout":
                     found.add(key)
             except CellError:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from training.reading.columns import Column
 
 AnswerRule = Literal["plain", "marked", "after"]
+SolutionRule = Literal["any", "required", "numbered"]
 SplitMode = Literal["share", "column", "train", "heldout"]
 
 SPLIT_NAMES = {
@@ -28,10 +29,15 @@ _SOLUTIONS = (
     "response",
     "completion",
     "output",
+    "deepseek_attempt",
+    "gemini_attempt",
+    "attempt",
+    "trajectory",
 )
 _LEVELS = ("level", "difficulty")
 _TEST_NAME = re.compile(r"(?<![a-z])(test|val|valid|validation|dev|eval|heldout)(?![a-z])")
 _CHATS = ("messages", "conversations")
+_TRANSCRIPTS = (*_CHATS, "trajectory", "transcript", "turns", "chat", "history", "trace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class ImportPlan:
 
     Attributes:
         answer_rule: ``plain`` (as it stands), ``marked`` (last box, tags or ``####``), ``after`` (``answer_marker``).
+        keep_unanswered: take rows without an answer, to be learned from and not to be checked; else they are refused.
+        turns: a transcript of an agent, a demonstration in turns instead of ``solution``.
+        solution_rule: refuse rows without a solution (``required``), or whose solution is not steps numbered like
+            ``1. **Title**`` (``numbered``).
         strip_calculator: remove calculator marks such as ``<<48/2=24>>`` from solutions.
         split_mode: ``share`` (held out by a hash of the prompt), ``column``, or all ``train``, or all ``heldout``.
         heldout_share: share of the prompts held out, in [0, 1); for ``share``.
@@ -49,12 +59,20 @@ class ImportPlan:
     answer: str
     answer_rule: AnswerRule = "plain"
     answer_marker: str = "####"
+    keep_unanswered: bool = False
     solution: str = ""
+    solution_rule: SolutionRule = "any"
+    turns: str = ""
     level: str = ""
     strip_calculator: bool = True
     split_mode: SplitMode = "share"
     split: str = ""
     heldout_share: float = 0.1
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it says enough to make problems: a prompt, and something to check or to learn from."""
+        return bool(self.prompt and (self.answer or (self.keep_unanswered and (self.solution or self.turns))))
 
     def as_json(self) -> dict[str, Any]:
         """For storage; `from_json` reads it back."""
@@ -72,24 +90,48 @@ def propose(columns: Sequence[Column], name: str = "") -> ImportPlan:
 
     A file whose ``name`` says test or validation is held out as a whole.
     """
-    prompt = _best(columns, _PROMPTS, lambda column: column.kind in {"text", "chat"})
+    transcript = _best(columns, _TRANSCRIPTS, lambda column: column.kind == "transcript")
+    prompt = _best(columns, _PROMPTS, lambda column: column.kind in {"text", "chat"}) or transcript
     rest = [column for column in columns if column.path != prompt or column.path in _CHATS]
-    solution = _best(rest, _SOLUTIONS, lambda column: column.kind == "text" and column.length > 20)
-    answer = _best(rest, _ANSWERS, lambda column: column.kind not in {"empty", "chat", "other"})
-    if not solution:
-        worked = answer if answer and _is_marked(_column(columns, answer)) else ""
-        solution = worked or (prompt if prompt in _CHATS else "")
-    answer = answer or solution
     split = _best(rest, ("split",), lambda column: bool(column.values) and column.values <= _split_values(column))
-    return ImportPlan(
+    plan = ImportPlan(
         prompt=prompt,
-        answer=answer,
-        answer_rule="marked" if answer and _is_marked(_column(columns, answer)) else "plain",
-        solution=solution,
+        answer="",
         level=_best(rest, _LEVELS, lambda column: column.length <= 40 and column.kind not in {"empty", "list"}),
         split_mode="column" if split else "heldout" if _TEST_NAME.search(name.lower()) else "share",
         split=split,
     )
+    if transcript:
+        return replace(plan, answer=_answer(rest), keep_unanswered=True, turns=transcript)
+    steps = _best(rest, _SOLUTIONS, lambda column: column.numbered > 0.5)
+    return _with_steps(plan, steps, rest) if steps else _with_solution(plan, rest)
+
+
+def _with_steps(plan: ImportPlan, steps: str, columns: Sequence[Column]) -> ImportPlan:
+    """For solutions in numbered steps; an answer is in a column of its own, or marked in them."""
+    others = [column for column in columns if column.path != steps]
+    marked = steps if _is_marked(_column(columns, steps)) else ""
+    answer = _answer(others) or marked or _best(others, ("solution",), lambda column: column.kind != "empty")
+    rule: AnswerRule = "marked" if answer and _is_marked(_column(columns, answer)) else "plain"
+    return replace(
+        plan, answer=answer, answer_rule=rule, keep_unanswered=True, solution=steps, solution_rule="numbered"
+    )
+
+
+def _with_solution(plan: ImportPlan, columns: Sequence[Column]) -> ImportPlan:
+    """For a worked solution of any form, or none; the answer may be marked in it."""
+    solution = _best(columns, _SOLUTIONS, lambda column: column.kind == "text" and column.length > 20)
+    answer = _answer(columns)
+    if not solution:
+        worked = answer if answer and _is_marked(_column(columns, answer)) else ""
+        solution = worked or (plan.prompt if plan.prompt in _CHATS else "")
+    answer = answer or solution
+    rule: AnswerRule = "marked" if answer and _is_marked(_column(columns, answer)) else "plain"
+    return replace(plan, answer=answer, answer_rule=rule, solution=solution)
+
+
+def _answer(columns: Sequence[Column]) -> str:
+    return _best(columns, _ANSWERS, lambda column: column.kind not in {"empty", "chat", "transcript", "other"})
 
 
 def _best(columns: Sequence[Column], names: Sequence[str], fits: Callable[[Column], bool]) -> str:

@@ -70,7 +70,7 @@ class PlanForm(forms.Form):
     prompt = forms.ChoiceField(
         label="Prompt", error_messages={"required": "Choose the column that holds the question."}
     )
-    answer = forms.ChoiceField(label="Answer", error_messages={"required": "Choose the column that holds the answer."})
+    answer = forms.ChoiceField(label="Answer", required=False)
     answer_rule = forms.ChoiceField(
         label="It is",
         choices=[
@@ -80,8 +80,24 @@ class PlanForm(forms.Form):
         ],
     )
     answer_marker = forms.CharField(label="Marker", required=False, max_length=40, strip=False)
+    keep_unanswered = forms.BooleanField(
+        label="Take rows without an answer, to be learned from and not to be checked", required=False
+    )
     solution = forms.ChoiceField(
-        label="Worked solution", required=False, help_text="Fine-tuning (SFT) learns from these."
+        label="Worked solution", required=False, help_text="Fine-tuning (SFT) and step-wise methods learn from these."
+    )
+    solution_rule = forms.ChoiceField(
+        label="Solutions",
+        choices=[
+            ("any", "may be missing"),
+            ("required", "must be there"),
+            ("numbered", "must be steps “1. **Title** …”"),
+        ],
+    )
+    turns = forms.ChoiceField(
+        label="Agent's transcript",
+        required=False,
+        help_text="Messages with tool calls, instead of a worked solution.",
     )
     strip_calculator = forms.BooleanField(label="Remove calculator marks such as <<48/2=24>>", required=False)
     level = forms.ChoiceField(label="Difficulty", required=False)
@@ -105,8 +121,9 @@ class PlanForm(forms.Form):
         paths = [(column.path, column.path) for column in columns]
         for name, empty in (
             ("prompt", "Choose…"),
-            ("answer", "Choose…"),
+            ("answer", "none"),
             ("solution", "none"),
+            ("turns", "none"),
             ("level", "none"),
             ("split", "Choose…"),
         ):
@@ -116,6 +133,16 @@ class PlanForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        learned = values.get("solution") or values.get("turns")
+        if not values.get("answer") and not (learned and values.get("keep_unanswered")):
+            self.add_error(
+                "answer",
+                "Tick below that rows without an answer are wanted, or choose the column that holds it."
+                if learned
+                else "Choose the column that holds the answer.",
+            )
+        if values.get("solution") and values.get("turns"):
+            self.add_error("turns", "A row has a worked solution or a transcript; choose one of the two columns.")
         if values.get("answer_rule") == "after" and not values.get("answer_marker", "").strip():
             self.add_error("answer_marker", "Type the text that stands before the answer, such as “A:”.")
         if values.get("split_mode") == "column" and not values.get("split"):

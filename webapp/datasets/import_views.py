@@ -150,7 +150,7 @@ def _get(import_id: int) -> Import:
 
 def _outcome(request: HttpRequest, record: Import, form: PlanForm | None = None) -> dict[str, object]:
     """What the lower half of an import's page shows: preview, report, refused rows, and the form that stores."""
-    usable = record.plan.get("prompt") and record.plan.get("answer") and not (form and form.errors)
+    usable = ImportPlan.from_json({"prompt": "", "answer": "", **record.plan}).is_usable and not (form and form.errors)
     refused = RefusedRow.objects.filter(source_import=record)
     return {
         "import": record,

@@ -38,14 +38,17 @@ class ProblemSet(models.Model):
 
 
 class Problem(models.Model):
-    """One problem with its reference answer, and a worked solution where the set has one."""
+    """One problem with its reference answer, and a worked solution or a transcript where the set has one."""
 
     problem_set = models.ForeignKey(ProblemSet, models.CASCADE, related_name="problems")
     number = models.PositiveIntegerField()
     split = models.CharField(max_length=8)
     prompt = models.TextField()
     answer = models.TextField()
+    """Empty where there is none: responses cannot be checked then, but the solution can be learned from."""
     solution = models.TextField(blank=True)
+    turns = models.JSONField(default=list, blank=True)
+    """A demonstration in turns instead of a solution: each with role (model or tool) and text."""
     level = models.CharField(max_length=40, blank=True)
 
     class Meta:

@@ -11,7 +11,10 @@ from webapp.datasets.models import ProblemSet
 from webapp.datasets.services import fingerprint
 
 MAX_NOTES_LISTED = 50
-COUNTS = ("rows", "accepted", "train", "heldout", "solutions", "refused", "repeated", "leaked", "notes")
+COUNTS = (
+    "rows", "accepted", "train", "heldout", "solutions", "transcripts", "unanswered", "refused", "repeated", "leaked",
+    "notes",
+)  # fmt: skip
 
 
 class Tally:
@@ -50,7 +53,11 @@ class Tally:
         self.counts["accepted"] += 1
         self.counts[problem.split] += 1
         self.counts["solutions"] += bool(problem.solution)
-        self._answers[_kind(problem.answer)] += 1
+        self.counts["transcripts"] += bool(problem.turns)
+        if problem.answer:
+            self._answers[_kind(problem.answer)] += 1
+        else:
+            self.counts["unanswered"] += 1
         fingerprint(self._digest, problem)
         if problem.note:
             self.counts["notes"] += 1

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
@@ -22,7 +23,7 @@ RESERVED_SLUGS = {"new", "imports", "verifier"}
 """Words that stand where a set's slug stands in an address."""
 
 COPY_PROBLEMS = """
-    COPY datasets_problem (problem_set_id, number, split, prompt, answer, solution, level) FROM STDIN
+    COPY datasets_problem (problem_set_id, number, split, prompt, answer, solution, level, turns) FROM STDIN
 """
 
 
@@ -99,14 +100,20 @@ def problem_line(slug: str, number: int, problem: Accepted | Problem) -> str:
         "split": problem.split,
         "level": problem.level,
         "meta": {},
+        **({"turns": turns} if (turns := turns_of(problem)) else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def fingerprint(digest: "hashlib._Hash", problem: Accepted) -> None:
     """Add a problem to the hash by which two imports of the same contents are recognised."""
-    content = [problem.prompt, problem.answer, problem.solution, problem.split, problem.level]
-    digest.update(json.dumps(content).encode())
+    content: list[object] = [problem.prompt, problem.answer, problem.solution, problem.split, problem.level]
+    digest.update(json.dumps([*content, turns_of(problem)] if problem.turns else content).encode())
+
+
+def turns_of(problem: Accepted | Problem) -> list[dict[str, str]]:
+    """The turns of its transcript as they are stored; none where it has no transcript."""
+    return [turn if isinstance(turn, dict) else asdict(turn) for turn in problem.turns]
 
 
 def free_slug(name: str) -> str:
@@ -130,12 +137,12 @@ def _store_problems(made: ProblemSet, problems: Iterable[Accepted]) -> None:
     ):
         for number, problem in enumerate(problems, start=1):
             fields = (problem.split, problem.prompt, problem.answer, problem.solution, problem.level)
-            copy.write_row((made.pk, number, *fields))
+            copy.write_row((made.pk, number, *fields, json.dumps(turns_of(problem))))
             file.write(problem_line(made.slug, number, problem))
             fingerprint(digest, problem)
             made.train_count += problem.split == "train"
             made.heldout_count += problem.split == "heldout"
-            made.solution_count += bool(problem.solution)
+            made.solution_count += bool(problem.solution or problem.turns)
     made.content_hash = digest.hexdigest()
 
 

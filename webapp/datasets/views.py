@@ -34,7 +34,7 @@ def problem_set_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _filtered(problem_set: ProblemSet, request: HttpRequest) -> QuerySet[Problem]:
-    problems = Problem.objects.filter(problem_set=problem_set).defer("solution")
+    problems = Problem.objects.filter(problem_set=problem_set).defer("solution", "turns")
     if (split := request.GET.get("split")) in SPLITS:
         problems = problems.filter(split=split)
     if text := request.GET.get("q", "").replace("\x00", "").strip():

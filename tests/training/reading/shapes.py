@@ -44,6 +44,37 @@ def nested(number: int, difficulty: float = 6.5) -> dict[str, Any]:
     }
 
 
+def stepped(number: int, **changes: Any) -> dict[str, Any]:
+    """A row whose expert solves in steps with numbers and titles."""
+    row = {
+        "question": f"What is ({number} + 1)^2?",
+        "solution": str((number + 1) ** 2),
+        "deepseek_attempt": (
+            f"1. **Find the sum** {number} + 1 = {number + 1}.\n"
+            f"2. **Square it** It is \\boxed{{{(number + 1) ** 2}}}.\n"
+        ),
+    }
+    return {**row, **changes}
+
+
+def transcript(number: int) -> list[dict[str, Any]]:
+    """Messages of an agent that calls a tool twice and then answers."""
+
+    def call(place: int, command: str) -> dict[str, Any]:
+        function = {"name": "bash", "arguments": json.dumps({"command": command})}
+        return {"id": f"call_{place}", "type": "function", "function": function}
+
+    return [
+        {"role": "system", "content": "You can call bash."},
+        {"role": "user", "content": f"How large is file {number}?"},
+        {"role": "assistant", "content": "I look.", "tool_calls": [call(1, f"ls {number}")]},
+        {"role": "tool", "tool_call_id": "call_1", "content": f"out {number}"},
+        {"role": "assistant", "content": None, "tool_calls": [call(2, f"wc {number}")]},
+        {"role": "tool", "tool_call_id": "call_2", "content": f"{number} bytes"},
+        {"role": "assistant", "content": f"It has {number} bytes."},
+    ]
+
+
 def jsonl(path: Path, rows: Iterable[Any]) -> Source:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return source(path)

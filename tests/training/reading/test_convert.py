@@ -1,6 +1,7 @@
 """Problems made of rows: cleaning, refusals, repeats, splits without leakage."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,46 @@ def test_it_refuses_a_row_without_the_mark_the_rule_looks_for(tmp_path: Path) ->
     assert marked.reason == r"no \boxed{}, <answer> or #### in the answer column"
     assert isinstance(after, Refused)
     assert after.reason == "no 'A:' in the answer column"
+
+
+def test_numbered_steps_are_refused_where_they_are_none(tmp_path: Path) -> None:
+    bad = ["1. **Sum** 5\n3. **Square** 25", "Let us see.", "1. **Sum**\n2. **Square** 25", "", "0. **Sum** 5"]
+    rows = [shapes.stepped(0), *(shapes.stepped(i + 1, deepseek_attempt=text) for i, text in enumerate(bad))]
+    plan = ImportPlan("question", "solution", solution="deepseek_attempt", solution_rule="numbered")
+    first, *refused = outcomes(tmp_path, rows, plan)
+    assert isinstance(first, Accepted)
+    about = "the worked solution is no list of numbered steps: "
+    assert [each.reason for each in refused if isinstance(each, Refused)] == [
+        f"{about}step 2 is numbered 3",
+        f"{about}no line begins like “1. **Title**”",
+        f"{about}step 1 has a title and no action",
+        "no worked solution",
+        f"{about}step 1 is numbered 0",
+    ]
+    lenient = outcomes(tmp_path, rows, replace(plan, solution_rule="any"))
+    assert all(isinstance(each, Accepted) for each in lenient)
+    required = outcomes(tmp_path, rows, replace(plan, solution_rule="required"))
+    assert [each.reason for each in required if isinstance(each, Refused)] == ["no worked solution"]
+
+
+def test_rows_without_an_answer_are_kept_only_when_asked_and_if_they_teach_something(tmp_path: Path) -> None:
+    rows = [{"q": "1?", "a": "", "s": "one"}, {"q": "2?", "a": "2", "s": ""}, {"q": "3?"}]
+    plan = ImportPlan("q", "a", solution="s")
+    assert [type(each).__name__ for each in outcomes(tmp_path, rows, plan)] == ["Refused", "Accepted", "Refused"]
+    kept, whole, neither = outcomes(tmp_path, rows, replace(plan, keep_unanswered=True))
+    assert isinstance(kept, Accepted)
+    assert isinstance(whole, Accepted)
+    assert isinstance(neither, Refused)
+    assert (kept.answer, kept.solution, kept.note) == ("", "one", "")
+    assert neither.reason == "neither an answer nor a worked solution"
+    none_at_all = outcomes(tmp_path, rows[:2], ImportPlan("q", "", solution="s", keep_unanswered=True))
+    assert [type(each).__name__ for each in none_at_all] == ["Accepted", "Refused"]
+
+
+def test_the_same_question_with_and_without_an_answer_is_no_contradiction(tmp_path: Path) -> None:
+    rows = [{"q": "1?", "a": "", "s": "one"}, {"q": "1?", "a": "1", "s": "one"}]
+    made = outcomes(tmp_path, rows, ImportPlan("q", "a", solution="s", keep_unanswered=True))
+    assert [type(each).__name__ for each in made] == ["Accepted", "Repeated"]
 
 
 def test_it_drops_repeats_and_refuses_contradictions(tmp_path: Path) -> None:

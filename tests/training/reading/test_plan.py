@@ -1,5 +1,6 @@
 """What is proposed for the shapes that public problem sets come in."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.training.reading import shapes
@@ -27,6 +28,30 @@ def test_it_proposes_the_boxed_answer_of_a_solution(tmp_path: Path) -> None:
     rows = [{"problem": "1+1?", "solution": "We add and find \\boxed{2}.", "idx": i} for i in range(5)]
     columns = sniff(read_rows(shapes.jsonl(tmp_path / "a.jsonl", rows)))
     assert propose(columns) == ImportPlan("problem", "solution", answer_rule="marked", solution="solution")
+
+
+def test_it_proposes_numbered_steps_with_the_answer_marked_in_them(tmp_path: Path) -> None:
+    rows = [shapes.stepped(i) for i in range(5)]
+    columns = sniff(read_rows(shapes.jsonl(tmp_path / "a.jsonl", rows)))
+    assert [column.kind_in_words for column in columns] == ["text", "text", "text, numbered steps"]
+    expected = ImportPlan(
+        "question", "deepseek_attempt", "marked", keep_unanswered=True, solution="deepseek_attempt",
+        solution_rule="numbered",
+    )  # fmt: skip
+    assert propose(columns) == expected
+    columns = sniff(read_rows(shapes.jsonl(tmp_path / "a.jsonl", [{**row, "answer": 1} for row in rows])))
+    assert propose(columns) == replace(expected, answer="answer", answer_rule="plain")
+    unmarked = [{**row, "deepseek_attempt": "1. **Sum** 5\n2. **Square** 25"} for row in rows]
+    columns = sniff(read_rows(shapes.jsonl(tmp_path / "a.jsonl", unmarked)))
+    assert propose(columns) == replace(expected, answer="solution", answer_rule="plain")
+
+
+def test_a_plan_needs_a_prompt_and_something_to_check_or_to_learn() -> None:
+    assert ImportPlan("q", "a").is_usable
+    assert not ImportPlan("", "a").is_usable
+    assert not ImportPlan("q", "", solution="s").is_usable
+    assert ImportPlan("q", "", keep_unanswered=True, solution="s").is_usable
+    assert not ImportPlan("q", "", keep_unanswered=True).is_usable
 
 
 def test_it_proposes_both_sides_of_a_chat(tmp_path: Path) -> None:
