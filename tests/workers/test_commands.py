@@ -16,6 +16,8 @@ from tests.workers.events import undisturbed
 from training.config.presets import DEMO
 from training.events import JsonlSink
 from webapp.accounts.models import Role, User
+from webapp.recipes.management.commands import recipe
+from webapp.recipes.models import RecipeRun
 from webapp.runs.management.commands import launch
 from webapp.runs.models import MetricPoint, Run
 from webapp.runs.status import RunStatus
@@ -131,3 +133,47 @@ def test_a_demo_run_is_queued_where_there_are_no_runs() -> None:
     assert (run.state, run.config) == (RunStatus.QUEUED, DEMO.config.model_dump(mode="json"))
     assert call("demo") == ""
     assert Run.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_recipe_is_launched_from_a_preset_or_a_file_with_a_seed_of_its_own(tmp_path: Path) -> None:
+    assert "is launched: 3 stages" in call("recipe", "rlhf", "--seed", "3", "--group", "seeds")
+    made = RecipeRun.objects.get()
+    assert (made.group, {stage.run.seed for stage in made.recipe.stages}) == ("seeds", {3})
+    assert Run.objects.get().config["seed"] == 3
+    path = config_file(tmp_path, "name: short\nstages: [{name: one, run: {steps: 3}}]\n")
+    assert "(mine) is launched: 1 stage." in call("recipe", path, "--name", "mine")
+    with pytest.raises(CommandError, match="neither a file nor a preset nothing"):
+        call("recipe", "nothing")
+    with pytest.raises(CommandError, match=r"(?s)not a valid config.*stages"):
+        call("recipe", config_file(tmp_path, "name: none\n"))
+    with pytest.raises(CommandError, match="--seed -1"):
+        call("recipe", "rlhf", "--seed", "-1")
+
+
+@pytest.mark.processes
+def test_following_a_recipe_shows_each_stage_and_ends_with_it(
+    supervised: Supervised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "POLL_S", 0.02)
+    stages = "stages: [{name: one, run: {steps: 5}}, {name: two, run: {steps: 5}, model_from: {stage: one}}]"
+    path = config_file(tmp_path, f"name: followed\n{stages}\n")
+
+    def carry() -> None:
+        try:
+            deadline = time.monotonic() + 30
+            while not RecipeRun.objects.filter(state="succeeded").exists() and time.monotonic() < deadline:
+                for run in Run.objects.filter(status=RunStatus.QUEUED):
+                    supervise(run.pk)
+                time.sleep(0.02)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=carry)
+    worker.start()
+    try:
+        said = call("recipe", path, "--follow")
+    finally:
+        worker.join(30)
+    assert "stage 1/2 one" in said
+    assert "stage 2/2 two  succeeded step 5/5" in said

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             while not run.state.is_terminal:
                 time.sleep(POLL_S)
                 run.refresh_from_db()
-                if (now := _progress(run)) != said:
+                if (now := progress_words(run)) != said:
                     self.stdout.write(now)
                     self.stdout.flush()
                     said = now
@@ -76,6 +76,6 @@ def _read(path: Path) -> RunConfig:
         raise CommandError(f"{path} cannot be read: {error}") from error
 
 
-def _progress(run: Run) -> str:
+def progress_words(run: Run) -> str:
     figures = [f"{name} {run.latest[key]:.3f}" for key, name in SHOWN.items() if run.latest.get(key) is not None]
     return "  ".join([f"{run.state.label.lower():9} step {run.step}/{run.total_steps}", *figures])

@@ -1,0 +1,98 @@
+"""``manage.py recipe FILE_OR_PRESET``: launches a recipe from the shell, and with ``--follow`` shows it to its end."""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from pydantic import ValidationError
+
+from training.config.recipe import Recipe
+from training.config.recipes import RECIPES
+from training.config_file import parse_as
+from training.errors import InputError
+from webapp.core.errors import UserError
+from webapp.recipes.chain import links_of
+from webapp.recipes.models import RecipeRun
+from webapp.recipes.services import create_recipe, launch_recipe
+from webapp.recipes.status import RecipeState
+from webapp.runs.management.commands.launch import FAILED, STOPPED, progress_words
+
+POLL_S = 1.0
+
+
+class Command(BaseCommand):
+    """The same as the button in the browser."""
+
+    help = (
+        "Train the stages of a recipe one after the other. With --follow, exits 0 if it succeeded, 3 if it was "
+        "stopped, else 1."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("recipe", help=f"a YAML or JSON file, or a preset: {', '.join(RECIPES)}")
+        parser.add_argument("--size", choices=("builtin", "full"), default="builtin", help="of a preset")
+        parser.add_argument("--seed", type=int, help="of all stages, in place of their own")
+        parser.add_argument("--name", default="", help="what to call it")
+        parser.add_argument("--group", default="", help="recipes of one group belong together")
+        parser.add_argument("--follow", action="store_true", help="show progress until it ends; Ctrl-C only looks away")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        recipe = _read(options["recipe"], options["size"])
+        try:
+            with transaction.atomic():
+                made = create_recipe(
+                    recipe, name=options["name"], group=options["group"], seed=options["seed"]
+                )  # fmt: skip
+                launch_recipe(made)
+        except UserError as error:
+            raise CommandError(error.message) from error
+        except ValidationError as error:
+            raise CommandError(f"--seed {options['seed']}: {error.errors()[0]['msg']}") from error
+        self.stdout.write(
+            f"Recipe {made.pk} ({made.name}) is launched: {len(recipe.stages)} stage{'s' * (len(recipe.stages) > 1)}."
+        )
+        if options["follow"]:
+            self._follow(made, recipe)
+
+    def _follow(self, made: RecipeRun, recipe: Recipe) -> None:
+        said = ""
+        try:
+            while made.stands.is_moving:
+                time.sleep(POLL_S)
+                made.refresh_from_db()
+                if (now := _progress(made, recipe)) != said:
+                    self.stdout.write(now)
+                    self.stdout.flush()
+                    said = now
+        except KeyboardInterrupt:
+            self.stdout.write("\nThe recipe goes on without you.")
+            return
+        if made.stands == RecipeState.STOPPED:
+            raise CommandError(f"Recipe {made.pk} was stopped.", returncode=STOPPED)
+        if made.stands != RecipeState.SUCCEEDED:
+            raise CommandError(
+                f"Recipe {made.pk}: the stage {made.failed_stage} failed. {made.error}", returncode=FAILED
+            )
+
+
+def _read(given: str, size: str) -> Recipe:
+    path = Path(given)
+    if given in RECIPES and not path.exists():
+        return RECIPES[given].recipe("full" if size == "full" else "builtin")
+    if not path.exists():
+        raise CommandError(f"There is neither a file nor a preset {given}; presets are {', '.join(RECIPES)}.")
+    try:
+        return parse_as(Recipe, path)
+    except InputError as error:
+        raise CommandError(str(error)) from error
+
+
+def _progress(made: RecipeRun, recipe: Recipe) -> str:
+    """The stage under way and its run's figures."""
+    links = links_of(made, recipe)
+    link = next((link for link in links if not link.is_done), links[-1])
+    words = progress_words(link.run) if link.run else "waits"
+    return f"stage {link.number}/{len(links)} {link.stage.name}  {words}"
