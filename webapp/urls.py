@@ -10,6 +10,7 @@ urlpatterns = [
     path("accounts/", include("webapp.accounts.urls")),
     path("datasets/", include("webapp.datasets.urls")),
     path("runs/", include("webapp.runs.urls")),
+    path("recipes/", include("webapp.recipes.urls")),
     path("evals/", include("webapp.evals.urls")),
     path("", include("webapp.inspection.urls")),
     path("", include("webapp.search.urls")),

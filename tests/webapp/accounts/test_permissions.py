@@ -41,6 +41,7 @@ VIEWERS = """
     search:trees_export search:live_trees search:hard_subset search:solutions search:solutions_export search:check
     search:compare_solutions search:problem_solutions search:solution search:run_solutions
     reports:list reports:detail reports:live reports:export
+    recipes:list recipes:detail recipes:live recipes:curves recipes:step
     preferences:run
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
@@ -58,6 +59,7 @@ RESEARCHERS = """
     search:pin_ticked search:pin search:solutions_set search:verify_older search:verify_problem
     search:invalidate_solution search:reinstate_solution search:verify_solution
     reports:new reports:launch reports:delete
+    recipes:launch recipes:stop recipes:resume recipes:about recipes:clone recipes:delete
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import
     labeling:import_preview labeling:from_run labeling:from_trees

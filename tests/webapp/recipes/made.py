@@ -1,15 +1,18 @@
 """Recipes whose stages the tests end by hand."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from tests.webapp.runs.pages.made import add_figures
 from training.checkpoints import checkpoint_name
 from training.config import GrpoMethod, RewardModelMethod, RunConfig, SftMethod
 from training.config.recipe import Recipe, Stage, StageCheckpoint
+from webapp.recipes.advance import advance
 from webapp.recipes.chain import Link, links_of
 from webapp.recipes.models import RecipeRun
-from webapp.recipes.services import create_recipe, launch_recipe
+from webapp.recipes.services import create_recipe, launch_recipe, resume_recipe
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.status import RunStatus, transition
 
@@ -80,3 +83,53 @@ def save(run: Run, step: int, **fields: Any) -> Checkpoint:
     path = f"checkpoints/{checkpoint_name(step)}"
     (run.folder / path).mkdir(parents=True, exist_ok=True)
     return Checkpoint.objects.create(run=run, step=step, path=path, size=1, saved_at=timezone.now(), **fields)
+
+
+def figures(run: Run, first: float, last: float, *, steps: int = 4) -> None:
+    """Held-out accuracy before, halfway and after, and a reward, a length, an entropy and tokens at each step."""
+    for step in (0, steps // 2, steps):
+        share = first + (last - first) * step / steps
+        add_figures(
+            run, {"heldout/pass_at_1": [share], "heldout/greedy": [share + 0.05], "heldout/length_mean": [20.0]}, step
+        )
+    each = range(1, steps + 1)
+    add_figures(
+        run,
+        {
+            "reward/mean": [first + (last - first) * step / steps for step in each],
+            "response/length_mean": [30.0 + step for step in each],
+            "policy/entropy": [1 - 0.5 * step / steps for step in each],
+            "tokens/total": [1000.0 * step for step in each],
+            "time/step_s": [2.0] * steps,
+        },
+    )
+
+
+def with_figures() -> RecipeRun:
+    """A recipe with one stage done, the second failed once and now at half, the third waiting."""
+    stages = [
+        Stage(name=name, run=RunConfig(steps=40), model_from=StageCheckpoint(stage=before) if before else None)
+        for name, before in (
+            ("short-answers", ""),
+            ("long-answers", "short-answers"),
+            ("hard-problems", "long-answers"),
+        )
+    ]
+    made = launched(Recipe(name="Longer and longer answers", stages=tuple(stages)), group="lengths")
+    first = run_of(made, "short-answers")
+    figures(first, 0.12, 0.41, steps=40)
+    end(first, steps=40)
+    advance(made.pk)
+    end(run_of(made, "long-answers"), RunStatus.FAILED, steps=7, error="RuntimeError: no more memory")
+    advance(made.pk)
+    resume_recipe(made, anew=True)
+    second = run_of(made, "long-answers")
+    figures(second, 0.4, 0.55, steps=20)
+    now = timezone.now()
+    Run.objects.filter(pk=second.pk).update(status=RunStatus.RUNNING, step=20, started_at=now - timedelta(seconds=60))
+    Run.objects.filter(pk=first.pk).update(
+        created_at=now - timedelta(seconds=300), started_at=now - timedelta(seconds=290),
+        ended_at=now - timedelta(seconds=150),
+    )  # fmt: skip
+    Run.objects.filter(pk=second.pk).update(created_at=now - timedelta(seconds=80))
+    return made

@@ -147,22 +147,38 @@ class MetricChart extends HTMLElement {
     openStep(page(), source, point.step, name.startsWith("heldout/") ? "heldout" : "train", title);
   }
 
-  // Arrow keys walk along the first curve, Enter opens where they stand.
+  // Arrow keys walk along the first curve, or along all that follow each other; Enter opens where they stand.
   walk(event) {
-    const curve = this.curves[0];
-    if (!curve) return;
-    const last = curve.steps.length - 1;
-    const here = this.keyboardStep === undefined ? last : nearest(curve.steps, this.keyboardStep);
+    const points = this.walked();
+    if (!points.length) return;
+    const last = points.length - 1;
+    const here = this.keyboardPoint ? this.indexOf(points, this.keyboardPoint) : last;
     const next = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last }[event.key];
-    if (event.key === "Enter") this.open({ curve, step: curve.steps[here] });
+    if (event.key === "Enter") this.open(points[here]);
     else if (next === undefined) return;
     else {
-      const index = Math.min(Math.max(next, 0), last);
-      this.keyboardStep = curve.steps[index];
-      showCursor({ curve, step: curve.steps[index] }, this);
+      this.keyboardPoint = points[Math.min(Math.max(next, 0), last)];
+      showCursor(this.keyboardPoint, this);
       document.getElementById("announcer").textContent = this.readout.textContent;
     }
     event.preventDefault();
+  }
+
+  walked() {
+    const curves = this.chart.sequential ? this.curves : this.curves.slice(0, 1);
+    return curves.flatMap((curve) => curve.steps.map((step) => ({ curve, step })));
+  }
+
+  // Of the point nearest to one that was there before curves were read anew.
+  indexOf(points, { curve, step }) {
+    const first = Math.max(0, points.findIndex((point) => point.curve.spec.source === curve.spec.source));
+    return first + Math.max(0, nearest(points[first].curve.steps, step));
+  }
+
+  // The curves that reach a step: of those that follow each other, others than at another one.
+  curvesAt(step) {
+    if (!this.chart.sequential) return this.curves;
+    return this.curves.filter((curve) => curve.steps[0] <= step && step <= curve.steps.at(-1));
   }
 
   // The line of the cursor that all charts share, and the figures there.
@@ -178,7 +194,7 @@ class MetricChart extends HTMLElement {
     const left = axis._offset + axis.d2p(place);
     this.cursor.hidden = !(left >= axis._offset && left <= axis._offset + axis._length);
     this.cursor.style.transform = `translateX(${left}px)`;
-    const figures = this.curves.slice(0, 4).map((each) => {
+    const figures = this.curvesAt(step).slice(0, 4).map((each) => {
       const index = nearest(each.steps, step);
       return format(each.values[index], this.chart.unit);
     });

@@ -1,18 +1,18 @@
-// Follows a run: every second or two while it moves and the page is seen, rarely when hidden, never once it has ended.
+// Follows a run or a recipe: every second or two while it moves and the page is seen, rarely when hidden, never once it has ended.
 
 import { getPatiently, pause } from "./net.js";
 
 const SEEN_MS = 1500;
 const HIDDEN_MS = 30000;
 
-const run = document.getElementById("run");
+const followed = document.querySelector("[data-live]");
 const digests = new Map();
 // Only pages with charts have curves to follow; charts.js is loaded there already.
 const curves = document.getElementById("charts") ? import("./charts.js") : null;
 let wake = () => {};
 
 async function follow() {
-  for (let ended = run.dataset.terminal !== undefined; !ended; ) {
+  for (let ended = followed.dataset.terminal !== undefined; !ended; ) {
     await Promise.race([pause(document.hidden ? HIDDEN_MS : SEEN_MS), new Promise((resolve) => (wake = resolve))]);
     const store = curves && (await curves).store;
     const asked = new Set(store?.loaded);
@@ -20,7 +20,7 @@ async function follow() {
     show(body.parts);
     if (store) await update(store, body, asked);
     ended = body.terminal;
-    if (ended) run.dataset.terminal = "";
+    if (ended) followed.dataset.terminal = "";
   }
 }
 
@@ -32,7 +32,7 @@ function address(store, asked) {
     query.set("level", store.level);
     if (store.x !== "step") query.set("x", store.x);
   }
-  return `${run.dataset.live}?${query}`;
+  return `${followed.dataset.live}?${query}`;
 }
 
 function show(parts) {

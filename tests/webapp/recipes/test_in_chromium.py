@@ -1,0 +1,99 @@
+"""Recipes in a real browser: the chain, curves end to end by keyboard, following, stop; narrow, dark, accessible."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
+from tests.webapp.recipes.made import end, run_of, two_stages, with_figures
+from webapp.recipes.models import RecipeRun
+from webapp.recipes.services import create_recipe
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SHOTS = os.environ.get("RECIPE_SHOTS")
+"""A folder for screenshots, to look at."""
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PASS = "#chart-heldout-pass_at_1"
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
+
+
+def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def drawn(page: Page, recipe: RecipeRun) -> None:
+    page.goto(f"/recipes/{recipe.pk}/")
+    expect(page.locator(f"{PASS} .main-svg").first).to_be_visible(timeout=30_000)
+
+
+def test_pages_are_readable_in_every_light_and_width(page: Page) -> None:
+    made, draft = with_figures(), create_recipe(two_stages())
+    for name, address in (("list", "/recipes/"), ("draft", f"/recipes/{draft.pk}/"), ("recipe", "")):
+        page.set_viewport_size(WIDE)
+        if address:
+            page.goto(address)
+        else:
+            drawn(page, made)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size(WIDE)
+            accessible(page)
+            shoot(page, f"{name}-{scheme}")
+            page.set_viewport_size(NARROW)
+            page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+            shoot(page, f"{name}-{scheme}-narrow")
+
+
+def test_the_keyboard_walks_from_one_stage_into_the_next(page: Page) -> None:
+    drawn(page, with_figures())
+    body, readout = page.locator(f"{PASS} [data-body]"), page.locator(f"{PASS} [data-readout]")
+    page.wait_for_function(f"() => document.querySelector('{PASS} [data-plot]').data?.length === 2")
+    body.focus()
+    body.press("Home")
+    expect(readout).to_have_text("step 0: 12.0 %")
+    for _ in range(2):
+        body.press("ArrowRight")
+    expect(readout).to_have_text("step 40: 41.0 % · 40.0 %")  # the last of one stage and the first of the next
+    for _ in range(2):
+        body.press("ArrowRight")
+    expect(readout).to_have_text("step 50: 47.5 %")
+    body.press("ArrowLeft")
+    body.press("ArrowLeft")
+    body.press("ArrowLeft")
+    expect(readout).to_have_text("step 20: 26.5 %")
+    body.press("End")
+    body.press("Enter")
+    drawer = page.locator("#step-drawer")
+    expect(drawer).to_contain_text("Rollouts of long-answers")
+    expect(drawer).to_contain_text("Step 20")
+
+
+def test_a_page_follows_from_stage_to_stage_and_a_dialog_stops_it(page: Page) -> None:
+    made = create_recipe(two_stages())
+    page.goto(f"/recipes/{made.pk}/")
+    page.get_by_role("button", name="Launch").click()
+    state = page.locator("[data-part=header]")
+    expect(state).to_contain_text("stage 1 of 2, first")
+    in_thread(lambda: end(run_of(made, "first")))
+    expect(state).to_contain_text("stage 2 of 2, second")
+    expect(page.locator("[data-part=stages]")).to_contain_text(re.compile(r"Model from first: run \d+, step 4"))
+    page.get_by_role("button", name="Stop…").click()
+    page.get_by_role("button", name="Stop and save").click()
+    expect(page.locator(".notice, [role=status]").filter(has_text="The recipe is stopped")).to_be_visible()
+    page.get_by_role("button", name="Resume…").click()
+    expect(page.locator("#resume-recipe")).to_contain_text("The stage second is at step 0 of 4")
+    page.get_by_role("button", name="Begin the stage anew").click()
+    expect(page.locator("[data-part=stages]")).to_contain_text("1 earlier attempt")

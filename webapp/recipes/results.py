@@ -1,0 +1,72 @@
+"""What each stage of a recipe changed, as a table: held-out figures before and after, tokens, time, checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.events.metrics import MetricInfo, metric_info
+from webapp.recipes.chain import Link
+from webapp.runs.axes import TOKENS
+from webapp.runs.charts import SCORE
+from webapp.runs.models import Checkpoint, MetricPoint, Run
+
+GREEDY = "heldout/greedy"
+LENGTHS = ("heldout/length_mean", "response/length_mean")
+"""Mean tokens of a response: held-out where they are measured."""
+OTHERS = ("heldout/preference_accuracy", "heldout/loss", "reward/mean")
+"""What is shown of a stage beside accuracy: the first of these that it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure at the first and at the last step that has it."""
+
+    info: MetricInfo
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One stage; None where its run has no such figure."""
+
+    link: Link
+    run: Run
+    sampled: Change | None
+    greedy: Change | None
+    other: Change | None
+    length: Change | None
+    tokens: float | None
+    checkpoint: Checkpoint | None
+    """The newest that is kept."""
+
+
+def results_of(links: Sequence[Link]) -> list[Result]:
+    """One for each stage that has begun."""
+    runs = {link.run.pk: link for link in links if link.run}
+    begins = _first_points(list(runs))
+    kept: dict[int, Checkpoint] = {}
+    for checkpoint in Checkpoint.objects.filter(run__in=list(runs), removed_at=None).order_by("step"):
+        kept[checkpoint.run_id] = checkpoint
+    return [_result(link, begins, kept.get(run)) for run, link in runs.items()]
+
+
+def _result(link: Link, begins: dict[tuple[int, str], float | None], checkpoint: Checkpoint | None) -> Result:
+    run = link.run
+    assert run is not None
+
+    def change(*names: str) -> Change | None:
+        name = next((name for name in names if name in run.latest), None)
+        return Change(metric_info(name), begins.get((run.pk, name)), run.latest[name]) if name else None
+
+    return Result(
+        link, run, change(SCORE), change(GREEDY), change(*OTHERS), change(*LENGTHS), run.latest.get(TOKENS), checkpoint
+    )
+
+
+def _first_points(runs: Sequence[int]) -> dict[tuple[int, str], float | None]:
+    """The value at the first step of each metric of the table."""
+    points = MetricPoint.objects.filter(
+        series__run__in=runs, series__name__in=[SCORE, GREEDY, *LENGTHS, *OTHERS]
+    ).order_by("series", "step")
+    rows = points.distinct("series").values_list("series__run_id", "series__name", "value")
+    return {(run, name): value for run, name, value in rows}

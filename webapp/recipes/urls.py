@@ -1,0 +1,20 @@
+"""Addresses of this app."""
+
+from django.urls import path
+
+from webapp.recipes.views import actions, curves, detail, listing
+
+app_name = "recipes"
+urlpatterns = [
+    path("", listing.recipe_list, name="list"),
+    path("<int:number>/", detail.detail, name="detail"),
+    path("<int:number>/live", detail.live, name="live"),
+    path("<int:number>/curves", curves.curves, name="curves"),
+    path("<int:number>/stages/<int:stage>/steps/<int:step>/", curves.step, name="step"),
+    path("<int:number>/launch", actions.launch, name="launch"),
+    path("<int:number>/stop", actions.stop, name="stop"),
+    path("<int:number>/resume", actions.resume, name="resume"),
+    path("<int:number>/about", actions.about, name="about"),
+    path("<int:number>/clone", actions.clone, name="clone"),
+    path("<int:number>/delete", actions.delete, name="delete"),
+]
