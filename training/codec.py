@@ -93,10 +93,20 @@ class Codec:
         text = self.prompt_text(problem)
         return list(self.tokenizer(text, add_special_tokens=self._prompt.template != "chat")["input_ids"])
 
-    def prompt_fits(self, problem: str, tokens: int) -> bool:
-        """Whether the prompt has at most `tokens` tokens."""
-        text = self.prompt_text(problem)
-        return len(text.encode()) < tokens or len(self.prompt_ids(problem)) <= tokens  # no token is less than a byte
+    def continued_ids(self, problem: str, said: str) -> list[int]:
+        """Token ids of the prompt and of what the model is taken to have said already."""
+        more = self.tokenizer(said, add_special_tokens=False)["input_ids"] if said else []
+        return [*self.prompt_ids(problem), *more]
+
+    def vocabulary(self) -> list[tuple[int, str]]:
+        """Every token id with its text."""
+        ids = sorted(set(self.tokenizer.get_vocab().values()))
+        return list(zip(ids, self.tokenizer.batch_decode([[token] for token in ids]), strict=True))
+
+    def prompt_fits(self, problem: str, tokens: int, said: str = "") -> bool:
+        """Whether the prompt, with what the model is taken to have said already, has at most `tokens` tokens."""
+        text = self.prompt_text(problem) + said
+        return len(text.encode()) < tokens or len(self.continued_ids(problem, said)) <= tokens  # a token has a byte
 
     def response_ids(self, response: str) -> list[int]:
         """Token ids of a response written by someone else, ended by the first stop id."""

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from training.algorithms.advantages import EQUAL_SPREAD
-from training.assembly import Parts, answerable, learned_reward, reference_of, sampled_experience, sampling_engine
+from training.assembly import (
+    Parts,
+    answerable,
+    learned_reward,
+    reference_of,
+    sampled_experience,
+    sampling_engine,
+    step_groups,
+)
 from training.assembly.selection import select_problems
 from training.codec import Codec
 from training.config import (
@@ -21,6 +29,7 @@ from training.config import (
     RlMethod,
     RunConfig,
     SftMethod,
+    SrlMethod,
 )
 from training.devices import choose_device
 from training.distributed import Processes
@@ -68,10 +77,8 @@ def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
     engine = sampling_engine(parts, sampling.max_rows, agentic)
     reference = reference_of(parts, method) if method.reward.learned.anchored else None
     learned = learned_reward(parts, method, reference)
-    _, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic, learned)
-    train = answerable(parts, parts.problems.train, sampling.max_tokens)
+    scorer, experience = sampled_experience(parts, engine, method.reward, sampling.max_tokens, stack, agentic, learned)
     seed = derive_seed(parts.config.seed, "preflight")
-    chosen = _some(parts, train)
     params = SamplingParams(
         n=sampling.samples_per_prompt,
         max_tokens=sampling.max_tokens,
@@ -81,9 +88,14 @@ def _of_grpo(parts: Parts, method: RlMethod, stack: ExitStack) -> Report:
         stop_ids=experience.stop_ids,
         seed=seed,
     )
-    began = time.perf_counter()
-    groups = experience.gather(chosen, [params] * len(chosen))
-    seconds = time.perf_counter() - began
+    if isinstance(method, SrlMethod) and method.granularity != "answer":
+        groups, seconds = step_groups(parts, method, engine, scorer, params, PROMPTS)
+    else:
+        train = answerable(parts, parts.problems.train, sampling.max_tokens)
+        chosen = _some(parts, train)
+        began = time.perf_counter()
+        groups = experience.gather(chosen, [params] * len(chosen))
+        seconds = time.perf_counter() - began
     report = describe(groups, sampling.max_tokens)
     return report | {"tokens_per_s": sum(report["lengths"]) / seconds, "sampling_seconds": seconds}
 
@@ -102,6 +114,7 @@ def describe(groups: Sequence[Group], max_tokens: int) -> Report:
         "prompts": len(groups),
         "responses": len(rollouts),
         "accuracy": _mean([rollout.correct is True for rollout in rollouts]),
+        "steps": all(group.expert is not None for group in groups),
         "rewards": {part: _mean([rollout.parts[part] for rollout in rollouts]) for part in rollouts[0].parts},
         "reward_mean": _mean([rollout.reward for rollout in rollouts]),
         "equal_reward_share": _mean([max(g.rewards) - min(g.rewards) <= EQUAL_SPREAD for g in groups]),
@@ -112,7 +125,7 @@ def describe(groups: Sequence[Group], max_tokens: int) -> Report:
         {
             "problem_id": group.problem.id,
             "prompt": group.problem.prompt,
-            "answer": group.problem.answer,
+            "answer": group.problem.answer if group.expert is None else group.expert.task.target,
             "responses": [
                 {
                     "text": rollout.text,
@@ -143,17 +156,31 @@ def warnings(figures: Report) -> list[dict[str, str]]:
     found = []
     if figures["truncated_share"] > TRUNCATED_SHARE:
         found.append((f"{figures['truncated_share']:.0%} of responses reach the cap.", "Raise max_tokens."))
-    if figures["accuracy"] == 0:
+    if figures["steps"]:
+        found += _of_steps(figures)
+    elif figures["accuracy"] == 0:
         advice = "Choose easier problems, another prompt template, or fine-tune on solutions first."
         found.append(("No response was right, so there is nothing to reinforce.", advice))
     elif figures["equal_reward_share"] > ZERO_VARIANCE_SHARE:
         level = "harder" if figures["accuracy"] > 0.5 else "easier"
         message = f"{figures['equal_reward_share']:.0%} of groups have equal rewards and would teach nothing."
         found.append((message, f"Choose {level} problems, more samples per prompt, dynamic sampling, or a search."))
-    if figures["no_answer_share"] > 0.5:
+    if figures["no_answer_share"] > 0.5 and not figures["steps"]:
         message = f"{figures['no_answer_share']:.0%} of responses mark no answer the verifier could read."
         found.append((message, "Ask for \\boxed{} or <answer> in the prompt, or reward the format."))
     return [{"message": message, "advice": advice} for message, advice in found]
+
+
+def _of_steps(figures: Report) -> list[tuple[str, str]]:
+    """Where experts' steps are predicted, nothing is right or wrong, but like them or not."""
+    found = []
+    if figures["no_answer_share"] > 0.5:
+        message = f"{figures['no_answer_share']:.0%} of responses have another form than a step is read off."
+        found.append((message, "Choose the other form of a response, or fine-tune on solutions first."))
+    if figures["equal_reward_share"] > ZERO_VARIANCE_SHARE:
+        message = f"{figures['equal_reward_share']:.0%} of groups have equal rewards and would teach nothing."
+        found.append((message, "Choose harder problems, more samples per prompt, or a higher temperature."))
+    return found
 
 
 def histogram(lengths: Sequence[int], cap: int) -> dict[str, list[int]]:

@@ -8,8 +8,17 @@ from training.assembly.ppo import ppo
 from training.assembly.preferences import RewardParts, dpo, reward_model
 from training.assembly.rl import deepsearch, grpo
 from training.assembly.sampling import answerable, sampled_experience, sampling_engine, search_engine
+from training.assembly.srl import srl, step_groups
 from training.assembly.supervised import sft
-from training.config import DeepSearchMethod, DpoMethod, GrpoMethod, PpoMethod, RewardModelMethod, SftMethod
+from training.config import (
+    DeepSearchMethod,
+    DpoMethod,
+    GrpoMethod,
+    PpoMethod,
+    RewardModelMethod,
+    SftMethod,
+    SrlMethod,
+)
 from training.errors import InputError
 from training.methods.reward_model import RewardModelTraining
 from training.methods.types import Method
@@ -26,6 +35,7 @@ __all__ = [
     "sampled_experience",
     "sampling_engine",
     "search_engine",
+    "step_groups",
 ]
 
 
@@ -41,6 +51,8 @@ def build_method(parts: Parts, stack: ExitStack) -> Method:
         return deepsearch(parts, method, stack)
     if isinstance(method, GrpoMethod):
         return grpo(parts, method, stack)
+    if isinstance(method, SrlMethod):
+        return srl(parts, method, stack)
     if isinstance(method, PpoMethod):
         return ppo(parts, method, stack)
     if isinstance(method, DpoMethod):

@@ -21,6 +21,7 @@ from training.config import (
     RunsModel,
     SamplingConfig,
     SftMethod,
+    SrlMethod,
 )
 from training.errors import InputError
 from training.events import ProblemsSelected, SelectedProblem
@@ -119,6 +120,8 @@ def _measure(parts: Parts, selection: Measured, stop: StopSignal) -> tuple[list[
 
 def _longest(parts: Parts) -> int:
     method = parts.config.method
+    if isinstance(method, SrlMethod) and parts.config.evaluation.max_tokens:  # its responses are steps, not solutions
+        return parts.config.evaluation.max_tokens
     if isinstance(method, RlMethod):
         return method.sampling.max_tokens
     if isinstance(method, SftMethod):

@@ -36,6 +36,7 @@ from training.config.selection import (
     RunsModel,
     Selection,
 )
+from training.config.srl import SpreadConfig, SrlMethod, StepsConfig
 
 __all__ = [
     "PROJECT_RANKINGS",
@@ -89,6 +90,9 @@ __all__ = [
     "Selection",
     "SftMethod",
     "SolutionCacheConfig",
+    "SpreadConfig",
+    "SrlMethod",
+    "StepsConfig",
     "SurrogateConfig",
     "TreeCreditConfig",
     "TreeLossConfig",

@@ -14,6 +14,7 @@ from training.config.preferences import DpoMethod, RewardModelMethod
 from training.config.rl import LossConfig, RlMethod
 from training.config.roc import RocConfig, minimums_fit
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
+from training.config.srl import SrlMethod
 
 
 class DynamicSamplingConfig(Config):
@@ -100,6 +101,6 @@ class SftMethod(Config):
 
 
 Method = Annotated[
-    GrpoMethod | DeepSearchMethod | PpoMethod | SftMethod | RewardModelMethod | DpoMethod | EvaluateMethod,
+    GrpoMethod | DeepSearchMethod | SrlMethod | PpoMethod | SftMethod | RewardModelMethod | DpoMethod | EvaluateMethod,
     Field(discriminator="kind"),
 ]

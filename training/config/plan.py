@@ -13,6 +13,7 @@ from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.search_plan import SearchPlan, counted, search_in_words, search_plan, subset_in_words
+from training.config.srl import SrlMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         updates = method.updates_per_step
         epochs = method.epochs if isinstance(method, PpoMethod) else 1
         rounds = 1
-        if isinstance(method, GrpoMethod) and method.dynamic_sampling.enabled:
+        if isinstance(method, GrpoMethod | SrlMethod) and method.dynamic_sampling.enabled:
             rounds = method.dynamic_sampling.max_rounds
         response = method.sampling.max_tokens
         longest = prompt_tokens + response
@@ -139,6 +140,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         words += search_in_words(config, plan.search, train_count)
     if isinstance(config.method, GrpoMethod):
         words += subset_in_words(config.method.hard_subset, config.steps, train_count)
+    words += _expert(config)
     words += _learned(config)
     words += _tools(config)
     sampled = plan.sequences * plan.oversample
@@ -148,8 +150,9 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             "sampled. Groups of equal rewards are left out."
         )
     if plan.rounds > 1:
+        alike = "nearly equal" if isinstance(config.method, SrlMethod) else "equal"
         words.append(
-            f"Groups of equal rewards are replaced by sampling again, up to {plan.rounds} rounds: "
+            f"Groups of {alike} rewards are replaced by sampling again, up to {plan.rounds} rounds: "
             f"{sampled:,} to {plan.rounds * sampled:,} responses sampled."
         )
     if plan.processes > 1:
@@ -166,6 +169,15 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
     return words
+
+
+def _expert(config: RunConfig) -> list[str]:
+    """What is predicted of worked solutions."""
+    if not isinstance(config.method, SrlMethod) or config.method.granularity == "answer":
+        return []
+    if config.method.granularity == "solution":
+        return ["Each prompt asks for a whole solution, which is compared with the expert's."]
+    return ["Each prompt asks for one step of a worked solution, after the expert's steps before it."]
 
 
 def _learned(config: RunConfig) -> list[str]:
@@ -225,12 +237,17 @@ def _run(config: RunConfig, plan: Plan, train_count: int | None) -> str:
     total = plan.steps * plan.prompts
     updates = counted(plan.steps * plan.updates * plan.learning_epochs, "update")
     words = f"{counted(plan.steps, 'step')}: {counted(total, _unit(config))}, {updates}"
-    if train_count:
+    if train_count and not predicts_steps(config):
         epochs = plan.epochs(train_count)
         shown = f"{epochs:.1f}" if epochs >= 0.95 else f"{epochs:.2g}"
         of = "ranked prompts" if isinstance(config.method, PreferenceMethod) else "training problems"
         words += f"; {shown} passes over the {train_count:,} {of}"
     return words + "."
+
+
+def predicts_steps(config: RunConfig) -> bool:
+    """Whether a prompt is a step of a solution, so that there are more of them than problems."""
+    return isinstance(config.method, SrlMethod) and config.method.granularity == "step"
 
 
 def _unit(config: RunConfig) -> str:

@@ -75,7 +75,9 @@ class RolloutRecord(BaseModel):
     advantage: float | None = None
     correct: bool | None = None
     extracted: str | None = None
-    """The answer the verifier read off the response."""
+    """The answer the verifier read off the response; of an expert's step, the step that was compared with it."""
+    fault: str = ""
+    """Of an expert's step: why no step could be read off."""
     finish_reason: FinishReason = "stop"
     tokens: dict[str, str] = {}
     """Base64 of the arrays named in ``TOKEN_ARRAYS``."""
@@ -88,6 +90,25 @@ class RolloutRecord(BaseModel):
     """False where resample-on-correct left it out of the update."""
     trace: TraceRecord | None = None
     """Of a response that may call tools."""
+
+
+class ExpertRecord(BaseModel):
+    """What the responses of a group are compared with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: int = Field(ge=0)
+    """Number of the step that is to be predicted, from 1; 0 for the whole solution."""
+    steps: int = Field(ge=0)
+    """Steps of the solution."""
+    context: list[str] = []
+    """The steps before it."""
+    target: str
+    """The expert's step, as it is compared."""
+    title: str = ""
+    """Of the step, where the prompt gives it away."""
+    autojunk: bool = False
+    """Whether the comparison left difflib's autojunk on."""
 
 
 class RolloutGroup(Event):
@@ -103,6 +124,8 @@ class RolloutGroup(Event):
     weights_version: int = 0
     trained: bool = True
     """False where dynamic sampling, or the rule for trees of equal ends, dropped the group."""
+    expert: ExpertRecord | None = None
+    """Where an expert's step, or whole solution, was to be predicted."""
 
 
 class CheckpointSaved(Event):

@@ -8,23 +8,46 @@ import numpy.typing as npt
 
 from training.agent.trace import Trace
 from training.codec import Codec
-from training.events import TOKEN_ARRAYS, RolloutGroup, RolloutRecord, ToolCallRecord, TraceRecord, TurnRecord
+from training.events import (
+    TOKEN_ARRAYS,
+    ExpertRecord,
+    RolloutGroup,
+    RolloutRecord,
+    ToolCallRecord,
+    TraceRecord,
+    TurnRecord,
+)
 from training.events.base import Split
-from training.experience.types import Group, Rollout
+from training.experience.types import Expert, Group, Rollout
 
 
 def group_event(group: Group, step: int, split: Split, index: int, codec: Codec) -> RolloutGroup:
     """The event of one group, with the arrays of every token."""
+    task = group.expert.task if group.expert else None
+    asked = codec.prompt_text(group.problem.prompt if task is None else task.prompt)
     return RolloutGroup(
         step=step,
         split=split,
         index=index,
-        problem_id=group.problem.id,
-        prompt=codec.prompt_text(group.problem.prompt),
+        problem_id=group.problem.id if task is None else task.id,
+        prompt=asked if task is None else asked + task.given,
         answer=group.problem.answer,
         rollouts=[_record(rollout, split, codec) for rollout in group.rollouts],
         weights_version=group.weights_version,
         trained=group.trained,
+        expert=None if group.expert is None else _expert(group.expert),
+    )
+
+
+def _expert(expert: Expert) -> ExpertRecord:
+    task = expert.task
+    return ExpertRecord(
+        step=task.number,
+        steps=task.count,
+        context=list(task.context),
+        target=task.target,
+        title=task.title,
+        autojunk=expert.autojunk,
     )
 
 
@@ -51,6 +74,7 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         advantage=rollout.advantage if split == "train" else None,
         correct=rollout.correct,
         extracted=rollout.extracted,
+        fault=rollout.fault,
         finish_reason=rollout.finish_reason,
         tokens={name: _encode(values, TOKEN_ARRAYS[name]) for name, values in arrays.items() if values is not None},
         length=len(rollout),

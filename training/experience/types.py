@@ -11,6 +11,7 @@ from training.batching import Example
 from training.problems.types import Problem
 from training.sampling.types import FinishReason
 from training.search.growing import GrowingTree
+from training.srl.tasks import Task
 
 Floats = npt.NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -48,6 +49,9 @@ class Rollout:
     correct: bool | None = None
     """None when the verifier could not tell."""
     extracted: str | None = None
+    """The answer that was read off; of an expert's step, the step."""
+    fault: str = ""
+    """Of an expert's step: why none could be read off."""
     learned_heads: Floats | None = None
     """With a learned reward: what each head of the reward model says, [H]."""
 
@@ -128,6 +132,16 @@ class Rollout:
 
 
 @dataclass(slots=True, eq=False)
+class Expert:
+    """What the responses of a group are compared with."""
+
+    task: Task
+    autojunk: bool = False
+    tokens_beyond: int = 0
+    """Tokens that were sampled after the ends of steps, and are no part of the responses."""
+
+
+@dataclass(slots=True, eq=False)
 class Group:
     """A problem and all responses to it under one version of the weights."""
 
@@ -141,12 +155,15 @@ class Group:
     """The tree that the rollouts were recorded in."""
     scores: list[npt.NDArray[np.float64]] = field(default_factory=list)
     """With a tree: what each step of each rollout was worth, as credited."""
+    expert: Expert | None = None
+    """Where an expert's step, or whole solution, is to be predicted."""
 
     @property
     def tokens_sampled(self) -> int:
         """What gathering it cost: of a search, all its tokens, recorded or not; cached solutions cost none."""
         beside = sum(rollout.drawn for rollout in self.rollouts if rollout.end is None and not rollout.cached)
-        return beside + (self.search.tokens if self.search is not None else 0)
+        beyond = self.expert.tokens_beyond if self.expert is not None else 0
+        return beside + beyond + (self.search.tokens if self.search is not None else 0)
 
     @property
     def rewards(self) -> list[float]:

@@ -18,7 +18,12 @@ import numpy.typing as npt
 
 from webapp.inspection.token_arrays import Numbers, TokenArrays
 
-DEFAULTS: dict[str, dict[str, Any]] = {"grpo": {}, "ppo": {}, "deepsearch": {"clip_high": 0.28, "dual_clip": 10.0}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "grpo": {},
+    "ppo": {},
+    "deepsearch": {"clip_high": 0.28, "dual_clip": 10.0},
+    "srl": {"aggregation": "seq_mean_token_mean"},
+}
 """Methods with such a loss, and where their values are not the common ones."""
 
 

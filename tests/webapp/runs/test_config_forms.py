@@ -17,7 +17,7 @@ from webapp.runs.configure.layout import WIDGETS
 from webapp.runs.escapes import escape, unescape
 from webapp.runs.knobs import knobs_of, tree_of, values_of
 
-KINDS = ("grpo", "deepsearch", "ppo", "sft", "reward_model", "dpo")
+KINDS = ("grpo", "deepsearch", "srl", "ppo", "sft", "reward_model", "dpo")
 
 RunForm = form_class_for(RunConfig, WIDGETS)
 

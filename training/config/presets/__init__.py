@@ -9,6 +9,7 @@ from training.config.presets.preferences import DPO, REWARD_MODEL
 from training.config.presets.rlhf import GRPO_REWARD_MODEL, PPO
 from training.config.presets.search import ABLATIONS, DEEPSEARCH, DEEPSEARCH_LAZY
 from training.config.presets.sft import SFT
+from training.config.presets.srl import SRL
 from training.config.presets.tools import GRPO_AGENTIC, RSTAR2_AGENT, TOOL_FORMAT
 from training.config.presets.types import Choice, Preset
 
@@ -29,13 +30,14 @@ __all__ = [
     "RSTAR2_AGENT",
     "SFT",
     "SMOKE",
+    "SRL",
     "TOOL_FORMAT",
     "Choice",
     "Preset",
 ]
 
 _STARTS = (SMOKE, DEMO)
-_REASONING = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT)
+_REASONING = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SRL)
 _RECIPES = (*_REASONING, SFT, TOOL_FORMAT, REWARD_MODEL, PPO, GRPO_REWARD_MODEL, DPO)
 
 PRESETS = {preset.slug: preset for preset in (*_STARTS, *_RECIPES, *ABLATIONS, GRPO_AGENTIC)}

@@ -15,6 +15,7 @@ from training.config import (
     RlMethod,
     RunConfig,
     SftMethod,
+    SrlMethod,
 )
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
@@ -110,17 +111,25 @@ def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         yield Fault(facts.problems.error, about, tuple(Fix({about[0]: slug}) for slug in sets))
     elif facts.problems.train == 0:
         yield Fault("This set has no training problems, only held-out ones.", about)
-    elif facts.problems.solutions == 0 and config.method.kind == "sft" and not makes_solutions(config):
+    elif facts.problems.solutions == 0 and (learner := _learns_solutions(config)):
+        own_solutions = (Fix({"selection.kind": "rejection_sampling"}),) if learner == "SFT" else ()
         yield Fault(
-            "This set has no worked solutions, and SFT learns from nothing else.",
+            f"This set has no worked solutions, and {learner} learns from nothing else.",
             about,
-            (Fix({"selection.kind": "rejection_sampling"}), Fix({"method.kind": "grpo"})),
+            (*own_solutions, Fix({"method.kind": "grpo"})),
         )
 
 
 def makes_solutions(config: RunConfig) -> bool:
     """Whether the run imitates right responses of a model, not solutions of the set."""
     return isinstance(config.selection, RejectionSampling)
+
+
+def _learns_solutions(config: RunConfig) -> str:
+    """The method, if it cannot do without worked solutions."""
+    if isinstance(config.method, SrlMethod):
+        return "" if config.method.granularity == "answer" else "SRL"
+    return "SFT" if isinstance(config.method, SftMethod) and not makes_solutions(config) else ""
 
 
 def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:

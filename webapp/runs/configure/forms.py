@@ -56,9 +56,9 @@ def run_form(data: QueryDict) -> ConfigForm:
     saved = Checkpoint.objects.filter(removed_at=None).order_by("-run_id").values_list("run_id", "run__name").distinct()
     policies = saved.exclude(run__method="reward_model")
     _offer(form, "model.checkpoint.run", {str(run): f"{run} · {name}" for run, name in policies[:MOST_OFFERED]})
+    judges = {str(run): f"{run} · {title}" for run, title in saved.filter(run__method="reward_model")[:MOST_OFFERED]}
     for name in (name for name in form.fields if name.endswith("reward.learned.model.checkpoint.run")):
-        judges = saved.filter(run__method="reward_model")
-        _offer(form, name, {str(run): f"{run} · {title}" for run, title in judges[:MOST_OFFERED]})
+        _offer(form, name, judges)
     projects = projects_with_labels()
     for name in (name for name in form.fields if name.endswith("rankings.project.slug")):
         _offer(form, name, projects)

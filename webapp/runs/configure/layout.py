@@ -55,6 +55,12 @@ SECTIONS = (
     Section("tools", "Tools", ("method.agentic", "method.roc"), "Responses of several turns, between which tools run."),
     Section("solutions", "Solutions", ("method.sft",)),
     Section(
+        "expert",
+        "Expert's steps",
+        ("method.srl", "method.steps"),
+        "Worked solutions are cut into steps; each is to be predicted from those before it.",
+    ),
+    Section(
         "rankings",
         "Rankings",
         (
@@ -123,6 +129,10 @@ SIMPLE = frozenset({
     "method.hard_subset.enabled",
     "method.cache.enabled",
     "method.sft.sequences_per_step",
+    "method.steps.rule",
+    "method.steps.pattern",
+    "method.srl.granularity",
+    "method.srl.format",
     "method.max_length",
     "method.rankings.kind",
     "method.rankings.count",
@@ -139,10 +149,11 @@ SIMPLE = frozenset({
 })  # fmt: skip
 """The first screen: a dozen or two at a time, since each kind shows only its own."""
 
-_LEARNED = tuple(f"method.{kind}.reward.learned" for kind in ("grpo", "deepsearch", "ppo"))
-_SEARCH = "method.deepsearch.search"
-_ASKS = tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo", "sft", "dpo"))
-_TRAINS_ON_PROBLEMS = tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo", "sft"))
+_RL = ("grpo", "deepsearch", "srl", "ppo")
+_LEARNED = tuple(f"method.{kind}.reward.learned" for kind in _RL)
+_SEARCH, _GRAIN = "method.deepsearch.search", "method.srl.granularity"
+_ASKS = tuple(f"method.kind={kind}" for kind in (*_RL, "sft", "dpo"))
+_TRAINS_ON_PROBLEMS = tuple(f"method.kind={kind}" for kind in (*_RL, "sft"))
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(
@@ -160,17 +171,31 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     *(
         (f"method.{kind}.overoptimisation.stop_signals", (f"method.{kind}.overoptimisation.action=stop",))
-        for kind in ("grpo", "deepsearch", "ppo")
+        for kind in _RL
     ),
     ("selection", _TRAINS_ON_PROBLEMS),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
-    ("hardware.offload", tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "ppo"))),
+    ("hardware.offload", tuple(f"method.kind={kind}" for kind in _RL)),
     ("method.reward_model.theta", ("method.reward_model.ties=rao_kupper",)),
     ("method.reward_model.nu", ("method.reward_model.ties=davidson",)),
     ("method.dpo.smoothing", ("method.dpo.loss=conservative", "method.dpo.loss=robust")),
     ("method.grpo.dynamic_sampling", ("method.grpo.dynamic_sampling.enabled=on",)),
+    ("method.srl.dynamic_sampling", ("method.srl.dynamic_sampling.enabled=on",)),
+    ("method.srl.steps", (f"{_GRAIN}=step", f"{_GRAIN}=solution")),
+    ("method.srl.steps.pattern", ("method.srl.steps.rule=regex",)),
+    ("method.srl.steps.title", ("method.srl.steps.rule=numbered",)),
+    ("method.srl.steps.title", (f"{_GRAIN}=step",)),
+    ("method.srl.steps.last", (f"{_GRAIN}=step",)),
+    *(
+        (f"method.srl.{knob}", (f"{_GRAIN}=step", f"{_GRAIN}=solution"))
+        for knob in ("format", "format_failure", "autojunk")
+    ),
+    *(
+        (f"method.srl.reward.{knob}", (f"{_GRAIN}=answer",))
+        for knob in ("accuracy", "format", "format_rule", "overlong_buffer", "missing_end", "learned")
+    ),
     ("method.grpo.agentic", ("method.grpo.agentic.enabled=on",)),
     ("method.grpo.roc", ("method.grpo.roc.enabled=on",)),
     ("method.grpo.hard_subset", ("method.grpo.hard_subset.enabled=on",)),
@@ -204,6 +229,7 @@ left out: it times both the hard subset and the cache.
 
 WIDGETS: Mapping[str, forms.Widget] = {
     "prompt.system": forms.Textarea(attrs={"rows": 3}),
+    "method.srl.steps.pattern": forms.Textarea(attrs={"rows": 1}),  # white space at its ends counts
     **{name: EscapedText() for name in ESCAPED},
 }
 """Where the usual widget of the type will not do."""

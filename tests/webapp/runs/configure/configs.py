@@ -22,6 +22,7 @@ SAMPLES = {
     "method.deepsearch.search.separator": st.text(
         st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=16
     ),
+    "method.srl.steps.pattern": st.sampled_from(["", "(", ";", " ; ", r"\n\s*\n", "a\nb"]),
     "prompt.system": st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=["Cs"])),
 }
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=30)

@@ -26,7 +26,7 @@ def test_comments_give_help_options_range_and_default() -> None:
         lines[at - 1]
         == "    # The ratio is clipped above at 1 plus this (clip-higher: 0.28). More than 0. Default 0.2."
     )
-    assert any(line.startswith("  # One of grpo, deepsearch, ppo, sft") for line in lines)
+    assert any(line.startswith("  # One of grpo, deepsearch, srl, ppo, sft") for line in lines)
     assert yaml.safe_load("\n".join(lines)) == DAPO.config.model_dump(mode="json")
 
 

@@ -13,6 +13,7 @@ from training.config import (
     RewardModelMethod,
     RunConfig,
     SftMethod,
+    SrlMethod,
 )
 from webapp.runs.configure import layout, names
 from webapp.runs.configure.forms import as_posted, run_form
@@ -66,6 +67,7 @@ def test_the_layout_names_no_kind_unit_or_group_that_is_not_there() -> None:
         (PpoMethod(), 9, 16),
         (RewardModelMethod(), 9, 14),
         (DpoMethod(), 9, 14),
+        (SrlMethod(), 9, 16),
     ],
 )
 def test_the_first_screen_has_a_dozen_knobs_or_a_few_more(method: Any, least: int, most: int) -> None:
@@ -90,7 +92,7 @@ def test_a_kind_may_have_a_word_of_its_own() -> None:
 
 
 def test_an_evaluation_is_not_offered_among_the_methods() -> None:
-    assert KNOBS["method.kind"].options == ("grpo", "deepsearch", "ppo", "sft", "reward_model", "dpo")
+    assert KNOBS["method.kind"].options == ("grpo", "deepsearch", "srl", "ppo", "sft", "reward_model", "dpo")
     assert not any(name.startswith("method.evaluate") for name in KNOBS)
 
 

@@ -1,0 +1,87 @@
+"""What is asked for: step by step or whole, told in the prompt or put into the model's mouth."""
+
+from typing import Any
+
+import pytest
+
+from tests.training.srl.test_steps import NUMBERED, problem
+from training.config import SrlMethod
+from training.problems.types import DemonstratedTurn
+from training.srl.tasks import SOLVE, Task, reasons_of, tasks_of
+
+BUILT_IN = "<think>2+3=5\n5*5=25\n25-1=24</think><answer>24</answer>"
+
+
+def tasks(solution: str | None, turns: tuple[DemonstratedTurn, ...] = (), **options: Any) -> list[Task]:
+    found = tasks_of([problem(solution, turns)], SrlMethod.model_validate(options))
+    return found.tasks if not found.refused else pytest.fail(str(found.refused))
+
+
+def test_a_built_in_solution_is_gone_on_with_line_by_line() -> None:
+    """The first step must open the thinking itself; the last one that counts must close it."""
+    found = tasks(BUILT_IN)
+    assert [(task.given, task.opening, task.target) for task in found] == [
+        ("", "<think>", "2+3=5"),
+        ("<think>2+3=5\n", "", "5*5=25"),
+        ("<think>2+3=5\n5*5=25\n", "", "25-1=24</think>"),
+    ]
+    assert [task.context for task in found] == [(), ("2+3=5",), ("2+3=5", "5*5=25")]
+    assert {task.prompt for task in found} == {"What is (2 + 3)^2?"}
+    assert [(task.number, task.count, task.is_last) for task in found] == [(n, 4, False) for n in (1, 2, 3)]
+
+
+def test_the_last_step_where_it_counts() -> None:
+    last = tasks(BUILT_IN, steps={"last": True})[-1]
+    assert last.given == "<think>2+3=5\n5*5=25\n25-1=24</think><answer>"
+    assert (last.target, last.is_last) == ("24</answer>", True)
+
+
+def test_what_is_given_and_what_is_to_come_is_the_solution() -> None:
+    for rule in ("numbered", "paragraph", "line"):
+        for title in (False, True):
+            for task in tasks(NUMBERED.replace("\n2.", "\n\n2."), steps={"rule": rule, "title": title}):
+                whole = NUMBERED.replace("\n2.", "\n\n2.")
+                assert whole.startswith(task.given)
+                assert whole[len(task.given) :].strip().startswith(task.target)
+                assert task.target not in task.given
+
+
+def test_a_given_title_is_said_already() -> None:
+    second = tasks(NUMBERED, steps={"rule": "numbered", "title": True})[1]
+    assert second.given.endswith("\n2. **Square it:**")
+    assert (second.target, second.title) == ("5^2 = 25.", "Square it")
+    untold = tasks(NUMBERED, steps={"rule": "numbered"})[1]
+    assert untold.target == "2. **Square it:** 5^2 = 25."
+
+
+def test_the_papers_form_tells_the_steps_in_the_prompt() -> None:
+    second = tasks(NUMBERED, format="think_action", steps={"rule": "numbered"})[1]
+    assert "Solution so far:\n1. **Find the sum** Add" in second.prompt
+    assert (second.given, second.opening, second.id) == ("", "", "p/step-2")
+    assert second.target == "2. **Square it** 5^2 = 25."
+    turns = (DemonstratedTurn("model", "<tool_call>ls</tool_call>"), DemonstratedTurn("tool", "a.py"))
+    called = tasks(None, (*turns, *turns), format="think_action", steps={"rule": "tool_call", "last": True})
+    assert [task.context for task in called] == [(), ("<tool_call>ls</tool_call>\na.py",)]
+
+
+def test_a_whole_solution_is_one_task() -> None:
+    (whole,) = tasks(BUILT_IN, granularity="solution")
+    assert (whole.id, whole.prompt, whole.target) == ("p", "What is (2 + 3)^2?", BUILT_IN)
+    (told,) = tasks(BUILT_IN, granularity="solution", format="think_action")
+    assert told.prompt.startswith(SOLVE)
+    assert told.target == "2+3=5\n5*5=25\n25-1=24\n24"
+    (answer,) = tasks(None, granularity="answer")
+    assert answer.target == "25"
+
+
+def test_reasons_are_counted_whatever_their_numbers() -> None:
+    turns = (DemonstratedTurn("model", "<tool_call>ls</tool_call>"),)
+    several = [problem("1. **Sum** 5"), problem("1. **A** a\n3. **B** b"), problem("1. **A** a\n4. **B** b")]
+    found = tasks_of(several, SrlMethod.model_validate({"steps": {"rule": "numbered"}}))
+    assert not found.tasks
+    assert reasons_of(found.refused) == [
+        "2 × step # is numbered #",
+        "1 × it has one step only, and the last step is no target",
+    ]
+    (refused,) = tasks_of([problem(None, turns)], SrlMethod.model_validate({"steps": {"rule": "tool_call"}})).refused
+    assert "demonstration in turns" in refused.reason

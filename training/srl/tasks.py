@@ -1,0 +1,178 @@
+"""What a model is asked for: one step of an expert's solution or the whole of it, in the form that is wanted.
+
+Either the model is told what to do and thinks before it acts (`asked`), or the expert's text so far is put into its
+mouth and it goes on (`continued`). How its response is then read says `training.srl.reading`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from training.config import SrlMethod, StepsConfig
+from training.problems.types import Problem
+from training.srl.instances import Refused, instances_of
+from training.srl.steps import RefusedError, Step, steps_of
+
+SOLVE = (
+    "Solve the problem. First think inside <think> </think>, as long and as casually as you like, until you are sure. "
+    "Then give the whole solution."
+)
+"""Asked for where whole solutions are compared."""
+
+THINK = "<think>"
+_CLOSING = re.compile(r"[ \t]*</(?:think|answer)>")
+"""A mark that ends with the step before it belongs to that step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to be predicted.
+
+    Attributes:
+        problem: whose solution it is of.
+        number: of the step, from 1; 0 for a whole solution.
+        count: steps of the solution.
+        context: the steps before it, as they are shown.
+        target: what the model's action is compared with.
+        prompt: the user's turn.
+        given: what the response is taken to begin with: read by the model, never learned.
+        opening: what the response itself must begin with, if anything.
+        title: of the step, where it is given away.
+    """
+
+    problem: Problem
+    number: int
+    count: int
+    context: tuple[str, ...]
+    target: str
+    prompt: str
+    given: str = ""
+    opening: str = ""
+    title: str = ""
+
+    @property
+    def id(self) -> str:
+        """Unique where the problem's is; that of the problem where the whole solution is asked for."""
+        return f"{self.problem.id}/step-{self.number}" if self.number else self.problem.id
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the solution ends with it."""
+        return self.number in (0, self.count)
+
+
+class Tasks(NamedTuple):
+    """What a set of problems gives."""
+
+    tasks: list[Task]
+    refused: list[Refused]
+
+
+def tasks_of(problems: Iterable[Problem], config: SrlMethod) -> Tasks:
+    """The tasks of all problems, in order, and the problems that give none with the reason."""
+    make = _maker(config)
+    tasks: list[Task] = []
+    refused: list[Refused] = []
+    for problem in problems:
+        try:
+            found = make(problem)
+        except RefusedError as error:
+            refused.append(Refused(problem, str(error)))
+            continue
+        if not found:
+            refused.append(Refused(problem, "it has one step only, and the last step is no target"))
+        tasks += found
+    return Tasks(tasks, refused)
+
+
+def _maker(config: SrlMethod) -> Callable[[Problem], list[Task]]:
+    rule = config.steps
+    if config.granularity == "answer":
+        return lambda problem: [_answer(problem)]
+    if config.granularity == "solution":
+        return lambda problem: [_solution(problem, steps_of(problem, rule.rule, rule.pattern), config.format)]
+    if config.format == "continuation":
+        return lambda problem: continued(problem, rule)
+    return lambda problem: asked(problem, rule)
+
+
+def asked(problem: Problem, rule: StepsConfig) -> list[Task]:
+    """Tasks of the paper's form: the prompt tells the steps so far. Raises RefusedError as `steps_of`."""
+    steps = steps_of(problem, rule.rule, rule.pattern)
+    return [
+        Task(
+            problem,
+            each.number,
+            len(steps),
+            tuple(f"{step.whole}\n{step.observation}".strip() for step in each.context),
+            each.target.strip(),
+            each.prompt,
+            title=each.title,
+        )
+        for each in instances_of(problem, steps, rule.title, rule.last)
+    ]
+
+
+def continued(problem: Problem, rule: StepsConfig) -> list[Task]:
+    """Tasks whose response goes on with the expert's text. Raises RefusedError as `steps_of`, and for
+    demonstrations in turns.
+
+    Whether to think at all is the model's to decide: it opens the thinking itself, where the expert does.
+    """
+    steps = steps_of(problem, rule.rule, rule.pattern)
+    solution = problem.solution
+    if solution is None:
+        raise RefusedError("it is a demonstration in turns, which is no text to go on with")
+    bounds = [_bounds(solution, step, rule.title) for step in steps]
+    tasks = []
+    for step, (begin, end) in list(zip(steps, bounds, strict=True))[: len(steps) if rule.last else len(steps) - 1]:
+        given, opening = solution[:begin], ""
+        if step.number == 1 and THINK in given:
+            opening, given = given.strip(), ""
+        tasks.append(
+            Task(
+                problem,
+                step.number,
+                len(steps),
+                tuple(solution[start:stop].strip() for start, stop in bounds[: step.number - 1]),
+                solution[begin:end].strip(),
+                problem.prompt,
+                given.rstrip(" \t"),
+                opening,
+                step.title if rule.title else "",
+            )
+        )
+    return tasks
+
+
+def _bounds(solution: str, step: Step, title: bool) -> tuple[int, int]:
+    """Where a step stands in the solution, [begin, end): without a title that is given, with a mark that closes it."""
+    begin, end = step.place
+    if step.title and title:
+        begin = end - len(step.text)
+    closing = _CLOSING.match(solution, end)
+    return begin, closing.end() if closing else end
+
+
+def _solution(problem: Problem, steps: Sequence[Step], form: str) -> Task:
+    """The whole solution is the target."""
+    if form == "continuation":
+        return Task(problem, 0, len(steps), (), (problem.solution or "").strip(), problem.prompt)
+    prompt = f"{SOLVE}\n\nProblem:\n{problem.prompt}"
+    return Task(problem, 0, len(steps), (), "\n".join(step.whole for step in steps), prompt)
+
+
+def _answer(problem: Problem) -> Task:
+    if not problem.answer.strip():
+        raise RefusedError("it has no answer to check responses by")
+    return Task(problem, 0, 0, (), problem.answer, problem.prompt)
+
+
+def reasons_of(refused: Sequence[Refused]) -> list[str]:
+    """Why problems give nothing, in words, most frequent first; numbers within a reason do not make it another."""
+    counts: dict[str, int] = {}
+    for _, reason in refused:
+        kind = re.sub(r"\d[\d,]*", "#", reason)
+        counts[kind] = counts.get(kind, 0) + 1
+    return [f"{count:,} × {kind}" for kind, count in sorted(counts.items(), key=lambda entry: -entry[1])]
