@@ -7,7 +7,8 @@ from django.forms.boundfield import BoundField
 
 from training.config.presets import Choice
 from webapp.runs.config_forms import ConfigForm, Fault
-from webapp.runs.configure.layout import SECTIONS, Section, is_simple, needs_of, order_of, section_of
+from webapp.runs.configure.layout import SECTIONS, Section, is_simple, order_of, section_of
+from webapp.runs.configure.needs import needs_of
 from webapp.runs.configure.starting import Start, differences
 from webapp.runs.configure.words import about_kind, bounds_in_words, html_value, shown, unit_of
 from webapp.runs.knobs import Knob, Values

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from training.config import RunConfig
-from webapp.runs.configure.layout import Section, needs_of, order_of, section_of
+from webapp.runs.configure.layout import Section, order_of, section_of
 from webapp.runs.configure.names import KINDS
+from webapp.runs.configure.needs import needs_of
 from webapp.runs.configure.words import about_kind, bounds_in_words, label_of, shown, unit_of
 from webapp.runs.knobs import Knob, knobs_of
 

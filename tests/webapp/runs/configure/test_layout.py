@@ -17,7 +17,8 @@ from training.config import (
 )
 from webapp.runs.configure import layout, names
 from webapp.runs.configure.forms import as_posted, run_form
-from webapp.runs.configure.layout import is_simple, needs_of, section_of
+from webapp.runs.configure.layout import is_simple, section_of
+from webapp.runs.configure.needs import needs_of
 from webapp.runs.configure.page import ShownKnob, sections_of
 from webapp.runs.configure.starting import Start
 from webapp.runs.configure.words import ESCAPED, bounds_in_words, label_of, label_within, shown
