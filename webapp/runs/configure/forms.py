@@ -1,6 +1,7 @@
 """The forms of the new-run page: the config's own, with what can be chosen here, and the run's name and notes."""
 
 import uuid
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -8,7 +9,7 @@ from django.http import QueryDict
 
 from training.config import RunConfig
 from webapp.datasets.models import ProblemSet
-from webapp.runs.config_forms import ConfigForm, form_class_for
+from webapp.runs.config_forms import ConfigForm, Fault, form_class_for
 from webapp.runs.configure.checks import faults_of
 from webapp.runs.configure.facts import Facts, facts_of
 from webapp.runs.configure.layout import WIDGETS
@@ -65,13 +66,21 @@ def run_form(data: QueryDict) -> ConfigForm:
     return form
 
 
-def checked_form(data: QueryDict) -> tuple[ConfigForm, Facts | None]:
+def look_at(config: RunConfig) -> tuple[Facts, Iterable[Fault]]:
+    """What is known of a run with this config, and what keeps it from being trained."""
+    facts = facts_of(config)
+    return facts, faults_of(config, facts)
+
+
+def checked_form(
+    data: QueryDict, look: Callable[[RunConfig], tuple[Facts, Iterable[Fault]]] = look_at
+) -> tuple[ConfigForm, Facts | None]:
     """The form with every fault that can be found now, and what was found out on the way."""
     form = run_form(data)
     if not form.is_valid():
         return form, None
-    facts = facts_of(form.config)
-    for fault in faults_of(form.config, facts):
+    facts, faults = look(form.config)
+    for fault in faults:
         form.add_fault(fault)
     return form, facts
 

@@ -96,6 +96,8 @@ class Preview:
     disk_free: int = 0
     unsized: str = ""
     """Why there is no estimate of memory."""
+    ready_call: str = "Start run"
+    """What the button says when nothing is missing."""
 
     @property
     def ready(self) -> bool:
@@ -103,9 +105,9 @@ class Preview:
 
     @property
     def call(self) -> str:
-        """What the button says: to start, or the next thing that is missing."""
+        """What the button says: what it does, or the next thing that is missing."""
         if self.ready:
-            return "Start run"
+            return self.ready_call
         first = self.items[0]
         if group := FIRST_THINGS.get(first.name.split(".")[0]):
             return group
@@ -120,12 +122,12 @@ class Preview:
         return self.items[0].name if self.items else ""
 
 
-def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
+def preview_of(form: ConfigForm, facts: Facts | None, start: Start, ready_call: str = "Start run") -> Preview:
     """Of a form that was validated; ``facts`` when it held a valid config."""
     items = _items(form)
     changed = differences(start.values, entered(form))
     if form.config is None or facts is None:
-        return Preview(items, [], changed, start.name, [])
+        return Preview(items, [], changed, start.name, [], ready_call=ready_call)
     config: RunConfig = form.config
     plan, machine = plan_of(config, facts.prompt_tokens), this_machine()
     return Preview(
@@ -143,6 +145,7 @@ def preview_of(form: ConfigForm, facts: Facts | None, start: Start) -> Preview:
         disk_of(config, plan, facts.shape, facts.reward_shape) if facts.shape else None,
         machine.disk_free,
         _guess(facts, machine) if facts.shape is None else "",
+        ready_call,
     )
 
 

@@ -1,6 +1,6 @@
 """The new-run page and what it asks for while it is filled in."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -17,7 +17,7 @@ from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.forms import DetailsForm, as_posted, checked_form, new_details
 from webapp.runs.configure.page import sections_of
 from webapp.runs.configure.picker import preset_groups
-from webapp.runs.configure.preview import preview_of
+from webapp.runs.configure.preview import Preview, preview_of
 from webapp.runs.configure.starting import Start, start_from
 from webapp.runs.models import Run
 
@@ -59,21 +59,31 @@ def show_form(
     request: HttpRequest, start: Start, form: ConfigForm, facts: Facts | None, details: DetailsForm, refused: str = ""
 ) -> HttpResponse:
     """The page around a form that was validated; ``refused`` says what did not happen because of its faults."""
-    context = {
+    context = form_context(request, start, form, preview_of(form, facts, start), refused) | {
         "nav": "new",
+        "address": reverse("runs:new"),
+        "preview_address": reverse("runs:preview"),
+        "details": details,
+        "started": _recently_started(request),
+    }
+    return render(request, "runs/new.html", context)
+
+
+def form_context(
+    request: HttpRequest, start: Start, form: ConfigForm, preview: Preview, refused: str = ""
+) -> dict[str, Any]:
+    """What ``runs/configure.html`` shows of any config's form; the page adds ``address`` and ``preview_address``."""
+    return {
         "start": start,
         "form": form,
-        "details": details,
         "sections": sections_of(form, start),
-        "preview": preview_of(form, facts, start),
+        "preview": preview,
         "presets": preset_groups(),
         "query": _kept(request.GET),
         "refused": refused,
         "sent": request.method == "POST",
-        "started": _recently_started(request),
         "view": "advanced" if request.GET.get("view") == "advanced" else "simple",
     }
-    return render(request, "runs/new.html", context)
 
 
 def _create(request: HttpRequest, form: ConfigForm, details: DetailsForm, start: Start) -> Run:

@@ -1,5 +1,6 @@
-// The new-run page: shows what is chosen, marks what is wrong or changed, finds knobs, keeps a draft. The server decides
-// everything; it is asked after each change, and its preview says what to mark.
+// The form of a config: shows what is chosen, marks what is wrong or changed, finds knobs, and keeps a draft of a new run
+// or asks before changes to a recipe's stage are left. The server decides everything; it is asked after each change, and
+// its preview says what to mark.
 
 const form = document.getElementById("run-form");
 const preview = document.getElementById("preview");
@@ -123,24 +124,33 @@ function search(text) {
   document.getElementById("search-count").textContent = words.length ? `${found} found` : "";
 }
 
-// The draft: what differs from the starting values, kept until the run it became is known to the server.
+// The draft of a new run: what differs from the starting values, kept until the run it became is known to the server.
+const keepsDraft = "started" in form.dataset;
 const address = new URL(form.action);
 const draftKey = `draft:${form.dataset.user}:${address.pathname}${address.search}`;
 const startId = () => inputs("run-start_id")[0].value;
 
 // Going back and starting again must not start a second run: the start id belongs to this entry of the history.
 function keepStartId() {
+  if (!keepsDraft) return;
   const known = history.state?.startId;
   if (known && !form.hasAttribute("data-sent")) setValue("run-start_id", known);
   else history.replaceState({ ...history.state, startId: startId() }, "");
 }
 
-function saveDraft() {
+// Names and values that are not as they were at the start.
+function entered() {
   const values = {};
   for (const [name, field] of fields) {
     const value = valueOf(name);
     if (value !== field.dataset.start) values[name] = value;
   }
+  return values;
+}
+
+function saveDraft() {
+  if (!keepsDraft) return;
+  const values = entered();
   if (Object.keys(values).length) {
     localStorage.setItem(draftKey, JSON.stringify({ at: Date.now(), startId: startId(), values }));
   } else {
@@ -149,6 +159,7 @@ function saveDraft() {
 }
 
 function restoreDraft() {
+  if (!keepsDraft) return;
   const draft = JSON.parse(localStorage.getItem(draftKey) ?? "null");
   if (!draft) return;
   if (form.dataset.started.split(" ").includes(draft.startId)) {
@@ -171,6 +182,10 @@ form.addEventListener("submit", (event) => {
   start.setAttribute("aria-disabled", "true");
 });
 window.addEventListener("pageshow", () => start.removeAttribute("aria-disabled"));
+window.addEventListener("beforeunload", (event) => {
+  const isSent = start.getAttribute("aria-disabled") === "true";
+  if (!keepsDraft && !isSent && Object.keys(entered()).length) event.preventDefault();
+});
 preview.addEventListener("htmx:afterSwap", markKnobs);
 
 document.addEventListener("click", (event) => {
