@@ -6,14 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from django.db.models import Q
 from django.utils import timezone
 
 from training.checkpoints import PIN, STATE_FILE, CheckpointFolder
 from webapp.core.errors import UserError
-from webapp.runs.models import Checkpoint, Run
+from webapp.runs.dependents import dependents_of
+from webapp.runs.models import Checkpoint
 from webapp.runs.signals import pruning_checkpoint
-from webapp.runs.status import TERMINAL
 
 PRIVATE = frozenset({PIN, STATE_FILE})
 """Files that concern the run, not the model."""
@@ -47,9 +46,8 @@ def prune_checkpoint(checkpoint: Checkpoint) -> None:
         raise UserError(
             f"Step {checkpoint.step} is where {run.name} would go on after a failure. Wait for the next checkpoint."
         )
-    starts_here = Q(config__model__kind="checkpoint", config__model__run=run.pk, config__model__step=checkpoint.step)
-    if user := Run.objects.filter(starts_here).exclude(status__in=TERMINAL).first():
-        raise UserError(f"{user.name} starts from this checkpoint. Wait for it, or stop it, first.")
+    if user := dependents_of(run.pk, checkpoint.step).first():
+        raise UserError(f"{user.name} needs this checkpoint. Wait for it, or stop it, first.")
     pruning_checkpoint.send(Checkpoint, checkpoint=checkpoint)
     try:
         CheckpointFolder(checkpoint.folder.parent).remove(checkpoint.step)

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from training.config import (
@@ -15,6 +14,7 @@ from training.config import (
     EvaluateMethod,
     FileProblems,
     ImportedProblems,
+    Measured,
     PreferenceMethod,
     ProjectRankings,
     RankingsFile,
@@ -25,6 +25,7 @@ from training.config import (
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.datasets.models import ProblemSet
+from webapp.runs.dependents import dependents_of
 from webapp.runs.label_sources import label_facts
 from webapp.runs.models import Checkpoint, Run, StopRequest, method_title
 from webapp.runs.signals import deleting_run
@@ -143,10 +144,7 @@ def delete_run(run: Run) -> None:
         run = Run.objects.select_for_update().get(pk=run.pk)
         if run.state not in TERMINAL:
             raise UserError(f"{run.name} is {run.state.label.lower()}. Stop it first.")
-        starts = Q(config__model__kind="checkpoint", config__model__run=run.pk)
-        judge = "config__method__reward__learned__model"
-        is_judged = Q(**{f"{judge}__kind": "checkpoint", f"{judge}__run": run.pk})
-        if user := Run.objects.filter(~Q(status__in=TERMINAL), starts | is_judged).first():
+        if user := dependents_of(run.pk).first():
             raise UserError(f"{user.name} needs a checkpoint of {run.name}. Wait for it, or stop it, first.")
         folder = run.folder
         deleting_run.send(Run, run=run)
@@ -181,14 +179,7 @@ def _describe_rankings(method: PreferenceMethod) -> str:
 def missing_sources(config: RunConfig) -> dict[str, str]:
     """What the config names but this installation does not have: path of the knob → sentence."""
     missing = {}
-    judge, knob = None, "method.reward.learned.model.step"
-    if isinstance(config.method, RlMethod):
-        judge = config.method.reward.learned.model
-    elif isinstance(config.method, EvaluateMethod):
-        judge, knob = config.method.learned.model, "method.learned.model.step"
-    for path, source in (("model.step", config.model), (knob, judge)):
-        if not isinstance(source, CheckpointModel | RewardCheckpoint):
-            continue
+    for path, source in _named_checkpoints(config).items():
         if not Checkpoint.objects.filter(run=source.run, step=source.step, removed_at=None).exists():
             missing[path] = (
                 f"Run {source.run} has no checkpoint of step {source.step} (any more). "
@@ -208,3 +199,15 @@ def missing_sources(config: RunConfig) -> dict[str, str]:
     if isinstance(rankings, ProjectRankings) and (error := label_facts(rankings.slug).error):
         missing["method.rankings.slug"] = error
     return missing
+
+
+def _named_checkpoints(config: RunConfig) -> dict[str, CheckpointModel | RewardCheckpoint]:
+    """Path of the knob → checkpoint that it names."""
+    named: dict[str, object] = {"model.step": config.model}
+    if isinstance(config.method, RlMethod):
+        named["method.reward.learned.model.step"] = config.method.reward.learned.model
+    elif isinstance(config.method, EvaluateMethod):
+        named["method.learned.model.step"] = config.method.learned.model
+    if isinstance(config.selection, Measured):
+        named["selection.measured_by.step"] = config.selection.measured_by
+    return {path: source for path, source in named.items() if isinstance(source, CheckpointModel | RewardCheckpoint)}

@@ -3,6 +3,7 @@
 import io
 import shutil
 import tarfile
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,9 +11,10 @@ from django.urls import reverse
 
 from tests.webapp.runs.pages.made import add_checkpoint, make_run
 from training.checkpoints import PIN, CheckpointFolder
-from training.config import CheckpointModel, RunConfig
+from training.config import RunConfig
 from webapp.core.errors import UserError
 from webapp.runs.checkpoints import archive_of, pin_checkpoint, prune_checkpoint
+from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 
 pytestmark = pytest.mark.django_db
@@ -58,12 +60,31 @@ def test_of_a_live_run_the_checkpoint_it_would_go_on_from_is_not_removed() -> No
     prune_checkpoint(older)
 
 
-def test_a_checkpoint_that_another_run_waits_to_start_from_is_not_removed() -> None:
-    run = make_run()
-    checkpoint = add_checkpoint(run, 10)
-    make_run(RunStatus.QUEUED, config=RunConfig(model=CheckpointModel(run=run.pk, step=10)), name="the heir")
-    with pytest.raises(UserError, match="the heir starts from this checkpoint"):
+@pytest.mark.parametrize("place", ["model", "method.reward.learned.model", "selection.measured_by"])
+def test_a_checkpoint_that_another_run_still_needs_is_not_removed(place: str) -> None:
+    run = make_run(method="reward_model" if "reward" in place else "grpo")
+    checkpoint, other = add_checkpoint(run, 10), add_checkpoint(run, 20)
+    config: dict[str, Any] = {"method": {"kind": "grpo"}, "selection": {"kind": "pass_rate"}}
+    inner = config
+    *path, last = place.split(".")
+    for name in path:
+        inner = inner.setdefault(name, {})
+    inner[last] = {"kind": "checkpoint", "run": run.pk, "step": 10}
+    heir = make_run(RunStatus.QUEUED, config=RunConfig.model_validate(config), name="the heir")
+    with pytest.raises(UserError, match="the heir needs this checkpoint"):
         prune_checkpoint(checkpoint)
+    prune_checkpoint(other)
+    Run.objects.filter(pk=heir.pk).update(status=RunStatus.FAILED)
+    prune_checkpoint(checkpoint)
+
+
+def test_a_run_cannot_name_a_checkpoint_that_is_gone() -> None:
+    run = make_run()
+    prune_checkpoint(add_checkpoint(run, 10))
+    gone = {"kind": "checkpoint", "run": run.pk, "step": 10}
+    for config in ({"model": gone}, {"selection": {"kind": "pass_rate", "measured_by": gone}}):
+        with pytest.raises(UserError, match="has no checkpoint of step 10"):
+            make_run(config=RunConfig.model_validate(config))
 
 
 def test_a_download_is_a_tar_of_the_model_without_the_trainers_state(researcher_client: Client) -> None:
