@@ -7,7 +7,8 @@ from training.events.metrics import MetricInfo, metric_info
 from webapp.recipes.chain import Link
 from webapp.runs.axes import TOKENS
 from webapp.runs.charts import SCORE
-from webapp.runs.models import Checkpoint, MetricPoint, Run
+from webapp.runs.models import Checkpoint, MetricPoint, ProblemSelection, Run
+from webapp.runs.selection import SelectionView, view_of
 
 GREEDY = "heldout/greedy"
 LENGTHS = ("heldout/length_mean", "response/length_mean")
@@ -48,6 +49,13 @@ def results_of(links: Sequence[Link]) -> list[Result]:
     for checkpoint in Checkpoint.objects.filter(run__in=list(runs), removed_at=None).order_by("step"):
         kept[checkpoint.run_id] = checkpoint
     return [_result(link, begins, kept.get(run)) for run, link in runs.items()]
+
+
+def selections_of(links: Sequence[Link]) -> list[tuple[Link, SelectionView]]:
+    """What each stage that chose among its problems took and left out."""
+    stages = {link.run.pk: link for link in links if link.run}
+    stored = ProblemSelection.objects.filter(run__in=list(stages)).values_list("run_id", "told")
+    return sorted(((stages[run], view_of(told)) for run, told in stored), key=lambda pair: pair[0].number)
 
 
 def _result(link: Link, begins: dict[tuple[int, str], float | None], checkpoint: Checkpoint | None) -> Result:

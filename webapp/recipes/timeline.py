@@ -58,8 +58,8 @@ class Row:
     """Of the attempt that counts."""
     bars: tuple[Bar, ...]
     progress: Progress | None
-    began_from: tuple[str, ...]
-    """Before it has begun: what it is to begin from."""
+    plan: tuple[str, ...]
+    """What it takes from earlier stages, in words; empty for nothing."""
 
     @property
     def method(self) -> str:
@@ -120,11 +120,12 @@ def _mood(recipe_run: RecipeRun, link: Link) -> Mood:
 
 def _plan(link: Link) -> tuple[str, ...]:
     """What a stage takes from earlier ones, in words."""
-    stage, words = link.stage, []
-    if stage.model_from:
-        words.append(f"the {stage.model_from.checkpoint} checkpoint of {stage.model_from.stage}")
-    if stage.reward_model_from:
-        words.append(
-            f"the {stage.reward_model_from.checkpoint} checkpoint of {stage.reward_model_from.stage}, as reward model"
-        )
-    return tuple(words)
+    stage = link.stage
+    sources = (
+        ("Model", stage.model_from),
+        ("Reward model", stage.reward_model_from),
+        ("Problems chosen by", stage.selection_model_from),
+    )
+    return tuple(
+        f"{what}: {source.checkpoint} checkpoint of {source.stage}" for what, source in sources if source is not None
+    )

@@ -15,6 +15,7 @@ from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
 from tests.webapp.recipes.made import end, run_of, two_stages, with_figures
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe
+from webapp.runs.status import RunStatus, transition
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SHOTS = os.environ.get("RECIPE_SHOTS")
@@ -96,4 +97,9 @@ def test_a_page_follows_from_stage_to_stage_and_a_dialog_stops_it(page: Page) ->
     page.get_by_role("button", name="Resume…").click()
     expect(page.locator("#resume-recipe")).to_contain_text("The stage second is at step 0 of 4")
     page.get_by_role("button", name="Begin the stage anew").click()
-    expect(page.locator("[data-part=stages]")).to_contain_text("1 earlier attempt")
+    page.locator("#earlier-title-2").click()
+    in_thread(lambda: transition(run_of(made, "second").pk, RunStatus.STARTING))
+    expect(page.locator("[data-part=stages]")).to_contain_text("Starting")
+    expect(page.locator("#earlier-2")).to_contain_text(re.compile(r"attempt 1: run \d+, stopped at step 0 / 4"))
+    expect(page.locator("#earlier-2")).to_have_attribute("open", "")
+    expect(page.locator("#earlier-title-2")).to_be_focused()

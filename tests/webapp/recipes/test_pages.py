@@ -6,11 +6,12 @@ from django.urls import reverse
 
 from tests.webapp.recipes.made import end, figures, launched, run_of, three_stages, two_stages, with_figures
 from training.config.recipe import Recipe, Stage
+from training.events import ProblemsSelected
 from webapp.accounts.models import User
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe, resume_recipe, stop_recipe
 from webapp.recipes.status import RecipeState
-from webapp.runs.models import Run
+from webapp.runs.models import ProblemSelection, Run
 from webapp.runs.status import RunStatus
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -67,9 +68,9 @@ def test_a_recipe_shows_its_chain_with_attempts_sources_and_results(researcher_c
     page = shown(researcher_client, made)
     first, second = run_of(made, "short-answers"), run_of(made, "long-answers")
     assert "stage 2 of 3, long-answers" in page
-    assert f'Model from short-answers: <a href="/runs/{first.pk}/checkpoints/">run {first.pk}, step 40</a>' in page
+    assert f'href="/runs/{first.pk}/checkpoints/" id="stage-source-2-1">run {first.pk}, step 40</a>' in page
     assert "1 earlier attempt" in page
-    assert "From the last checkpoint of long-answers" in page
+    assert "Model: last checkpoint of long-answers" in page
     assert "12.0 % → <strong>41.0 %</strong>" in page
     assert "17.0 % → <strong>46.0 %</strong>" in page
     assert "40.0 % → <strong>55.0 %</strong>" in page
@@ -125,6 +126,21 @@ def test_a_failed_recipe_says_which_stage_and_why(researcher_client: Client) -> 
     assert "The stage first failed." in page
     assert "&lt;b&gt;RuntimeError&lt;/b&gt;: no more memory" in page
     assert "Retry…" in page
+
+
+def test_what_a_stages_rule_left_out_is_shown(researcher_client: Client) -> None:
+    made = launched()
+    assert "Problems chosen" not in shown(researcher_client, made)
+    told = ProblemsSelected(
+        step=0, rule="pass_rate", asked=2000, kept=500, samples=8, tokens=90_000,
+        dropped={"solved too often": 1200, "never solved": 300},
+    )  # fmt: skip
+    run = run_of(made, "first")
+    ProblemSelection.objects.create(run=run, told=told.model_dump(exclude={"step", "at", "kind"}))
+    page = shown(researcher_client, made)
+    assert "500 (25.0 %)" in page
+    assert "solved too often 1,200 (60.0 %)<br>never solved 300 (15.0 %)" in page
+    assert f'href="/runs/{run.pk}/#problem-selection"' in page
 
 
 def test_a_draft_says_what_keeps_it_from_beginning(researcher_client: Client) -> None:

@@ -13,7 +13,7 @@ from webapp.recipes.chain import Link, links_of
 from webapp.recipes.checks import advice_on_recipe, faults_of_recipe
 from webapp.recipes.end_to_end import Place, borders_of, charts_of, places_of
 from webapp.recipes.models import RecipeRun
-from webapp.recipes.results import results_of
+from webapp.recipes.results import results_of, selections_of
 from webapp.recipes.services import read_recipe
 from webapp.recipes.status import RESUMABLE, RecipeState
 from webapp.recipes.timeline import rows_of
@@ -21,7 +21,7 @@ from webapp.recipes.views.common import get_recipe
 from webapp.recipes.views.curves import cursor_of
 from webapp.runs.views.detail import STEP_PLACE
 
-PARTS = ("header", "actions", "notices", "stages", "results", "stopping", "resuming")
+PARTS = ("header", "actions", "notices", "stages", "results", "selections", "stopping", "resuming")
 """Parts of the page that change while a recipe goes on; each has a template ``recipes/detail_<name>.html``."""
 
 
@@ -83,6 +83,7 @@ def _context(recipe_run: RecipeRun, links: list[Link]) -> dict[str, Any]:
         "waited": sum(row.times.waited for row in rows if row.times),
         "trained": sum(row.times.trained for row in rows if row.times),
         "results": results_of(links),
+        "selections": selections_of(links),
         "can_launch": recipe_run.stands == RecipeState.DRAFT,
         "can_stop": recipe_run.stands.is_moving,
         "is_stopping": recipe_run.stands == RecipeState.STOPPING,

@@ -41,9 +41,18 @@ function show(parts) {
     const part = document.querySelector(`[data-part="${name}"]`);
     if (!part) continue; // what a viewer may not do is not on the page
     if (name === "actions" && part.contains(document.activeElement)) continue;
-    part.innerHTML = html;
-    htmx.trigger(part, "htmx:afterSettle"); // shows times in the reader's zone
+    renew(part, html);
   }
+}
+
+// What was open or had the focus has it again, where it has a name.
+function renew(part, html) {
+  const open = [...part.querySelectorAll("details[open][id]")].map((each) => each.id);
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+  part.innerHTML = html;
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) document.getElementById(focused)?.focus();
+  htmx.trigger(part, "htmx:afterSettle"); // shows times in the reader's zone
 }
 
 async function update(store, body, asked) {
