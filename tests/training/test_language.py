@@ -1,8 +1,13 @@
 """Scripts of words: what is mixed, and what has no language at all."""
 
+import numpy as np
 import pytest
 
+from training.config import RewardConfig
+from training.experience.scoring import Scorer
+from training.experience.types import Rollout
 from training.language import language_share, mixes_scripts, reasoning_of, words_by_script
+from training.rewards.verifier import Verifier
 
 
 @pytest.mark.parametrize(
@@ -46,3 +51,14 @@ def test_japanese_mixes_no_scripts_and_a_foreign_word_does() -> None:
 )
 def test_reasoning_is_what_comes_before_the_answer(text: str, reasoning: str) -> None:
     assert reasoning_of(text) == reasoning
+
+
+def test_the_reward_pays_the_share_of_words_by_its_weight() -> None:
+    with Verifier(workers=0) as verifier:
+        scorer = Scorer(RewardConfig(accuracy=1.0, language=0.5, language_script="latin"), 64, verifier)
+        rewards = []
+        for text in ("<think>so 因为</think><answer>2</answer>", "<think>1+1</think><answer>2</answer>"):
+            rollout = Rollout([1], text, "stop", np.zeros(1, np.float32), np.zeros(1, np.float32))
+            scorer.settle(rollout, scorer.start(rollout, "2").result())
+            rewards.append(rollout.reward)
+    assert rewards == pytest.approx([1 + 0.5 / 3, 1.5])

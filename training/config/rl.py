@@ -47,6 +47,13 @@ class RewardConfig(Config):
     format_rule: Literal["answer", "think_answer"] = "answer"
     """answer: exactly one final answer is marked. think_answer: <think>…</think> followed by <answer>…</answer>."""
 
+    language: float = Field(default=0.0, ge=0)
+    """Paid for the share of the words of the reasoning that are in the script below (DeepSeek-R1: language
+    consistency); reasoning without words, in digits and symbols, gets all of it."""
+
+    language_script: Literal["latin", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "hangul", "cjk"] = "latin"
+    """The script of the language to think in; which language a word is of is not looked at."""
+
     overlong_buffer: int = Field(default=0, ge=0)
     """DAPO soft overlong penalty: from max_tokens minus this, falls linearly to -1 at max_tokens; 0 turns it off."""
 

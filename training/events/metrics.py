@@ -42,6 +42,7 @@ _TABLE = (
     MetricInfo("reward/std", "Reward spread", "How much rewards differ from response to response.", "population standard deviation of r over all rollouts of the step"),
     MetricInfo("reward/accuracy", "Accuracy in training", "Share of sampled responses with the right answer.", "mean of 1[answer verified as right]", "share", "up"),
     MetricInfo("reward/format", "Format followed", "Share of responses in the form asked for.", "mean of 1[format rule holds]", "share", "up"),
+    MetricInfo("reward/language", "Language kept", "How much of the reasoning's words are in the script asked for; before the weight.", "mean over rollouts of words in the script / words of the reasoning, 1 where there are none", "share", "up"),
     MetricInfo("reward/overlong", "Overlong penalty", "What responses lose by running close to the longest length.", "mean of max(-1, min(0, (max_tokens - buffer - |o|) / buffer))", "", "up"),
     MetricInfo("reward/missing_end", "Missing ends", "Responses cut at the longest length before they ended, as they are charged for it; before the weight.", "mean of -1[finish reason is length]", "", "up"),
     MetricInfo("reward/similarity", "Similarity as paid", "How much responses are like the expert's steps; of a response in another form, nothing.", "mean over rollouts of 2M / T, with M characters in matching blocks of T in all; 0 on a format failure", "share", "up"),

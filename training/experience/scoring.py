@@ -7,6 +7,7 @@ from typing import Any
 from training.config import RewardConfig
 from training.experience.learned import LEARNED, LearnedReward
 from training.experience.types import Group, Rollout
+from training.language import language_share, reasoning_of
 from training.rewards.format import follows
 from training.rewards.overlong import soft_overlong_penalty
 from training.rewards.verifier import Verdict, Verifier
@@ -25,6 +26,7 @@ class Scorer:
         self._weights = {
             "accuracy": config.accuracy,
             "format": config.format,
+            "language": config.language,
             "overlong": 1.0,
             "missing_end": config.missing_end,
             LEARNED: config.learned.weight,
@@ -44,6 +46,9 @@ class Scorer:
         rollout.parts = {"accuracy": float(verdict.correct is True)}
         if self._config.format:
             rollout.parts["format"] = float(follows(rollout.own_text, self._config.format_rule))
+        if self._config.language:
+            reasoning = reasoning_of(rollout.own_text)
+            rollout.parts["language"] = language_share(reasoning, self._config.language_script)
         if self._config.overlong_buffer:
             length = min(len(rollout), self._max_tokens)
             rollout.parts["overlong"] = soft_overlong_penalty(length, self._max_tokens, self._config.overlong_buffer)
@@ -72,7 +77,7 @@ class Scorer:
 
     def beside(self, rollout: Rollout) -> float:
         """What a settled rollout earns or pays besides being right or wrong, format left out."""
-        names = ("overlong", "missing_end", LEARNED)
+        names = ("language", "overlong", "missing_end", LEARNED)
         return sum(self._weights[name] * rollout.parts.get(name, 0.0) for name in names)
 
     def state_dict(self) -> dict[str, Any]:

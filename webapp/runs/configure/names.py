@@ -54,6 +54,8 @@ LABELS = {
     "method.srl.dynamic_sampling.threshold": "Spread of rewards above",
     "method.reward.accuracy": "Accuracy reward",
     "method.reward.format": "Format reward",
+    "method.reward.language": "Language reward",
+    "method.reward.language_script": "Script to think in",
     "method.reward.overlong_buffer": "Overlong penalty over the last",
     "method.reward.verifier_timeout_s": "Verifier's time limit",
     "method.reward.missing_end": "Charge for a missing end",

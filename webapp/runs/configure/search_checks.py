@@ -158,7 +158,7 @@ def advise_on_cached_share(config: RunConfig, facts: Facts) -> Iterator[Fault]:
 
 
 def advise_on_reward(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    """Only the overlong penalty is added to what the ends of a tree are worth."""
+    """Only language and the overlong penalty are added to what the ends of a tree are worth."""
     method = config.method
     if not isinstance(method, DeepSearchMethod):
         return
