@@ -54,7 +54,7 @@ def test_reasoning_is_what_comes_before_the_answer(text: str, reasoning: str) ->
 
 
 def test_the_reward_pays_the_share_of_words_by_its_weight() -> None:
-    with Verifier(workers=0) as verifier:
+    with Verifier(workers=1) as verifier:
         scorer = Scorer(RewardConfig(accuracy=1.0, language=0.5, language_script="latin"), 64, verifier)
         rewards = []
         for text in ("<think>so 因为</think><answer>2</answer>", "<think>1+1</think><answer>2</answer>"):

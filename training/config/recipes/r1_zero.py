@@ -18,7 +18,7 @@ _LONG = changed(
     _EVALUATION,
 )
 
-_FULL = changed(
+FULL = changed(
     PRESET.choices,
     Choice("model.kind", "hub", "A base model without any fine-tuning."),
     Choice("model.name", "Qwen/Qwen2.5-32B", "The paper's smaller experiment.", "DeepSeek-V3-Base, 671B"),
@@ -33,13 +33,13 @@ _FULL = changed(
     Choice("hardware.dtype", "bfloat16", "Half the memory of the forward pass."),
 )
 _FULL_SHORT = changed(
-    _FULL,
+    FULL,
     Choice("method.sampling.max_tokens", 32_768, "The paper's up to update 8,200."),
     Choice("steps", 512, "8,200 updates, 16 a step."),
     Choice("evaluation.every_steps", 25, "Each 400 updates."),
 )
 _FULL_LONG = changed(
-    without(_FULL, "model"),
+    without(FULL, "model"),
     Choice("method.sampling.max_tokens", 65_536, "Doubled: accuracy and length jump."),
     Choice("steps", 138, "To update 10,400."),
     Choice("evaluation.every_steps", 25, "Each 400 updates."),
