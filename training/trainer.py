@@ -13,6 +13,7 @@ from training.config import OveroptimisationConfig, RlMethod
 from training.events import CheckpointRemoved, CheckpointSaved, Finished, Started
 from training.events.base import Split
 from training.experience.records import group_event
+from training.finishing import FinishMonitor
 from training.health import HealthMonitor
 from training.history import EVENTS_FILE, History
 from training.methods.types import Method, Outcome
@@ -57,6 +58,7 @@ class Trainer:
         self._gauge = SystemGauge(self._model.device)
         self._score: float | None = None
         self._best: tuple[float, int] | None = None
+        self._finish = FinishMonitor(self._config.finish)
         self._gamed = False
         """Whether this attempt ends because the reward is being gamed."""
 
@@ -69,16 +71,20 @@ class Trainer:
             return "stopped"
         if step == 0 and self._config.evaluation.every_steps:
             self._evaluate(0)
-        stopping = self._stopping()
-        while step < self._config.steps and not stopping:
+        stopping, finished = self._stopping(), self._finish.ended
+        while step < self._config.steps and not stopping and not finished:
             step += 1
             self._step(step)
-            if self._config.evaluation.every_steps and self._due(step, self._config.evaluation.every_steps):
+            every = self._config.evaluation.every_steps
+            if evaluated := bool(every) and self._due(step, every):
+                self._evaluate(step)
+            finished = self._finished(step)
+            if finished and every and not evaluated:
                 self._evaluate(step)
             stopping = self._stopping()
-            if stopping or self._due(step, self._config.checkpoints.every_steps):
+            if stopping or finished or self._due(step, self._config.checkpoints.every_steps):
                 self._save(step)
-        reason: Literal["done", "stopped"] = "done" if step == self._config.steps else "stopped"
+        reason: Literal["done", "stopped"] = "done" if finished or step == self._config.steps else "stopped"
         self._recorder.emit(Finished(step=step, reason=reason, checkpoint=self._path(step) if step else ""))
         return reason
 
@@ -112,6 +118,7 @@ class Trainer:
             for event in outcome.events:
                 self._recorder.emit(event)
         self._recorder.metrics(metrics)
+        self._finish.observe(metrics)
         for alert in (*self._health.observe(step, metrics), *self._gaming.observe(step, metrics)):
             self._recorder.emit(alert)
         if self._gaming.stops == step and not self._gamed:
@@ -160,6 +167,7 @@ class Trainer:
             "health": self._health.state_dict(),
             "aha": self._aha.state_dict(),
             "gaming": self._gaming.state_dict(),
+            "finish": self._finish.state_dict(),
             "random": torch.get_rng_state(),
         }
 
@@ -203,10 +211,19 @@ class Trainer:
         self._aha.load_state_dict(state["aha"])
         if "gaming" in state:  # a run of an earlier version had none
             self._gaming.load_state_dict(state["gaming"])
+        if "finish" in state:
+            self._finish.load_state_dict(state["finish"])
         torch.set_rng_state(state["random"].cpu())
 
     def _path(self, step: int) -> str:
         return str(self._checkpoints.of(step).relative_to(self._folder))
+
+    def _finished(self, step: int) -> bool:
+        """Whether the run has what it is for; says why. The same in all processes, which have the same figures."""
+        alert = self._finish.end(step) if step < self._config.steps else None
+        if alert is not None:
+            self._recorder.emit(alert)
+        return alert is not None
 
     def _stopping(self) -> bool:
         return self._processes.any(self._stop.requested or self._gamed)

@@ -7,6 +7,7 @@ from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.agentic import AgenticConfig
 from training.config.base import Config
 from training.config.evaluate import EvaluateMethod
+from training.config.finish import FinishConfig
 from training.config.learned import LearnedRewardConfig, NoRewardModel, RewardCheckpoint
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
@@ -55,6 +56,7 @@ __all__ = [
     "EvaluateMethod",
     "EvaluationConfig",
     "FileProblems",
+    "FinishConfig",
     "FrontierConfig",
     "GrpoMethod",
     "HardSubsetConfig",

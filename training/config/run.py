@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
+from training.config.finish import FinishConfig
 from training.config.methods import DeepSearchMethod, GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
-from training.config.preferences import PreferenceMethod
+from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.rl import RlMethod
 from training.config.selection import AllProblems, RejectionSampling, Selection
@@ -123,6 +124,8 @@ class RunConfig(Config):
     """Training steps. GRPO samples, scores and updates; DeepSearch searches first; the others make one
     update a step."""
 
+    finish: FinishConfig = FinishConfig()
+
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Fixes data order, sampling and initialisation."""
 
@@ -178,6 +181,24 @@ class RunConfig(Config):
                 "which problems others have solved is not known to a run that shares no solutions",
                 {"method.deepsearch.cache.share": True},
                 {"selection.kind": "all"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _finish_looks_at_what_is_measured(self) -> Self:
+        finish, method = self.finish, self.method
+        of_steps = {"finish.reward_flat": False} if finish.reward_flat else {}
+        of_steps |= {"finish.truncation": None} if finish.truncation is not None else {}
+        if of_steps and not isinstance(method, RlMethod):
+            raise impossible(f"{method.kind} samples no responses whose reward or length could settle", of_steps)
+        if finish.pass_at_1 is None:
+            return self
+        without = {"finish.pass_at_1": None}
+        if isinstance(method, EvaluateMethod | RewardModelMethod):
+            raise impossible(f"{method.kind} measures no accuracy while it goes on", without)
+        if not self.evaluation.every_steps:
+            raise impossible(
+                "held-out accuracy is not measured without evaluations", {"evaluation.every_steps": 10}, without
             )
         return self
 

@@ -175,3 +175,17 @@ def test_selections_that_make_no_sense_are_refused_with_a_way_out(changes: dict[
     knob, value = next(iter(problem["ctx"]["fixes"][0].items()))
     *_, leaf = knob.split(".")
     RunConfig.model_validate(changes | {"selection": changes["selection"] | {leaf: value}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method": {"kind": "sft"}, "finish": {"reward_flat": True}}, "sft samples no responses"),
+        ({"method": {"kind": "dpo"}, "finish": {"truncation": 0.1}}, "dpo samples no responses"),
+        ({"method": {"kind": "reward_model"}, "finish": {"pass_at_1": 0.5}}, "reward_model measures no accuracy"),
+        ({"evaluation": {"every_steps": 0}, "finish": {"pass_at_1": 0.5}}, "not measured without evaluations"),
+        ({"finish": {"reward_flat": True, "least_steps": 20}}, "a window of 40 is not full"),
+    ],
+)
+def test_signs_that_nobody_could_see_are_refused(changes: dict[str, Any], said: str) -> None:
+    assert said in refused(**changes)["msg"]

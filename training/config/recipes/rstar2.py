@@ -5,7 +5,17 @@ from training.config.presets.tools import SOURCE, TOOL_FORMAT
 from training.config.presets.types import Choice, changed, without
 from training.config.recipes.types import RecipePreset, StagePreset, Variant, last_of
 
-_FEW = Choice("problems.train_count", 512, "As many as the last stage can ask beforehand.", "42,000")
+_FORMAT = changed(
+    TOOL_FORMAT.choices,
+    Choice("model.kind", "builtin", "A model that has been through most of this stage.", "Qwen3-14B-Base"),
+    Choice("model.variant", "tools", "The built-in model after 200 such updates, which take three minutes alone."),
+    Choice("optimisation.learning_rate", 3e-4, "Gently on: the form is known.", "5e-6"),
+    Choice("optimisation.warmup_steps", 2, "A gentle start for the optimizer's moments.", "4 % of the steps"),
+    Choice("steps", 10, "A reminder of the form; without any skill that the model did not have."),
+    Choice("evaluation.every_steps", 10, "Before and after."),
+    Choice("evaluation.problems", 16, "Calls are not run here, so that accuracy says little."),
+)
+_FEW = Choice("problems.train_count", 256, "As many as the last stage can ask beforehand.", "42,000")
 _HARD = (
     Choice("selection.kind", "not_always_solved", "What is always solved teaches nothing any more."),
     Choice("selection.samples", 4, "A quick look at each problem.", "8; 17,300 of 42,000 problems stay"),
@@ -15,12 +25,13 @@ _RL = changed(
     _FEW,
     Choice("optimisation.warmup_steps", 2, "A gentle start for the optimizer's moments.", "20 rollout steps"),
     Choice("evaluation.every_steps", 6, "Often enough to see it move."),
-    Choice("evaluation.samples", 2, "Answers with tools take their time."),
+    Choice("evaluation.problems", 32, "Answers with tools take their time."),
+    Choice("evaluation.samples", 4, "Enough to tell three stages apart."),
 )
 _SHORT = changed(
     _RL,
     Choice("method.sampling.max_tokens", 224, "Room for one stumble: calls have to become brief.", "8,192"),
-    Choice("steps", 18, "The share of cut responses has settled.", "300"),
+    Choice("steps", 12, "The share of cut responses has settled.", "300"),
 )
 _LONG = changed(
     _RL,
@@ -105,7 +116,7 @@ RSTAR2 = RecipePreset(
         "builtin",
         "",
         "",
-        _stages(TOOL_FORMAT.choices, _SHORT, _LONG, _LAST),
+        _stages(_FORMAT, _SHORT, _LONG, _LAST),
     ),
     full=Variant(
         "full",

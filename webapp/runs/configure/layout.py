@@ -26,7 +26,7 @@ class Section:
 
 
 SECTIONS = (
-    Section("method", "Method", ("method", "steps", "seed")),
+    Section("method", "Method", ("method", "steps", "finish", "seed")),
     Section("model", "Model", ("model", "prompt"), "What the run starts from, and how problems are put to it."),
     Section(
         "problems",

@@ -24,6 +24,10 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         (f"method.{kind}.overoptimisation.stop_signals", (f"method.{kind}.overoptimisation.action=stop",))
         for kind in _RL
     ),
+    *(
+        (f"finish.{knob}", tuple(f"method.kind={kind}" for kind in _RL))
+        for knob in ("reward_flat", "truncation", "window")
+    ),
     ("selection", _TRAINS_ON_PROBLEMS),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
