@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Aggregate, Count, FloatField
 
+from training.finishing import CODE as FINISHED_BY_RULE
 from webapp.core.templatetags.espalier import duration
 from webapp.runs.charts import key_for
 from webapp.runs.models import Alert, MetricPoint, Run
@@ -83,11 +84,13 @@ def findings(run: Run, now: datetime) -> list[Finding]:
 
 
 def notices(run: Run, now: datetime) -> list[Finding]:
-    """What somebody who looks at a live run should see at once: present faults and the newest warnings."""
+    """What somebody who looks at a run should see at once: present faults, the newest warnings, an early end."""
     found = present_findings(run, now)
     if run.state in ACTIVE:
         fresh = run.alerts.exclude(severity="info").filter(step__gte=max(0, run.step - FRESH_STEPS))
         found += [_of_alert(alert) for alert in fresh[:MOST_NOTICES]]
+    elif run.state == RunStatus.SUCCEEDED:
+        found += [_of_alert(alert) for alert in run.alerts.filter(code=FINISHED_BY_RULE)]
     return found
 
 

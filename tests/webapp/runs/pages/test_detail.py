@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.webapp.runs.pages.made import add_checkpoint, add_figures, make_run
-from training.config import GrpoMethod, OptimisationConfig, RunConfig, SamplingConfig
+from training.config import FinishConfig, GrpoMethod, OptimisationConfig, RunConfig, SamplingConfig
 from training.events import ProblemsSelected, SelectedProblem
+from training.finishing import FinishMonitor
 from webapp.accounts.models import User
 from webapp.runs.config_table import rows_of
 from webapp.runs.models import Alert, ProblemSelection, Run, StopRequest
@@ -247,3 +248,14 @@ def test_the_choice_of_problems_is_shown_with_what_it_left_out(researcher_client
     assert "100 right responses (25.0 %)" in shown
     assert "&lt;b&gt;1+1&lt;/b&gt;" in shown
     assert "<i>2</i>" not in shown
+
+
+def test_a_run_that_ended_by_its_rule_says_so_at_the_top(researcher_client: Client) -> None:
+    run = make_run(RunStatus.SUCCEEDED, step=60)
+    monitor = FinishMonitor(FinishConfig(pass_at_1=0.5, least_steps=1))
+    monitor.observe({"heldout/pass_at_1": 0.75})
+    told = monitor.end(60)
+    assert told is not None
+    Alert.objects.create(run=run, at=timezone.now(), **told.model_dump(exclude={"kind", "at"}))
+    shown = page(researcher_client, run)
+    assert "Ended after step 60: held-out pass@1 is 75.0%, of 50.0% asked for." in shown
