@@ -187,7 +187,7 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _finish_looks_at_what_is_measured(self) -> Self:
         finish, method = self.finish, self.method
-        of_steps = {"finish.reward_flat": False} if finish.reward_flat else {}
+        of_steps: dict[str, object] = {"finish.reward_flat": False} if finish.reward_flat else {}
         of_steps |= {"finish.truncation": None} if finish.truncation is not None else {}
         if of_steps and not isinstance(method, RlMethod):
             raise impossible(f"{method.kind} samples no responses whose reward or length could settle", of_steps)
