@@ -18,7 +18,7 @@ from training.events import JsonlSink
 from webapp.accounts.models import Role, User
 from webapp.recipes.management.commands import recipe
 from webapp.recipes.models import RecipeRun
-from webapp.runs.management.commands import launch
+from webapp.reports.management.commands import launch
 from webapp.runs.models import MetricPoint, Run
 from webapp.runs.status import RunStatus
 from workers.runs import supervise
@@ -55,6 +55,47 @@ def test_every_mistake_in_a_config_file_is_named_with_its_line(tmp_path: Path) -
     with pytest.raises(CommandError, match="cannot be read"):
         call("launch", str(tmp_path / "missing.yaml"))
     assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_seeds_and_a_grid_become_a_report_of_queued_runs(tmp_path: Path) -> None:
+    path = config_file(tmp_path, "steps: 7\nmethod: {kind: grpo}\n")
+    rate, clip = "optimisation.learning_rate=1e-4,3e-4", "method.loss.clip_high=0.2,0.28,-1"
+    with pytest.raises(CommandError, match=r"(?s)cannot be run:.*clip high -1: Clip high: it must be"):
+        call("launch", path, "--seeds", "0-1", "--grid", rate, "--grid", clip)
+    with pytest.raises(CommandError, match="no knob 'steps7'"):
+        call("launch", path, "--grid", "steps7=1")
+    with pytest.raises(CommandError, match="--group goes neither"):
+        call("launch", path, "--seeds", "0", "--group", "files")
+    assert not Run.objects.exists()
+    said = call(
+        "launch", path, "--seeds", "0-1", "--grid", rate, "--grid", clip, "--leave-out", "--name", "Rates and clips"
+    )
+    assert "2 × 3 settings, 2 of them left out, × 2 seeds = 8 runs, queued. Report rates-and-clips" in said
+    assert Run.objects.filter(status=RunStatus.QUEUED, total_steps=7).count() == 8
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("end", "code"), [(RunStatus.SUCCEEDED, 0), (RunStatus.STOPPED, launch.STOPPED), (RunStatus.FAILED, launch.FAILED)]
+)
+def test_following_a_grid_ends_with_its_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: RunStatus, code: int
+) -> None:
+    def a_while(_: float) -> None:
+        run = Run.objects.filter(status=RunStatus.QUEUED).order_by("pk")[0]
+        last = Run.objects.filter(status=RunStatus.QUEUED).count() == 1
+        Run.objects.filter(pk=run.pk).update(status=end if last else RunStatus.SUCCEEDED, step=7)
+
+    monkeypatch.setattr(launch.time, "sleep", a_while)
+    said, reason = StringIO(), None
+    try:
+        path = config_file(tmp_path, "steps: 7\n")
+        call_command("launch", path, "--seeds", "0-2", "--follow", stdout=said)
+    except CommandError as error:
+        reason = error
+    assert (reason.returncode if reason else 0) == code
+    assert "1 of 3 runs done; 2 on the way. The figures are of what there is. Step 7 of 21 in all." in said.getvalue()
 
 
 @pytest.mark.processes

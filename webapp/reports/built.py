@@ -14,6 +14,7 @@ from webapp.runs.config_table import MISSING, Difference, compare, rows_of
 
 LEFT_OUT = ("hardware.", "checkpoints.")
 """Knobs that change no result and say nothing about an arm."""
+MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Built:
         return found
 
     @property
+    def differs_by_grid_alone(self) -> bool:
+        """Then the table of its settings says all there is to say of what the arms differ in."""
+        return bool(self.definition.grid) and {row.path for row in self._differences} <= set(self.definition.grid)
+
+    @property
     def state(self) -> str:
         """How far it is, in words: every figure is read with it."""
         total, done = len(self.cells), self.done
@@ -97,6 +103,32 @@ class Built:
         counts = ((moving, "on the way"), (early, "ended early"), (missing, "missing"))
         parts = [f"{count} {word}" for count, word in counts if count]
         return f"{done} of {total} runs done; {', '.join(parts)}. The figures are of what there is."
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of training, one run after another, at the mean pace of the report's own steps; None before the first."""
+        runs = [cell.run for cell in self.cells if cell.run is not None and cell.counts]
+        steps, seconds = sum(run.step for run in runs), sum(run.train_seconds for run in runs)
+        moving = [cell.run for cell in self.cells if cell.is_moving and cell.run is not None]
+        if not moving or not steps or not seconds:
+            return None
+        return seconds / steps * sum(run.total_steps - run.step for run in moving)
+
+    @property
+    def partial(self) -> str:
+        """Which arms lack seeds whose figures others have; empty where all are the same."""
+        counts = {figures.arm.title: figures.n for figures in self.results.arms}
+        most = max(counts.values())
+        fewer = [title for title, n in counts.items() if n < most]
+        if not fewer:
+            return ""
+        more = f" and {len(fewer) - MOST_NAMED} more" if len(fewer) > MOST_NAMED else ""
+        return f"Not all seeds have figures yet of {', '.join(fewer[:MOST_NAMED])}{more}."
+
+    @property
+    def stoppable(self) -> int:
+        """Runs that were launched for the report and go or wait."""
+        return sum(cell.is_moving and not cell.chosen for cell in self.cells)
 
     @property
     def one_seed(self) -> str:

@@ -13,8 +13,8 @@ from webapp.runs.axes import Axis
 
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
-MOST_ARMS = 8
-"""As many as there are colours."""
+MOST_ARMS = 64
+"""Colours and dashes tell as many apart."""
 MOST_SEEDS = 32
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
 KINDS = {group: getattr(RunConfig(), group).kind for group in ("model", "problems", "method")}
@@ -150,6 +150,9 @@ class Definition(Config):
 
     budget: Budget = Budget()
 
+    grid: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(default=(), max_length=3)
+    """Paths of the knobs whose combinations are the arms; each arm's value stands in its overrides."""
+
     goals: tuple[Goal, ...] = ()
 
     @field_validator("seeds", "metrics", "axes")
@@ -173,6 +176,13 @@ class Definition(Config):
         for name in filter(None, named):
             if name not in slugs:
                 raise ValueError(f"there is no arm {name!r}; there are {', '.join(slugs)}")
+        return self
+
+    @model_validator(mode="after")
+    def _arms_lie_on_the_grid(self) -> Self:
+        for arm in self.arms:
+            if absent := [path for path in self.grid if path not in arm.overrides]:
+                raise ValueError(f"arm {arm.slug} has no override for {absent[0]}, an axis of the grid")
         return self
 
     @property

@@ -16,6 +16,17 @@ DIGITS = 7
 """Significant ones that are sent: as many as a float of single precision holds."""
 
 
+COLOURS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an arm is drawn: numbers, from 1, of a colour and of a pattern of dashes, so that colour is never alone."""
+
+    colour: int
+    dash: int
+
+
 @dataclass(frozen=True, slots=True)
 class SeedLine:
     """One run's curve. ``steps`` tell what opens behind a point."""
@@ -28,10 +39,10 @@ class SeedLine:
 
 @dataclass(frozen=True, slots=True)
 class ArmLines:
-    """An arm's mean and its seeds; ``colour`` and dashes follow the arm's place."""
+    """An arm's mean and its seeds; ``style`` follows the arm's place."""
 
     arm: Arm
-    colour: int
+    style: Style
     mean: MeanCurve | None
     seeds: Sequence[SeedLine]
 
@@ -59,6 +70,11 @@ class Chart:
         }
 
 
+def style_of(place: int) -> Style:
+    """Of the arm at a place: no two of the first 64 look the same."""
+    return Style(place % COLOURS + 1, (place + place // COLOURS) % COLOURS + 1)
+
+
 def charts_of(evidence: Evidence, axis: Axis) -> list[Chart]:
     """A chart for each metric that some run has."""
     return [chart_of(evidence, name, axis) for name in evidence.metrics]
@@ -69,7 +85,7 @@ def chart_of(evidence: Evidence, name: str, axis: Axis) -> Chart:
     for place, arm in enumerate(evidence.definition.arms):
         seeds = _seed_lines(evidence, arm, name, axis)
         if seeds:
-            arms.append(ArmLines(arm, place + 1, mean_curve([line.curve for line in seeds]), seeds))
+            arms.append(ArmLines(arm, style_of(place), mean_curve([line.curve for line in seeds]), seeds))
     return Chart(metric_info(name), axis, arms)
 
 
@@ -98,7 +114,8 @@ def _arm_json(lines: ArmLines, is_share: bool) -> dict[str, Any]:
     return {
         "slug": lines.arm.slug,
         "title": lines.arm.title,
-        "colour": lines.colour,
+        "colour": lines.style.colour,
+        "dash": lines.style.dash,
         "mean": mean and {
             "n": mean.n,
             "xs": _numbers(mean.xs),

@@ -12,6 +12,8 @@ class Report(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     title = models.CharField(max_length=120)
     definition = models.JSONField()
+    start_id = models.UUIDField(null=True, unique=True)
+    """Made by the browser for a report that starts its runs: the same form sent twice makes one."""
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="reports")
     created_at = models.DateTimeField(auto_now_add=True)
 

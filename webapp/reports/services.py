@@ -1,8 +1,9 @@
-"""What changes reports: make one of runs, launch what is missing, delete. Views and commands call these."""
+"""What changes reports: make one of runs, launch what is missing, stop, delete. Views and commands call these."""
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -16,12 +17,14 @@ from webapp.reports.definition import MOST_ARMS, MOST_SEEDS, Arm, Definition
 from webapp.reports.evidence import Cell, cells_of
 from webapp.reports.models import Report, ReportRun
 from webapp.reports.selection import Choice
-from webapp.runs.models import Run
-from webapp.runs.services import create_run, launch_run, resume_run
+from webapp.runs.models import Run, StopRequest
+from webapp.runs.services import create_run, launch_run, resume_run, stop_run
 from webapp.runs.status import RunStatus
 
 RUN_IDS = uuid.UUID("4f3d4c1e-6b4e-4b0e-9d0f-7f2f5d5b9c11")
 """Namespace of the start ids of reports' runs."""
+RESERVED = ("new", "sweep")
+"""Addresses beside those of reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def make_report(title: str, question: str, choices: Sequence[Choice], baseline: 
     base = next((arm.slug for arm in arms if arm.title == baseline.strip()), arms[0].slug)
     try:
         definition = Definition(
-            name=_free_slug(title), title=title[:120], question=question.strip(), arms=tuple(arms), baseline=base,
+            name=free_slug(title), title=title[:120], question=question.strip(), arms=tuple(arms), baseline=base,
             seeds=tuple({choice.seed for choice in choices}),
         )  # fmt: skip
     except ValidationError as error:
@@ -73,15 +76,24 @@ def keep_definition(definition: Definition) -> Known:
     )
 
 
-def launch_missing(known: Known, user: User | None = None, *, seeds: Sequence[int] = (), send: bool = True) -> Launched:
-    """Start every run that the report lacks, and resume those of its own that ended early.
+def launch_missing(
+    known: Known,
+    user: User | None = None,
+    *,
+    seeds: Sequence[int] = (),
+    arms: Collection[str] = (),
+    send: bool = True,
+) -> Launched:
+    """Start every run that the report lacks, and resume those of its own that ended early; of ``arms``, if any.
 
-    Two that ask at once start each run once. Without ``send`` the runs wait as queued for whoever carries them.
-    Raises UserError when a config is not valid any more, names what is not there, or the broker is away.
+    All arms of one seed come before those of the next, so that a comparison stands early. Two that ask at once start
+    each run once. Without ``send`` the runs wait as queued for whoever carries them. Raises UserError when a config is
+    not valid any more, names what is not there, or the broker is away.
     """
     with transaction.atomic():
         report = _row_of(known)
         cells = cells_of(Known(known.definition, report, known.shipped), seeds)
+        cells = sorted((cell for cell in cells if not arms or cell.arm.slug in arms), key=lambda cell: cell.seed)
         started = [_start(report, cell, user) for cell in cells if cell.is_missing]
         resumed = [cell.run for cell in cells if cell.is_resumable and cell.run is not None]
         for run in resumed:
@@ -91,6 +103,17 @@ def launch_missing(known: Known, user: User | None = None, *, seeds: Sequence[in
                 launch_run(run)
         waiting = [cell.run for cell in cells if cell.is_moving and cell.run and cell.run.state == RunStatus.QUEUED]
     return Launched(started, resumed, [*waiting, *resumed, *started])
+
+
+def stop_runs(known: Known, how: StopRequest) -> int:
+    """Ask every run that was launched for the report to stop; says how many. Those that wait stop first, at once."""
+    runs = [cell.run for cell in cells_of(known) if cell.is_moving and not cell.chosen and cell.run is not None]
+    asked = 0
+    for run in sorted(runs, key=lambda run: run.state != RunStatus.QUEUED):
+        with suppress(UserError):  # it has ended meanwhile
+            stop_run(run, how)
+            asked += 1
+    return asked
 
 
 def delete_report(report: Report, user: User) -> None:
@@ -112,7 +135,7 @@ def _arms_of(choices: Sequence[Choice]) -> tuple[list[Arm], list[tuple[str, Choi
         if title not in arms:
             if len(arms) == MOST_ARMS:
                 raise UserError(f"A report has {MOST_ARMS} arms at most; give some of the runs the same arm.")
-            slug = _unique(
+            slug = unique(
                 slugify(title)[:50].strip("-_").replace("_", "-") or "arm", {arm.slug for arm in arms.values()}
             )
             arms[title] = Arm(slug=slug, title=title, config=choice.config_without_seed)
@@ -149,7 +172,7 @@ def _start(report: Report, cell: Cell, user: User | None) -> Run:
     what = json.dumps([report.pk, arm.slug, config.model_dump(mode="json")], sort_keys=True)
     run = create_run(
         config,
-        name=f"{report.title[:70]}: {arm.title[:36]}, seed {seed}",
+        name=_name_of(report.title, arm.title, seed),
         user=user,
         group=f"{report.slug} {arm.slug}"[:80],
         notes=f"Part of the report {report.title}.",
@@ -159,11 +182,19 @@ def _start(report: Report, cell: Cell, user: User | None) -> Run:
     return run
 
 
-def _free_slug(title: str) -> str:
-    return _unique(slugify(title)[:50].replace("_", "-").strip("-") or "report", {*names(), "new"})
+def _name_of(title: str, arm: str, seed: int) -> str:
+    """What runs differ in stands whole, at the cost of the report's title."""
+    tail = f": {arm[:64]}, seed {seed}"
+    return f"{title[: 120 - len(tail)]}{tail}"
 
 
-def _unique(slug: str, taken: set[str]) -> str:
+def free_slug(title: str) -> str:
+    """An address for a report that none has yet."""
+    return unique(slugify(title)[:50].replace("_", "-").strip("-") or "report", {*names(), *RESERVED})
+
+
+def unique(slug: str, taken: set[str]) -> str:
+    """The slug, with a number behind it where it is taken."""
     number = 2
     free = slug
     while free in taken:

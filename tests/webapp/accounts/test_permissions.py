@@ -58,7 +58,8 @@ RESEARCHERS = """
     evals:new evals:override evals:withdraw
     search:pin_ticked search:pin search:solutions_set search:verify_older search:verify_problem
     search:invalidate_solution search:reinstate_solution search:verify_solution
-    reports:new reports:launch reports:delete
+    reports:new reports:launch reports:delete reports:seeds reports:stop reports:sweep_plan reports:sweep_start
+    reports:repeat
     recipes:launch recipes:stop recipes:resume recipes:about recipes:clone recipes:delete
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import

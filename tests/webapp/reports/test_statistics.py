@@ -58,7 +58,7 @@ def test_three_seeds_have_mean_range_and_the_t_interval() -> None:
     spread = spread_of([0.5, 0.6, 0.7])
     assert spread is not None
     assert (spread.n, spread.mean, spread.low, spread.high) == (3, pytest.approx(0.6), 0.5, 0.7)
-    assert spread.interval == pytest.approx((0.6 - 4.3027 * 0.1 / 3**0.5, 0.6 + 4.3027 * 0.1 / 3**0.5))
+    assert spread.interval == pytest.approx((0.6 - 4.302653 * 0.1 / 3**0.5, 0.6 + 4.302653 * 0.1 / 3**0.5))
 
 
 def test_one_seed_has_no_interval_and_none_has_nothing() -> None:

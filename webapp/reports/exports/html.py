@@ -4,8 +4,9 @@ from django.template.loader import render_to_string
 
 from webapp.reports.built import Built
 from webapp.reports.drawing import charts_of
-from webapp.reports.exports.svg import chart_svg, dash_of
+from webapp.reports.exports.svg import chart_svg, legend_of
 from webapp.reports.exports.tables import result_lines
+from webapp.reports.grid import axis_labels, grid_rows
 from webapp.reports.wording import AXIS_WORDS
 
 
@@ -18,7 +19,9 @@ def report_html(built: Built) -> str:
     context = {
         "built": built,
         "axes": [(words, charts) for words, charts in axes if charts],
+        "grid_axes": axis_labels(built),
+        "grid_rows": grid_rows(built),
         "lines": result_lines(built.results),
-        "legend": [(arm, place + 1, dash_of(place + 1)) for place, arm in enumerate(built.definition.arms)],
+        "legend": legend_of(built.definition),
     }
     return render_to_string("reports/export.html", context)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from webapp.reports.built import Built
 from webapp.reports.exports.safe import markdown_text
 from webapp.reports.exports.tables import result_lines
+from webapp.reports.grid import GridRow, axis_labels, grid_rows
 from webapp.runs.templatetags.runs import knob
 
 
@@ -15,6 +16,8 @@ def report_markdown(built: Built) -> str:
     if built.answers:
         parts += ["## Answers", "\n".join(f"- **{answer.label}.** {markdown_text(answer.asked)} "
                                           f"{markdown_text(answer.said)}" for answer in built.answers)]  # fmt: skip
+    if rows := grid_rows(built):
+        parts += ["## Settings", _settings(built, rows)]
     parts += ["## Results", _results(built)]
     if built.differing:
         parts += ["## What the arms differ in", _differing(built)]
@@ -32,6 +35,14 @@ def _results(built: Built) -> str:
     head = [markdown_text(built.results.info.title), *(markdown_text(arm.title) for arm in built.definition.arms)]
     lines = result_lines(built.results)
     return table(head, ([markdown_text(line.heading), *map(markdown_text, line.cells)] for line in lines))
+
+
+def _settings(built: Built, rows: Sequence[GridRow]) -> str:
+    axes = [f"`{path}`" for path, _ in axis_labels(built)]
+    return table(
+        [*axes, "Seeds", "Final", "95 % interval", "Difference"],
+        ([markdown_text(cell) for cell in (*row.values, row.seeds, *row.words)] for row in rows),
+    )
 
 
 def _differing(built: Built) -> str:

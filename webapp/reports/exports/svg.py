@@ -7,7 +7,8 @@ import numpy as np
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from webapp.reports.drawing import ArmLines, Chart
+from webapp.reports.definition import Arm, Definition
+from webapp.reports.drawing import ArmLines, Chart, Style, style_of
 from webapp.reports.statistics import Floats
 from webapp.reports.wording import AXIS_WORDS, count_of
 
@@ -17,7 +18,7 @@ MOST_POINTS = 240
 """Of a line; more would not be seen."""
 TICKS = 5
 DASHES = ("", "7 4", "2 3", "8 3 2 3", "12 4", "4 2", "1 2", "10 3 3 3")
-"""By the arm's place, so that colour is never alone."""
+"""By the number of an arm's pattern."""
 TIME_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
@@ -69,8 +70,14 @@ def ticks(low: float, high: float, most: int = TICKS) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def dash_of(colour: int) -> str:
-    return DASHES[(colour - 1) % len(DASHES)]
+def dash_of(style: Style) -> str:
+    return DASHES[style.dash - 1]
+
+
+def legend_of(definition: Definition) -> list[tuple[Arm, int, str]]:
+    """Each arm with its colour's number and its dashes."""
+    styles = [style_of(place) for place in range(len(definition.arms))]
+    return [(arm, style.colour, dash_of(style)) for arm, style in zip(definition.arms, styles, strict=True)]
 
 
 def _axes(chart: Chart, frame: Frame, x_ticks: Sequence[float], y_ticks: Sequence[float], unit: str) -> SafeString:
@@ -97,7 +104,7 @@ def _band(arm: ArmLines, frame: Frame, scale: float) -> SafeString:
         return SafeString("")
     xs = np.concatenate([mean.xs, mean.xs[::-1]]) / scale
     ys = np.concatenate([mean.high, mean.low[::-1]])
-    return format_html('<polygon class="band c{}" points="{}"/>', arm.colour, _points(frame, xs, ys))
+    return format_html('<polygon class="band c{}" points="{}"/>', arm.style.colour, _points(frame, xs, ys))
 
 
 def _seeds(arm: ArmLines, frame: Frame, scale: float) -> SafeString:
@@ -105,7 +112,7 @@ def _seeds(arm: ArmLines, frame: Frame, scale: float) -> SafeString:
         return SafeString("")
     return format_html_join(
         "", '<polyline class="seed c{}" points="{}"><title>{}, seed {}, run {}</title></polyline>',
-        ((arm.colour, _points(frame, *_thinned(line.curve.xs / scale, line.curve.ys)), arm.arm.title, line.seed,
+        ((arm.style.colour, _points(frame, *_thinned(line.curve.xs / scale, line.curve.ys)), arm.arm.title, line.seed,
           line.run) for line in arm.seeds),
     )  # fmt: skip
 
@@ -116,7 +123,7 @@ def _mean(arm: ArmLines, frame: Frame, scale: float) -> SafeString:
     places = _points(frame, arm.mean.xs / scale, arm.mean.mean)
     name = f"{arm.arm.title}, " + (f"mean of {arm.mean.n} seeds" if arm.mean.n > 1 else "one seed")
     template = '<polyline class="mean c{}" stroke-dasharray="{}" points="{}"><title>{}</title></polyline>'
-    return format_html(template, arm.colour, dash_of(arm.colour), places, name)
+    return format_html(template, arm.style.colour, dash_of(arm.style), places, name)
 
 
 def _unit(chart: Chart) -> tuple[float, str]:

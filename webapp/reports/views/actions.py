@@ -1,4 +1,4 @@
-"""What can be done to reports: make one of runs, launch what is missing, delete."""
+"""What can be done to reports: make one of runs, launch what is missing, add seeds, stop, delete."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +10,10 @@ from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.reports import services
 from webapp.reports.selection import MOST_RUNS, Choice, guessed
+from webapp.reports.sweeps.reading import read_seeds
+from webapp.reports.sweeps.services import add_seeds
 from webapp.reports.views.common import get_report
-from webapp.runs.models import Run
+from webapp.runs.models import Run, StopRequest
 from webapp.runs.views.common import run_numbers
 
 
@@ -53,6 +55,29 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
         parts = [f"{started} {'run is' if started == 1 else 'runs are'} queued" if started else "",
                  f"{resumed} {'goes' if resumed == 1 else 'go'} on" if resumed else ""]  # fmt: skip
         messages.success(request, f"{', '.join(filter(None, parts))}. This page follows them.")
+    return redirect("reports:detail", slug)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def stop(request: HttpRequest, slug: str) -> HttpResponse:
+    """Every run of the report that goes or waits; ``how`` is ``save`` or ``now``."""
+    how = StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+    count = services.stop_runs(get_report(slug), how)
+    runs = f"{count} run{'' if count == 1 else 's'}"
+    kept = "save after their step" if how == StopRequest.SAVE else "end now"
+    words = f"{runs} asked to stop: those that go {kept}, those that wait do not begin." if count else "Nothing goes."
+    messages.success(request, words)
+    return redirect("reports:detail", slug)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def seeds(request: HttpRequest, slug: str) -> HttpResponse:
+    """Every arm with further seeds."""
+    launched = add_seeds(get_report(slug), read_seeds(request.POST.get("seeds", "")), user_of(request))
+    count = len(launched.started)
+    messages.success(request, f"{count} {'run is' if count == 1 else 'runs are'} queued. This page follows them.")
     return redirect("reports:detail", slug)
 
 

@@ -9,15 +9,16 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from webapp.reports.built import Built, build
-from webapp.reports.drawing import charts_of
-from webapp.reports.exports.svg import dash_of
+from webapp.reports.drawing import COLOURS, charts_of
+from webapp.reports.exports.svg import legend_of
 from webapp.reports.exports.tables import result_lines
+from webapp.reports.grid import axis_labels, first_drawn, grid_rows
 from webapp.reports.views.common import BANDS, chosen_axis, get_report, may_delete
 from webapp.reports.wording import AXIS_TITLES
 from webapp.runs.models import Run
 from webapp.runs.views.detail import STEP_PLACE
 
-PARTS = ("state", "answers", "results", "runs", "actions")
+PARTS = ("state", "answers", "grid", "results", "runs", "actions")
 """Pieces of the page that change while runs go; each has a template ``reports/detail_<name>.html``."""
 
 
@@ -26,8 +27,12 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     built = build(get_report(slug))
     context = _context(request, built)
     band = request.GET.get("band", "")
+    drawn = first_drawn(built, COLOURS)
     context |= {
         "nav": "reports",
+        "many": len(built.definition.arms) > COLOURS,
+        "first_drawn": len(drawn),
+        "first_hidden": ",".join(arm.slug for arm in built.definition.arms if arm.slug not in drawn),
         "bands": BANDS,
         "band": band if band in BANDS else BANDS[0],
         "step_place": STEP_PLACE,
@@ -58,8 +63,10 @@ def _context(request: HttpRequest, built: Built) -> dict[str, Any]:
         "known": built.known,
         "axis": axis,
         "axes": [(each, AXIS_TITLES[each]) for each in built.definition.axes],
-        "arms": [(arm, place + 1, dash_of(place + 1)) for place, arm in enumerate(built.definition.arms)],
+        "arms": legend_of(built.definition),
         "runs": [cell.run for cell in built.cells if cell.run is not None and cell.counts],
+        "grid_axes": axis_labels(built),
+        "grid_rows": grid_rows(built),
         "lines": result_lines(built.results),
         "charts": [chart.as_json() for chart in charts_of(built.evidence, axis)],
         "to_launch": len(built.missing) + len(built.resumable),

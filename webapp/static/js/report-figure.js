@@ -54,7 +54,7 @@ function mean(chart, arm, scaled, colours, lines) {
   return {
     x: scaled(arm.mean.xs), y: arm.mean.values, meta: lines.length - 1, name,
     mode: arm.mean.xs.length <= FEW ? "lines+markers" : "lines", marker: { size: 4 },
-    line: { width: 2, color: colours.curve(arm.colour), dash: DASHES[(arm.colour - 1) % DASHES.length] },
+    line: { width: 2, color: colours.curve(arm.colour), dash: DASHES[arm.dash - 1] },
     hovertemplate: `%{y:${hover(chart.unit)}}<extra>${name}</extra>`,
   };
 }
@@ -92,8 +92,9 @@ export function placeOf(chart, slugs, x) {
   return `${place}: ${figures.join(" · ")}`;
 }
 
-// The last mean of each arm.
+// The last mean of each arm; of more than a line can hold, how many there are.
 export function words(chart, arms) {
+  if (arms.length > DASHES.length) return `${arms.length} arms`;
   return arms
     .map((arm) => {
       const { xs, values } = arm.mean ?? arm.seeds[0];

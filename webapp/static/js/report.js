@@ -16,7 +16,8 @@ const plotly = new Promise((resolve) => {
   else document.getElementById("plotly").addEventListener("load", resolve, { once: true });
 });
 const query = new URLSearchParams(location.search);
-const hidden = new Set((query.get("hide") ?? "").split(",").filter(Boolean));
+const firstHidden = page().dataset.firstHidden;
+const hidden = new Set((query.get("hide") ?? firstHidden).split(",").filter(Boolean));
 const charts = new Set();
 let data = JSON.parse(document.getElementById("report-data").textContent);
 let band = page().dataset.band;
@@ -179,7 +180,8 @@ document.getElementById("report-toolbar").addEventListener("click", async (event
   const button = event.target.closest("[data-hide]");
   if (button) {
     if (!hidden.delete(button.dataset.hide)) hidden.add(button.dataset.hide);
-    remember("hide", [...hidden].join(","));
+    const names = [...hidden].join(",");
+    remember("hide", names || (firstHidden && ",")); // where some are hidden at first, none is a choice too
   } else if (link?.dataset.band) {
     event.preventDefault();
     band = link.dataset.band;

@@ -18,7 +18,7 @@ from webapp.recipes.chain import links_of
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe, launch_recipe
 from webapp.recipes.status import RecipeState
-from webapp.runs.management.commands.launch import FAILED, STOPPED, progress_words
+from webapp.runs.following import FAILED, STOPPED, progress_words
 
 POLL_S = 1.0
 

@@ -1,0 +1,1 @@
+"""Sweeps: what is typed, what it makes, what it starts, its dialog."""
