@@ -10,6 +10,7 @@ from training.config.recipes.r1 import R1
 from training.config.recipes.r1_zero import R1_ZERO
 from training.config.recipes.rlhf import RLHF
 from training.config.recipes.rstar2 import RSTAR2
+from training.config.recipes.srl import SRL_RLVR
 from training.config.recipes.types import RecipePreset, Size, StagePreset, Variant
 
 __all__ = [
@@ -20,11 +21,12 @@ __all__ = [
     "RECIPES",
     "RLHF",
     "RSTAR2",
+    "SRL_RLVR",
     "RecipePreset",
     "Size",
     "StagePreset",
     "Variant",
 ]
 
-RECIPES = {preset.slug: preset for preset in (R1_ZERO, R1, RSTAR2, DEEPSEARCH_ROUNDS, RLHF, GAMING)}
+RECIPES = {preset.slug: preset for preset in (R1_ZERO, R1, SRL_RLVR, RSTAR2, DEEPSEARCH_ROUNDS, RLHF, GAMING)}
 """In the order they are offered."""

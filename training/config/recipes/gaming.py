@@ -1,4 +1,4 @@
-"""A demonstration: a reward model that learned too little, followed until the signs of over-optimisation stop it."""
+"""A demonstration: a reward model that learned too little, followed past the signs of over-optimisation."""
 
 from training.config.presets.preferences import REWARD_MODEL
 from training.config.presets.rlhf import GRPO_REWARD_MODEL
@@ -21,9 +21,10 @@ _POLICY = changed(
     Choice("method.loss.kl_coefficient", 0.0, "No leash."),
     Choice("method.updates_per_step", 1, "One step at a time, so that the turn can be seen."),
     Choice("method.reward.missing_end", 0.0, "Nothing keeps responses short."),
-    Choice("method.overoptimisation.action", "stop", "End the run when the signs hold."),
-    Choice("method.overoptimisation.stop_signals", 2, "One sign alone may be a chance."),
-    Choice("steps", 60, "More than it takes until the alarm."),
+    Choice("method.overoptimisation.action", "alert", "Goes on, so that the fall is seen; stop would end it here."),
+    Choice("method.overoptimisation.length_growth", None, "Right answers are worked out here, and therefore longer."),
+    Choice("method.overoptimisation.length_correlation", None, "Length says nothing here either."),
+    Choice("steps", 44, "A little past the alarm."),
     Choice("evaluation.every_steps", 2, "Learned reward and accuracy side by side."),
     Choice("checkpoints.every_steps", 2, "The last one from before the alarm is kept."),
 )
@@ -62,7 +63,7 @@ def _stages(rewards: tuple[Choice, ...], policy: tuple[Choice, ...]) -> tuple[St
         StagePreset("reward-model", "A reward model of far too few labels, on purpose.", rewards),
         StagePreset(
             "policy",
-            "The policy finds what the reward model mistakes for good, until the signs stop it.",
+            "The policy finds what the reward model mistakes for good; an alarm marks the last good checkpoint.",
             policy,
             reward_model_from=last_of("reward-model"),
         ),
@@ -72,7 +73,7 @@ def _stages(rewards: tuple[Choice, ...], policy: tuple[Choice, ...]) -> tuple[St
 GAMING = RecipePreset(
     "over-optimisation",
     "Over-optimisation",
-    "A demonstration: follow a poor reward model without a leash, and see the signs before accuracy is lost.",
+    "A demonstration: follow a poor reward model without a leash, and see the signs come up as accuracy falls.",
     "Scaling laws for reward model over-optimization (arXiv 2210.10760), in miniature",
     builtin=Variant("builtin", "", "", _stages(_REWARDS, _POLICY)),
     full=Variant(
