@@ -1,5 +1,6 @@
 """Advantages against the numbers that papers and implementations publish."""
 
+import itertools
 import math
 
 import pytest
@@ -64,3 +65,12 @@ def test_groups_are_credited_each_on_their_own() -> None:
 def test_rounding_is_no_signal() -> None:
     rewards = torch.tensor([[0.1 + 0.2, 0.3, 0.3, 0.3], [0.0, 0.0, 0.0, 1e-3]], dtype=torch.float64)
     assert equal_rewards(rewards).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("p", "of_eight"), [(0.01, 0.0773), (0.1, 0.5695), (0.5, 0.9922)])
+def test_a_group_has_signal_as_often_as_its_pass_rate_says(p: float, of_eight: float) -> None:
+    """1 - p^G - (1 - p)^G, by going through all outcomes of eight responses."""
+    outcomes = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
+    right = outcomes.sum(dim=-1)
+    chances = p**right * (1 - p) ** (8 - right)
+    assert float(chances[~equal_rewards(outcomes)].sum()) == pytest.approx(of_eight, abs=1e-4)

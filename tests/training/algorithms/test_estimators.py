@@ -31,6 +31,11 @@ def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_answer(n: 
         assert pass_at_k(n, right, k) == pytest.approx(sum(map(any, choices)) / len(choices))
 
 
+@pytest.mark.parametrize(("k", "value"), [(1, 0.25), (2, 0.45), (4, 0.728022), (8, 0.961538)])
+def test_pass_at_k_has_its_published_values(k: int, value: float) -> None:
+    assert pass_at_k(16, 4, k) == pytest.approx(value, abs=1e-6)
+
+
 def test_pass_at_k_is_unbiased() -> None:
     """Its mean over draws of n = 6 from a coin of p = 0.3 is 1 - 0.7^k exactly."""
     for k in (1, 2, 4):

@@ -60,3 +60,21 @@ def test_as_losses_k1_pulls_nowhere_k2_to_the_true_divergence_and_k3_to_its_mirr
     assert torch.allclose(sampled("k1"), torch.zeros(3, dtype=torch.float64), atol=1e-12)
     assert torch.allclose(sampled("k2"), forward, atol=1e-12)
     assert torch.allclose(sampled("k3"), mirrored, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shift", "noise", "bias"), [(0.1, (20.0, 1.42, 1.42), 0.0025), (1.0, (2.0, 1.73, 1.70), 0.25)]
+)
+def test_gaussians_have_the_noise_of_schulmans_table(
+    shift: float, noise: tuple[float, float, float], bias: float
+) -> None:
+    """N(0, 1) against N(shift, 1), integrated: standard deviation over the true divergence, and k2's bias."""
+    x = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    density = torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi) * (x[1] - x[0])
+    policy, reference, true = -x.square() / 2, -(x - shift).square() / 2, shift**2 / 2
+    for name, expected in zip(("k1", "k2", "k3"), noise, strict=True):
+        values = kl_estimate(policy, reference, name)  # type: ignore[arg-type]
+        mean = float((density * values).sum())
+        deviation = math.sqrt(float((density * (values - mean).square()).sum()))
+        assert deviation / true == pytest.approx(expected, abs=0.006)
+        assert mean / true - 1 == pytest.approx(bias if name == "k2" else 0.0, abs=1e-3)
