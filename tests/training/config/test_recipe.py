@@ -114,3 +114,52 @@ def test_a_stage_may_train_one_model_on_what_another_answers() -> None:
     config = stage.resolved(selection_model=CheckpointModel(run=3, step=20))
     assert config.selection.measured_by == CheckpointModel(run=3, step=20)  # type: ignore[union-attr]
     assert config.model == stage.run.model
+
+
+def refused(stages: list[dict[str, Any]]) -> list[Any]:
+    """The errors of a recipe that is not possible; none for one that is."""
+    try:
+        recipe(*stages)
+    except ValidationError as error:
+        return list(error.errors())
+    return []
+
+
+def mended(stages: list[dict[str, Any]], error: Any, fix: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stages with one way out taken."""
+    place = error["loc"][1]
+    return [*stages[:place], {**stages[place], **fix}, *stages[place + 1 :]]
+
+
+def test_every_misfit_is_told_at_its_stage() -> None:
+    errors = refused([GRPO, SFT, PPO | {"model_from": {"stage": "gone"}}])
+    assert [error["loc"] for error in errors] == [("stages", 0), ("stages", 2), ("stages", 2)]
+    assert ["sft" in errors[0]["msg"], "gone" in errors[1]["msg"], "reward" in errors[2]["msg"]] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("stages", "fixes"),
+    [
+        ([GRPO, SFT], [{"model_from": None}]),
+        ([SFT, SFT], [{"name": "sft-2"}]),
+        (
+            [SFT, REWARD_MODEL, GRPO | {"model_from": {"stage": "reward"}}],
+            [{"model_from": {"stage": "sft", "checkpoint": "last"}}, {"model_from": None}],
+        ),
+        (
+            [SFT | {"run": {"method": {"kind": "sft"}, "evaluation": {"every_steps": 0}}}, GRPO],
+            [{"model_from": {"stage": "sft", "checkpoint": "last"}}, {"model_from": None}],
+        ),
+        (
+            [REWARD_MODEL, SFT, PPO | {"reward_model_from": {"stage": "sft", "checkpoint": "best"}}],
+            [{"reward_model_from": {"stage": "reward", "checkpoint": "best"}}, {"reward_model_from": None}],
+        ),
+    ],
+)
+def test_each_way_out_of_a_misfit_leads_to_a_possible_recipe(
+    stages: list[dict[str, Any]], fixes: list[dict[str, Any]]
+) -> None:
+    (error,) = refused(stages)
+    assert error["ctx"]["fixes"] == fixes
+    for fix in fixes:
+        assert refused(mended(stages, error, fix)) == []
