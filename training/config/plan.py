@@ -8,6 +8,13 @@ from dataclasses import dataclass
 
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
+from training.config.parts_plan import (
+    expert_in_words,
+    finish_in_words,
+    learned_in_words,
+    selection_in_words,
+    tools_in_words,
+)
 from training.config.ppo import PpoMethod
 from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
@@ -135,14 +142,14 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
     """The plan as sentences, one thought each."""
     if isinstance(config.method, EvaluateMethod):
         return _evaluation(config.method)
-    words = [_step(config, plan)]
+    words = [*selection_in_words(config, train_count), _step(config, plan)]
     if plan.search:
         words += search_in_words(config, plan.search, train_count)
     if isinstance(config.method, GrpoMethod):
         words += subset_in_words(config.method.hard_subset, config.steps, train_count)
-    words += _expert(config)
-    words += _learned(config)
-    words += _tools(config)
+    words += expert_in_words(config)
+    words += learned_in_words(config)
+    words += tools_in_words(config)
     sampled = plan.sequences * plan.oversample
     if plan.oversample > 1:
         words.append(
@@ -159,7 +166,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         words.append(
             f"{plan.processes} processes share each update: {counted(plan.prompts_per_process, _unit(config))} each."
         )
-    words.append(_run(config, plan, train_count))
+    words += [_run(config, plan, train_count), *finish_in_words(config)]
     if plan.evaluations and not plan.answers:
         words.append(f"Evaluated {counted(plan.evaluations, 'time')}, first before step 1, on held-out labels.")
     elif plan.evaluations:
@@ -169,40 +176,6 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
             f"({samples} sampled + 1 greedy) = {plan.answers:,} answers each."
         )
     return words
-
-
-def _expert(config: RunConfig) -> list[str]:
-    """What is predicted of worked solutions."""
-    if not isinstance(config.method, SrlMethod) or config.method.granularity == "answer":
-        return []
-    if config.method.granularity == "solution":
-        return ["Each prompt asks for a whole solution, which is compared with the expert's."]
-    return ["Each prompt asks for one step of a worked solution, after the expert's steps before it."]
-
-
-def _learned(config: RunConfig) -> list[str]:
-    """What a reward model has to say, and what it costs."""
-    if not isinstance(config.method, RlMethod) or not config.method.reward.learned.enabled:
-        return []
-    reward = config.method.reward
-    words = [f"A reward model scores every response, for {reward.learned.weight:g} times what it says."]
-    if not reward.accuracy:
-        words = [words[0][:-1] + "; right answers are counted and not paid for."]
-    if reward.learned.anchored:
-        samples = counted(reward.learned.reference_samples, "response")
-        words.append(f"The reference answers each problem once, with {samples}, to compare with.")
-    return words
-
-
-def _tools(config: RunConfig) -> list[str]:
-    if not isinstance(config.method, GrpoMethod) or not config.method.agentic.enabled:
-        return []
-    agentic = config.method.agentic
-    calls = counted(agentic.max_calls, "tool call")
-    return [
-        f"Each response has up to {counted(agentic.max_turns, 'turn')}, with {calls} at most between two of them; the "
-        f"longest response, {config.method.sampling.max_tokens:,} tokens, includes what tools say."
-    ]
 
 
 def _evaluation(method: EvaluateMethod) -> list[str]:

@@ -123,3 +123,23 @@ def test_from_rankings_a_step_is_of_prompts_and_a_reward_model_answers_nothing()
     assert words[1] == "20 steps: 160 ranked prompts, 20 updates; 2.0 passes over the 80 ranked prompts."
     assert words[2].endswith("on held-out labels.")
     assert plan_of(config(method={"kind": "dpo"})).answers > 0
+
+
+def test_a_selection_and_an_early_end_are_said_in_words() -> None:
+    config = RunConfig.model_validate(
+        {
+            "selection": {"kind": "pass_rate", "samples": 4},
+            "finish": {"reward_flat": True, "pass_at_1": 0.5, "needs": "any"},
+        }
+    )
+    words = in_words(config, plan_of(config), 1000)
+    assert words[0] == (
+        "Before step 1 all problems are answered (1,000 problems × 4 = 4,000 responses); problems with 0% to 25% right "
+        "stay."
+    )
+    assert (
+        "Ends sooner when the reward has levelled off or held-out pass@1 has reached 50%, after step 50 at the "
+        "earliest." in words
+    )
+    own = RunConfig.model_validate({"method": {"kind": "sft"}, "selection": {"kind": "rejection_sampling"}})
+    assert "(8 each); up to 1 right response of each problem become its solutions" in in_words(own, plan_of(own))[0]

@@ -23,6 +23,7 @@ from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.ranking_facts import advise_on_rankings, check_rankings
 from webapp.runs.configure.reward_checks import MUST_OF_REWARDS, SHOULD_OF_REWARDS
 from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
+from webapp.runs.configure.selection_checks import MUST_OF_SELECTION, SHOULD_OF_SELECTION
 from webapp.runs.configure.tool_checks import SHOULD_OF_TOOLS
 from webapp.runs.models import Checkpoint, Run
 
@@ -230,6 +231,7 @@ MUST: tuple[Check, ...] = (
     check_rankings,
     *MUST_OF_SEARCH,
     *MUST_OF_REWARDS,
+    *MUST_OF_SELECTION,
 )
 SHOULD: tuple[Check, ...] = (
     advise_on_context,
@@ -239,6 +241,7 @@ SHOULD: tuple[Check, ...] = (
     *SHOULD_OF_REWARDS,
     advise_on_rankings,
     *SHOULD_OF_SEARCH,
+    *SHOULD_OF_SELECTION,
     *SHOULD_OF_TOOLS,
 )
 
