@@ -53,6 +53,8 @@ def advance_all() -> None:
             advance(recipe_id)
         except (OperationalError, InterfaceError):
             raise
+        except UserError as error:  # the stage has begun, and waits for the broker
+            logger.info("recipe %s: %s", recipe_id, error.message)
         except Exception:
             logger.exception("recipe %s does not advance; the others do", recipe_id)
 
@@ -102,14 +104,13 @@ def _go_on(recipe_run: RecipeRun, link: Link, links: Sequence[Link]) -> None:
 def _begin(recipe_run: RecipeRun, link: Link, links: Sequence[Link]) -> None:
     """A new attempt at a stage: its run, queued."""
     config, sources = resolved(link, links)
-    number = len(link.attempts) + 1
+    number = link.attempts[-1].number + 1 if link.attempts else 1
     name = link.stage.name
     run = create_run(
         config,
         name=f"{recipe_run.name[: 118 - len(name)]}: {name}",
         user=recipe_run.created_by,
         group=f"{recipe_run.group} {name}"[:80] if recipe_run.group else "",
-        notes=f"Stage {link.number} of {len(links)} of the recipe {recipe_run.name}.",
         start_id=uuid.uuid5(RUN_IDS, f"{recipe_run.pk} {name} {number}"),
     )
     StageRun.objects.create(recipe=recipe_run, stage=name, number=number, run=run, sources=sources)

@@ -1,13 +1,16 @@
 """What each stage of a recipe changed, as a table: held-out figures before and after, tokens, time, checkpoint."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from django.db.models import OuterRef, Subquery
 
 from training.events.metrics import MetricInfo, metric_info
 from webapp.recipes.chain import Link
 from webapp.runs.axes import TOKENS
 from webapp.runs.charts import SCORE
-from webapp.runs.models import Checkpoint, MetricPoint, ProblemSelection, Run
+from webapp.runs.models import Checkpoint, MetricPoint, MetricSeries, ProblemSelection, Run
 from webapp.runs.selection import SelectionView, view_of
 
 GREEDY = "heldout/greedy"
@@ -37,18 +40,19 @@ class Result:
     other: Change | None
     length: Change | None
     tokens: float | None
-    checkpoint: Checkpoint | None
-    """The newest that is kept."""
+    checkpoints: list[Checkpoint]
+    """The newest that is kept, and pinned ones: what later stages begin from."""
 
 
 def results_of(links: Sequence[Link]) -> list[Result]:
     """One for each stage that has begun."""
     runs = {link.run.pk: link for link in links if link.run}
     begins = _first_points(list(runs))
-    kept: dict[int, Checkpoint] = {}
-    for checkpoint in Checkpoint.objects.filter(run__in=list(runs), removed_at=None).order_by("step"):
-        kept[checkpoint.run_id] = checkpoint
-    return [_result(link, begins, kept.get(run)) for run, link in runs.items()]
+    kept: dict[int, list[Checkpoint]] = defaultdict(list)
+    for checkpoint in Checkpoint.objects.filter(run__in=list(runs), removed_at=None).order_by("-step"):
+        if checkpoint.pinned or not kept[checkpoint.run_id]:
+            kept[checkpoint.run_id].append(checkpoint)
+    return [_result(link, begins, kept[run]) for run, link in runs.items()]
 
 
 def selections_of(links: Sequence[Link]) -> list[tuple[Link, SelectionView]]:
@@ -58,7 +62,7 @@ def selections_of(links: Sequence[Link]) -> list[tuple[Link, SelectionView]]:
     return sorted(((stages[run], view_of(told)) for run, told in stored), key=lambda pair: pair[0].number)
 
 
-def _result(link: Link, begins: dict[tuple[int, str], float | None], checkpoint: Checkpoint | None) -> Result:
+def _result(link: Link, begins: dict[tuple[int, str], float | None], checkpoints: list[Checkpoint]) -> Result:
     run = link.run
     assert run is not None
 
@@ -67,14 +71,12 @@ def _result(link: Link, begins: dict[tuple[int, str], float | None], checkpoint:
         return Change(metric_info(name), begins.get((run.pk, name)), run.latest[name]) if name else None
 
     return Result(
-        link, run, change(SCORE), change(GREEDY), change(*OTHERS), change(*LENGTHS), run.latest.get(TOKENS), checkpoint
+        link, run, change(SCORE), change(GREEDY), change(*OTHERS), change(*LENGTHS), run.latest.get(TOKENS), checkpoints
     )
 
 
 def _first_points(runs: Sequence[int]) -> dict[tuple[int, str], float | None]:
-    """The value at the first step of each metric of the table."""
-    points = MetricPoint.objects.filter(
-        series__run__in=runs, series__name__in=[SCORE, GREEDY, *LENGTHS, *OTHERS]
-    ).order_by("series", "step")
-    rows = points.distinct("series").values_list("series__run_id", "series__name", "value")
-    return {(run, name): value for run, name, value in rows}
+    """The value at the first step of each metric of the table: one look into the index a series, however long it is."""
+    first = MetricPoint.objects.filter(series=OuterRef("pk")).order_by("step").values("value")[:1]
+    rows = MetricSeries.objects.filter(run__in=runs, name__in=[SCORE, GREEDY, *LENGTHS, *OTHERS])
+    return {(run, name): value for run, name, value in rows.values_list("run_id", "name", Subquery(first))}

@@ -152,6 +152,17 @@ def test_a_draft_says_what_keeps_it_from_beginning(researcher_client: Client) ->
     assert (status, "Stage one" in said) == (400, True)
 
 
+def test_a_recipe_of_another_version_can_be_deleted(researcher_client: Client) -> None:
+    made = launched()
+    stop_recipe(made)
+    RecipeRun.objects.filter(pk=made.pk).update(config={"name": "old", "stages": []})
+    answer = researcher_client.get(reverse("recipes:detail", args=[made.pk]))
+    assert (answer.status_code, "is not valid for this version" in answer.content.decode()) == (400, True)
+    assert researcher_client.get(reverse("recipes:list")).status_code == 200
+    assert post(researcher_client, made, "delete", name=made.name)[0] == 302
+    assert not RecipeRun.objects.exists()
+
+
 def test_buttons_launch_stop_resume_and_retry(researcher_client: Client) -> None:
     made = create_recipe(three_stages())
     for what, values, state in (

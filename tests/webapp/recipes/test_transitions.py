@@ -117,6 +117,31 @@ def test_a_failed_stage_tried_anew_gets_another_run_and_the_earlier_one_stays() 
     assert stands(made) == S.SUCCEEDED
 
 
+def test_an_attempt_that_counts_no_more_may_be_deleted_and_its_number_is_not_given_again() -> None:
+    made = launched()
+    for _ in range(2):
+        end(run_of(made, "first"), RunStatus.FAILED)
+        services.resume_recipe(made, anew=True)
+    delete_run(links(made)[0].attempts[0].run)
+    end(run_of(made, "first"), RunStatus.FAILED)
+    services.resume_recipe(made, anew=True)
+    assert [(attempt.number, attempt.outdated) for attempt in links(made)[0].attempts] == [
+        (2, True), (3, True), (4, False),
+    ]  # fmt: skip
+
+
+def test_a_recipe_whose_config_cannot_be_read_any_more_fails_and_keeps_no_other_from_going_on() -> None:
+    first, second = launched(), launched()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("webapp.runs.signals.run_moved.send_robust", lambda *_, **__: [])
+        for each in (first, second):
+            end(run_of(each, "first"))
+    RecipeRun.objects.filter(pk=first.pk).update(config={"name": "of another version", "stages": []})
+    advance_all()
+    assert (stands(first), "not valid for this version" in first.error) == (S.FAILED, True)
+    assert begun(second) == ["first", "second"]
+
+
 def test_a_run_that_was_lost_for_good_fails_its_recipe() -> None:
     made = launched()
     end(run_of(made, "first"), RunStatus.LOST)

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from webapp.core.errors import UserError
 from webapp.recipes.chain import Link, links_of
 from webapp.recipes.checks import advice_on_recipe, faults_of_recipe
 from webapp.recipes.end_to_end import Place, borders_of, charts_of, places_of
@@ -28,7 +29,10 @@ PARTS = ("header", "actions", "notices", "stages", "results", "selections", "sto
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     """Timeline, curves end to end, results; of a draft what it would do."""
     recipe_run = get_recipe(number)
-    links = links_of(recipe_run, read_recipe(recipe_run))
+    try:
+        links = links_of(recipe_run, read_recipe(recipe_run))
+    except UserError as error:
+        return _unreadable(request, recipe_run, error.message)
     places = places_of(links)
     charts = charts_of(places)
     context = _context(recipe_run, links) | {
@@ -45,6 +49,15 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
         context["faults"] = list(faults_of_recipe(recipe_run.recipe))
         context["advice"] = list(advice_on_recipe(recipe_run.recipe))
     return render(request, "recipes/detail.html", context)
+
+
+def _unreadable(request: HttpRequest, recipe_run: RecipeRun, complaint: str) -> HttpResponse:
+    """Of a recipe that another version has stored: what is left to do with it."""
+    context = {
+        "nav": "recipes", "recipe": recipe_run, "state": recipe_run.stands, "complaint": complaint,
+        "attempts": recipe_run.attempts.all(),
+    }  # fmt: skip
+    return render(request, "recipes/unreadable.html", context, status=400)
 
 
 def live(request: HttpRequest, number: int) -> JsonResponse:
