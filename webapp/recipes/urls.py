@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.recipes.views import actions, curves, detail, listing
+from webapp.recipes.views import actions, curves, detail, listing, seeds
 
 app_name = "recipes"
 urlpatterns = [
@@ -16,5 +16,9 @@ urlpatterns = [
     path("<int:number>/resume", actions.resume, name="resume"),
     path("<int:number>/about", actions.about, name="about"),
     path("<int:number>/clone", actions.clone, name="clone"),
+    path("<int:number>/seeds/", seeds.seeds, name="seeds"),
+    path("<int:number>/seeds/repeat", seeds.repeat, name="repeat"),
+    path("<int:number>/seeds/stop", seeds.stop, name="seeds_stop"),
+    path("<int:number>/seeds/resume", seeds.resume, name="seeds_resume"),
     path("<int:number>/delete", actions.delete, name="delete"),
 ]

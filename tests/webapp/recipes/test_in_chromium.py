@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
@@ -103,3 +104,21 @@ def test_a_page_follows_from_stage_to_stage_and_a_dialog_stops_it(page: Page) ->
     expect(page.locator("#earlier-2")).to_contain_text(re.compile(r"attempt 1: run \d+, stopped at step 0 / 4"))
     expect(page.locator("#earlier-2")).to_have_attribute("open", "")
     expect(page.locator("#earlier-title-2")).to_be_focused()
+
+
+def test_seeds_are_compared_and_launched(page: Page) -> None:
+    made = with_figures()
+    with patch("workers.queue._send"):
+        page.set_viewport_size(NARROW)
+        page.goto(f"/recipes/{made.pk}/")
+        page.get_by_role("link", name="Seeds").press("Enter")
+        expect(page.get_by_role("row", name=re.compile("^short-answers 1 of 1 41.0 % "))).to_be_visible()
+        page.get_by_role("button", name="More seeds…").press("Enter")
+        page.keyboard.type("1-2")
+        accessible(page)
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_contain_text("2 recipes are launched")
+        expect(page.get_by_role("row", name=re.compile("^short-answers 1 of 3"))).to_be_visible()
+        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        accessible(page)
+        shoot(page, "seeds-narrow")
