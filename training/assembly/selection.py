@@ -176,8 +176,8 @@ def _event(
 
 
 def _examples(kept: Kept, asked: Sequence[Problem], answers: Sequence[Answers]) -> list[SelectedProblem]:
-    """The first few problems of each reason, with a response where there is one."""
-    shown: dict[str, list[SelectedProblem]] = {}
+    """The first few problems that stay, then of each reason, with a response where there is one."""
+    shown: dict[str, list[SelectedProblem]] = {"": []}
     solutions = {problem.id: problem.solution for problem in kept.problems}
     for place, (problem, reason) in enumerate(zip(asked, kept.reasons, strict=True)):
         of_reason = shown.setdefault(reason, [])

@@ -52,17 +52,25 @@ _AGAIN = changed(
 _REWARDS = changed(
     REWARD_MODEL.choices,
     Choice("method.rankings.kind", "builtin", "Made-up labels: right before wrong, worked out before guessed."),
+    Choice("method.rankings.level", "hard", "Of the problems that the last stage is about."),
     Choice("steps", 60, "Two passes, which is enough for what it is used for.", "1 epoch of 66,000 pairs"),
 )
 _ALL = changed(
     _REASONING,
+    Choice(
+        "problems.level",
+        "hard",
+        "Longer than all before, in the place of other kinds of problems.",
+        "reasoning, and general problems",
+    ),
+    Choice("method.sampling.max_tokens", 128, "Longer problems take longer responses.", "32,768"),
     Choice("method.sampling.temperature", 0.7, "The paper's: steadier responses."),
-    Choice("steps", 20, "Rules only at first.", "1,300"),
+    Choice("steps", 30, "Rules only at first.", "1,300"),
 )
 _PREFERENCE = changed(
     _ALL,
     Choice("method.reward.learned.weight", 0.2, "Beside the rules, not in their place."),
-    Choice("steps", 10, "At the end only, before it is gamed.", "the last 400 of 1,700"),
+    Choice("steps", 15, "At the end only, before it is gamed.", "the last 400 of 1,700"),
 )
 
 _CARDS = (
@@ -120,7 +128,7 @@ _FULL_AGAIN = changed(
     Choice("evaluation.every_steps", 1000, "The held-out loss moves slowly."),
 )
 _FULL_REWARDS = changed(
-    _REWARDS,
+    without(_REWARDS, "method.rankings"),
     Choice("method.rankings.kind", "project", "66,000 pairs, judged four times in both orders."),
     Choice("method.rankings.slug", "helpful", "The labeling project's short name."),
     Choice("method.rankings_per_step", 256, "The paper's batch."),

@@ -244,8 +244,8 @@ def test_the_choice_of_problems_is_shown_with_what_it_left_out(researcher_client
     ProblemSelection.objects.create(run=run, told=told.model_dump(exclude={"step", "at", "kind"}))
     shown = page(researcher_client, run)
     assert "250 of 1,000 problems" in shown
-    assert "750 problems (75.0 %)" in shown
-    assert "100 right responses (25.0 %)" in shown
+    assert "750 problems (75.0 %) left out: no right response" in shown
+    assert "100 right responses (25.0 %) not imitated: several scripts" in shown
     assert "&lt;b&gt;1+1&lt;/b&gt;" in shown
     assert "<i>2</i>" not in shown
 
