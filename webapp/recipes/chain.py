@@ -48,10 +48,10 @@ def links_of(recipe_run: RecipeRun, recipe: Recipe) -> list[Link]:
     return [Link(number, stage, found[stage.name]) for number, stage in enumerate(recipe.stages, start=1)]
 
 
-def dependents_of(recipe: Recipe, name: str) -> list[str]:
+def dependents_of(stages: Sequence[Stage], name: str) -> list[str]:
     """A stage and all later ones that begin, directly or not, from what it saves."""
     names = [name]
-    for stage in recipe.stages:
+    for stage in stages:
         if stage.name not in names and any(source.stage in names for source in stage.sources):
             names.append(stage.name)
     return names
@@ -71,7 +71,7 @@ def saved_by(link: Link, source: StageCheckpoint) -> Checkpoint:
     if found is None:
         raise UserError(
             f"The {source.checkpoint} checkpoint of the stage {source.stage} (run {link.run.pk if link.run else '–'}) "
-            "is gone. Train that stage anew: edit it, or retry it."
+            "is gone. Train that stage anew."
         )
     return found
 

@@ -31,7 +31,7 @@ def replace_config(recipe_run: RecipeRun, recipe: Recipe) -> None:
 def rerun_by_edit(recipe_run: RecipeRun, name: str) -> list[str]:
     """Names of the stages that are done, or begun, and that an edit of this stage makes outdated, in their order."""
     recipe = read_recipe(recipe_run)
-    touched = dependents_of(recipe, name)
+    touched = dependents_of(recipe.stages, name)
     return [link.stage.name for link in links_of(recipe_run, recipe) if link.current and link.stage.name in touched]
 
 
@@ -51,7 +51,7 @@ def edit_stage(
     if name not in {each.name for each in recipe.stages}:
         raise UserError(f"{held.name} has no stage {name}.", status=404)
     edited = _with_stage(recipe, name, stage)
-    touched = [link for link in links_of(held, recipe) if link.stage.name in dependents_of(edited, name)]
+    touched = [link for link in links_of(held, recipe) if link.stage.name in dependents_of(edited.stages, name)]
     begun = [link for link in touched if link.current]
     _may_be_edited(held, begun, stage.name != name, rerun)
     for fault in faults_of_stage(edited, stage):
@@ -65,6 +65,19 @@ def edit_stage(
         resume_recipe(held)
     recipe_run.refresh_from_db()
     return recipe_run
+
+
+@transaction.atomic
+def rerun_stage(recipe_run: RecipeRun, name: str) -> RecipeRun:
+    """Train a stage that has begun, and what depends on it, anew as they are, at once.
+
+    Raises UserError when the stage is unknown or has not begun, and while the recipe is under way.
+    """
+    recipe = read_recipe(locked(recipe_run.pk))
+    stage = next((each for each in recipe.stages if each.name == name), None)
+    if stage is None or name not in rerun_by_edit(recipe_run, name):
+        raise UserError(f"{recipe_run.name} has no stage {name} that has begun.", status=404)
+    return edit_stage(recipe_run, name, stage, rerun=True, go_on=True)
 
 
 def _may_be_edited(held: RecipeRun, begun: Sequence[Link], renames: bool, rerun: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from webapp.recipes.chain import Link
+from webapp.recipes.chain import Link, dependents_of
 from webapp.recipes.models import RecipeRun, StageRun
 from webapp.recipes.status import RecipeState
 from webapp.runs.models import Run, method_title
@@ -60,6 +60,8 @@ class Row:
     progress: Progress | None
     plan: tuple[str, ...]
     """What it takes from earlier stages, in words; empty for nothing."""
+    follow: tuple[str, ...]
+    """Names of later stages that have begun and are trained anew when it is."""
 
     @property
     def method(self) -> str:
@@ -85,7 +87,7 @@ def rows_of(recipe_run: RecipeRun, links: Sequence[Link], now: datetime) -> list
         bars = _bars(link, each, at, WIDTH / whole) if each else ()
         at += (each.waited + each.trained) * WIDTH / whole if each else 0.0
         progress = progress_of(link.run, now) if link.run else None
-        rows.append(Row(link, _mood(recipe_run, link), each, bars, progress, _plan(link)))
+        rows.append(Row(link, _mood(recipe_run, link), each, bars, progress, _plan(link), _following(link, links)))
     return rows
 
 
@@ -129,3 +131,8 @@ def _plan(link: Link) -> tuple[str, ...]:
     return tuple(
         f"{what}: {source.checkpoint} checkpoint of {source.stage}" for what, source in sources if source is not None
     )
+
+
+def _following(link: Link, links: Sequence[Link]) -> tuple[str, ...]:
+    touched = dependents_of([each.stage for each in links], link.stage.name)[1:]
+    return tuple(each.stage.name for each in links if each.current and each.stage.name in touched)

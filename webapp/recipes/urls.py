@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:number>/live", detail.live, name="live"),
     path("<int:number>/curves", curves.curves, name="curves"),
     path("<int:number>/stages/<int:stage>/steps/<int:step>/", curves.step, name="step"),
+    path("<int:number>/stages/<slug:name>/anew", actions.rerun, name="rerun"),
     path("<int:number>/launch", actions.launch, name="launch"),
     path("<int:number>/stop", actions.stop, name="stop"),
     path("<int:number>/resume", actions.resume, name="resume"),

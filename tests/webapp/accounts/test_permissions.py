@@ -60,7 +60,7 @@ RESEARCHERS = """
     search:invalidate_solution search:reinstate_solution search:verify_solution
     reports:new reports:launch reports:delete reports:seeds reports:stop reports:sweep_plan reports:sweep_start
     reports:repeat
-    recipes:launch recipes:stop recipes:resume recipes:about recipes:clone recipes:delete
+    recipes:launch recipes:stop recipes:resume recipes:rerun recipes:about recipes:clone recipes:delete
     recipes:repeat recipes:seeds_stop recipes:seeds_resume
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import

@@ -7,7 +7,7 @@ from training.config import RunConfig
 from training.config.recipe import Recipe, Stage, StageCheckpoint
 from webapp.core.errors import UserError
 from webapp.recipes import services
-from webapp.recipes.editing import edit_stage, replace_config, rerun_by_edit
+from webapp.recipes.editing import edit_stage, replace_config, rerun_by_edit, rerun_stage
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RecipeState
 from webapp.runs.models import Run
@@ -71,6 +71,19 @@ def test_editing_a_done_stage_asks_first_and_then_reruns_it_and_what_depends_on_
     end(run_of(made, "policy"))
     made.refresh_from_db()
     assert made.stands == S.SUCCEEDED
+
+
+def test_a_done_stage_is_trained_anew_as_it_is_with_what_depends_on_it() -> None:
+    made = done(three_stages())
+    rerun_stage(made, "judge")
+    assert (made.stands, current(made)) == (S.RUNNING, {"warm-up": 1, "judge": 2})
+    with pytest.raises(UserError, match="Stop the recipe first"):
+        rerun_stage(made, "warm-up")
+    end(run_of(made, "judge"))
+    assert current(made) == {"warm-up": 1, "judge": 2, "policy": 2}
+    for name in ("nothing", "second"):
+        with pytest.raises(UserError, match=f"has no stage {name} that has begun"):
+            rerun_stage(launched(), name)
 
 
 def test_a_stage_that_has_not_begun_is_edited_while_another_trains() -> None:

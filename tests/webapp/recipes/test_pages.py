@@ -179,6 +179,17 @@ def test_buttons_launch_stop_resume_and_retry(researcher_client: Client) -> None
     ]
 
 
+def test_a_done_stage_offers_to_be_trained_anew_and_names_what_follows(researcher_client: Client) -> None:
+    made = launched()
+    end(run_of(made, "first"))
+    assert "Train anew" not in shown(researcher_client, made)
+    end(run_of(made, "second"))
+    page = shown(researcher_client, made)
+    assert "and so will what depends on it: second. The present runs stay" in page
+    answer = researcher_client.post(reverse("recipes:rerun", args=[made.pk, "first"]))
+    assert (answer.status_code, run_of(made, "first").stage_run.number) == (302, 2)
+
+
 def test_a_clone_is_a_draft_with_another_seed(researcher_client: Client, researcher: User) -> None:
     made = launched()
     assert post(researcher_client, made, "clone", seed="5")[0] == 302

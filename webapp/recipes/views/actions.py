@@ -10,6 +10,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.recipes import services
+from webapp.recipes.editing import rerun_stage
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.views.common import get_recipe
 from webapp.runs.models import StopRequest
@@ -55,6 +56,15 @@ def resume(request: HttpRequest, number: int) -> HttpResponse:
     anew = request.POST.get("anew") == "true"
     services.resume_recipe(get_recipe(number), anew=anew)
     messages.success(request, "The stage begins anew." if anew else "The recipe goes on.")
+    return redirect("recipes:detail", number)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def rerun(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """Train a stage and what depends on it anew, as they are."""
+    rerun_stage(get_recipe(number), name)
+    messages.success(request, f"The stage {name} begins anew.")
     return redirect("recipes:detail", number)
 
 
