@@ -1,5 +1,8 @@
 """The table of a grid's settings: exact figures, of runs that have ended, best first; drawn arms of many."""
 
+import csv
+import io
+
 import pytest
 from scipy import stats
 
@@ -10,6 +13,7 @@ from webapp.reports.catalogue import Known, find
 from webapp.reports.definition import Arm, Definition
 from webapp.reports.drawing import style_of
 from webapp.reports.exports.markdown import report_markdown
+from webapp.reports.exports.tables import results_csv
 from webapp.reports.grid import first_drawn, grid_rows
 from webapp.reports.sweeps.plan import plan_sweep
 from webapp.reports.sweeps.reading import read_axes
@@ -76,8 +80,13 @@ def test_where_less_is_better_the_least_is_best() -> None:
     assert rows[0].is_best
 
 
-def test_a_markdown_file_holds_the_table() -> None:
-    text = report_markdown(swept())
+def test_files_hold_the_settings() -> None:
+    built = swept()
+    rows = list(csv.DictReader(io.StringIO(results_csv(built))))
+    assert [(row[RATE], row["final_mean"]) for row in rows] == [
+        ("0.0001", "0.33"), ("0.0003", "0.51"), ("0.001", "0.44"),
+    ]  # fmt: skip
+    text = report_markdown(built)
     assert "## Settings" in text
     assert "| 0.0003 | 3 of 3 |" in text
 

@@ -40,12 +40,14 @@ def result_lines(results: Results) -> list[ResultLine]:
 
 
 def results_csv(built: Built) -> str:
-    """A line for each arm with bare numbers: shares as fractions, time in seconds."""
-    results, out = built.results, io.StringIO()
+    """A line for each arm with bare numbers: shares as fractions, time in seconds; last, its place on the grid."""
+    results, out, grid = built.results, io.StringIO(), built.definition.grid
     writer = csv.writer(out)
-    writer.writerow(_CSV_HEAD)
+    writer.writerow([*_CSV_HEAD, *grid])
     for figures in results.arms:
-        writer.writerow(_csv_row(results, figures))
+        point = [figures.arm.overrides[path] for path in grid]
+        place = [csv_text(value) if isinstance(value, str) else _bare(value) for value in point]
+        writer.writerow([*_csv_row(results, figures), *place])
     return out.getvalue()
 
 

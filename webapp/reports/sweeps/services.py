@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from pydantic import ValidationError
 
@@ -48,18 +48,9 @@ def start_sweep(
     if not plan.settings:
         raise UserError("No combination can be run.")
     with transaction.atomic():
-        definition = definition_of(plan, title, question)
-        report, is_new = Report.objects.get_or_create(
-            start_id=start_id or uuid.uuid4(),
-            defaults={
-                "slug": definition.name,
-                "title": definition.title,
-                "definition": definition.model_dump(mode="json"),
-                "owner": user,
-            },
-        )
+        report, is_new = _stored(plan, title, question, user, start_id or uuid.uuid4())
         if is_new:
-            launch_missing(Known(definition, report, False), user)
+            launch_missing(Known(Definition.model_validate(report.definition), report, False), user)
     return report
 
 
@@ -158,6 +149,20 @@ def reasons_of(plan: SweepPlan) -> str:
     told = [f"  {each.title}: {each.reason}" for each in plan.refused[:SHOWN_REASONS]]
     more = len(plan.refused) - SHOWN_REASONS
     return "\n".join([*told, f"  and {more} more"] if more > 0 else told)
+
+
+def _stored(plan: SweepPlan, title: str, question: str, user: User | None, start_id: uuid.UUID) -> tuple[Report, bool]:
+    """The report of this start id, and whether it is new. Another sweep may take the address at the same moment."""
+    for more in (True, True, False):
+        definition = definition_of(plan, title, question)
+        values = definition.model_dump(mode="json")
+        defaults = {"slug": definition.name, "title": definition.title, "definition": values, "owner": user}
+        try:
+            return Report.objects.get_or_create(start_id=start_id, defaults=defaults)
+        except IntegrityError:
+            if not more:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _report_of(run: Run, seeds: Sequence[int], user: User | None) -> Known:

@@ -1,8 +1,12 @@
 """Starting runs by the dozen: all or nothing, once, in order; more seeds; stop and resume."""
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import pytest
+from django.db import connection
 
 from tests.webapp.reports.made import learned
 from tests.webapp.runs.pages.made import make_run
@@ -183,3 +187,22 @@ def test_all_runs_stop_those_that_wait_first_and_all_go_on() -> None:
 )
 def test_settings_are_judged_by_what_their_method_measures(config: dict[str, object], first: str) -> None:
     assert metrics_for(RunConfig.model_validate(config))[0] == first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_start_one_sweep_and_two_people_two() -> None:
+    plan, start_id = planned((RATE, "1e-4, 3e-4")), uuid.uuid4()
+    together = threading.Barrier(3)
+
+    def start(which: uuid.UUID) -> str:
+        try:
+            together.wait(10)
+            return start_sweep(plan, title="Rates", start_id=which).slug
+        finally:
+            connection.close()
+
+    with patch("workers.queue._send"), ThreadPoolExecutor(3) as pool:
+        slugs = list(pool.map(start, [start_id, start_id, uuid.uuid4()]))
+    assert slugs[0] == slugs[1]
+    assert {slugs[0], slugs[2]} == {"rates", "rates-2"}
+    assert (Report.objects.count(), Run.objects.count()) == (2, 8)
