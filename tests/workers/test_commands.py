@@ -177,6 +177,19 @@ def test_a_demo_run_is_queued_where_there_are_no_runs() -> None:
 
 
 @pytest.mark.django_db
+def test_a_recipe_is_launched_once_with_each_seed_or_with_none(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="do not go together"):
+        call("recipe", "rlhf", "--seeds", "0-1", "--seed", "2")
+    with pytest.raises(CommandError, match="16 seeds"):
+        call("recipe", "rlhf", "--seeds", "0-30")
+    assert not RecipeRun.objects.exists()
+    assert call("recipe", "rlhf", "--seeds", "0-2", "--name", "mine").count("is launched: 3 stages") == 3
+    made = list(RecipeRun.objects.order_by("pk"))
+    assert [each.name for each in made] == ["mine, seed 0", "mine, seed 1", "mine, seed 2"]
+    assert [{stage.run.seed for stage in each.recipe.stages} for each in made] == [{0}, {1}, {2}]
+
+
+@pytest.mark.django_db
 def test_a_recipe_is_launched_from_a_preset_or_a_file_with_a_seed_of_its_own(tmp_path: Path) -> None:
     assert "is launched: 3 stages" in call("recipe", "rlhf", "--seed", "3", "--group", "seeds")
     made = RecipeRun.objects.get()

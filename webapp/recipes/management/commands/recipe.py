@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from training.config_file import parse_as
 from training.errors import InputError
 from webapp.core.errors import UserError
 from webapp.recipes.chain import links_of
+from webapp.recipes.family import repeat_with_seeds
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe, launch_recipe
 from webapp.recipes.status import RecipeState
+from webapp.reports.sweeps.reading import read_seeds
 from webapp.runs.following import FAILED, STOPPED, progress_words
 
 POLL_S = 1.0
@@ -35,47 +38,60 @@ class Command(BaseCommand):
         parser.add_argument("recipe", help=f"a YAML or JSON file, or a preset: {', '.join(RECIPES)}")
         parser.add_argument("--size", choices=("builtin", "full"), default="builtin", help="of a preset")
         parser.add_argument("--seed", type=int, help="of all stages, in place of their own")
+        parser.add_argument("--seeds", metavar="0-2", help="the whole recipe once with each; or 0,1,5")
         parser.add_argument("--name", default="", help="what to call it")
         parser.add_argument("--group", default="", help="recipes of one group belong together")
         parser.add_argument("--follow", action="store_true", help="show progress until it ends; Ctrl-C only looks away")
 
     def handle(self, *args: Any, **options: Any) -> None:
         recipe = _read(options["recipe"], options["size"])
+        if options["seeds"] and options["seed"] is not None:
+            raise CommandError("--seed and --seeds do not go together.")
         try:
             with transaction.atomic():
-                made = create_recipe(
-                    recipe, name=options["name"], group=options["group"], seed=options["seed"]
-                )  # fmt: skip
-                launch_recipe(made)
+                made = _launch(recipe, options)
         except UserError as error:
             raise CommandError(error.message) from error
         except ValidationError as error:
             raise CommandError(f"--seed {options['seed']}: {error.errors()[0]['msg']}") from error
-        self.stdout.write(
-            f"Recipe {made.pk} ({made.name}) is launched: {len(recipe.stages)} stage{'s' * (len(recipe.stages) > 1)}."
-        )
+        stages = f"{len(recipe.stages)} stage{'s' * (len(recipe.stages) > 1)}"
+        for each in made:
+            self.stdout.write(f"Recipe {each.pk} ({each.name}) is launched: {stages}.")
         if options["follow"]:
-            self._follow(made, recipe)
+            self._follow(made)
 
-    def _follow(self, made: RecipeRun, recipe: Recipe) -> None:
-        said = ""
+    def _follow(self, made: Sequence[RecipeRun]) -> None:
+        said: dict[int, str] = {}
         try:
-            while made.stands.is_moving:
+            while any(each.stands.is_moving for each in made):
                 time.sleep(POLL_S)
-                made.refresh_from_db()
-                if (now := _progress(made, recipe)) != said:
-                    self.stdout.write(now)
-                    self.stdout.flush()
-                    said = now
+                for each in made:
+                    each.refresh_from_db()
+                    if (now := _progress(each)) != said.get(each.pk):
+                        self.stdout.write(f"{each.name}: {now}" if len(made) > 1 else now)
+                        self.stdout.flush()
+                        said[each.pk] = now
         except KeyboardInterrupt:
-            self.stdout.write("\nThe recipe goes on without you.")
+            self.stdout.write("\nThe recipe goes on without you." if len(made) == 1 else "\nThey go on without you.")
             return
-        if made.stands == RecipeState.STOPPED:
-            raise CommandError(f"Recipe {made.pk} was stopped.", returncode=STOPPED)
-        if made.stands != RecipeState.SUCCEEDED:
-            raise CommandError(
-                f"Recipe {made.pk}: the stage {made.failed_stage} failed. {made.error}", returncode=FAILED
-            )
+        for each in sorted(made, key=lambda each: each.stands == RecipeState.STOPPED):  # what failed is told first
+            if each.stands == RecipeState.STOPPED:
+                raise CommandError(f"Recipe {each.pk} was stopped.", returncode=STOPPED)
+            if each.stands != RecipeState.SUCCEEDED:
+                raise CommandError(
+                    f"Recipe {each.pk}: the stage {each.failed_stage} failed. {each.error}", returncode=FAILED
+                )
+
+
+def _launch(recipe: Recipe, options: dict[str, Any]) -> list[RecipeRun]:
+    """One recipe, or one for each seed."""
+    seeds = read_seeds(options["seeds"]) if options["seeds"] else ()
+    name, seed = options["name"], options["seed"]
+    if seeds:
+        name, seed = f"{(name or recipe.name)[:100]}, seed {seeds[0]}", seeds[0]
+    first = create_recipe(recipe, name=name, group=options["group"], seed=seed)
+    launch_recipe(first)
+    return [first, *(repeat_with_seeds(first, seeds[1:], None) if seeds[1:] else ())]
 
 
 def _read(given: str, size: str) -> Recipe:
@@ -90,9 +106,9 @@ def _read(given: str, size: str) -> Recipe:
         raise CommandError(str(error)) from error
 
 
-def _progress(made: RecipeRun, recipe: Recipe) -> str:
+def _progress(made: RecipeRun) -> str:
     """The stage under way and its run's figures."""
-    links = links_of(made, recipe)
+    links = links_of(made, made.recipe)
     link = next((link for link in links if not link.is_done), links[-1])
     words = progress_words(link.run) if link.run else "waits"
     return f"stage {link.number}/{len(links)} {link.stage.name}  {words}"
