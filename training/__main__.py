@@ -10,6 +10,7 @@ from pathlib import Path
 from training.config.generate import GenerationConfig
 from training.config.plan import in_words, plan_of
 from training.config.recipe import Recipe
+from training.config.recipes import RECIPES
 from training.config.teach import TeachConfig
 from training.config_file import parse_as, parse_config, read_config
 from training.errors import InputError
@@ -70,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     solutions.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
     solutions.set_defaults(command=_teach)
     recipe = commands.add_parser("recipe", help="train the stages of a recipe one after the other")
-    recipe.add_argument("config", type=Path, metavar="RECIPE")
+    recipe.add_argument("config", type=Path, metavar="RECIPE", help=f"a file, or one of {', '.join(RECIPES)}")
+    recipe.add_argument("--size", choices=("builtin", "full"), default="builtin", help="of a recipe given by its name")
     recipe.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="holds a folder for each stage")
     recipe.set_defaults(command=_recipe)
     return parser
@@ -131,7 +133,9 @@ def _teach(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> int:
-    return train_recipe(parse_as(Recipe, options.config), options.out)
+    preset = RECIPES.get(str(options.config))
+    recipe = preset.recipe(options.size) if preset else parse_as(Recipe, options.config)
+    return train_recipe(recipe, options.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pytest
 
 from tests.training.runs import events, tiny_config
 from training.__main__ import BAD_INPUT, DONE, main
+from training.config.recipe import Recipe
+from training.config.recipes import RECIPES
 from training.events import AnyEvent, CheckpointSaved, Finished, Started
 
 
@@ -35,6 +37,14 @@ def train(path: Path, recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     path.write_text(json.dumps(recipe))
     return main(["recipe", str(path), "--out", str(path.parent / "out")])
+
+
+def test_a_published_recipe_is_trained_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[Recipe] = []
+    monkeypatch.setattr("training.__main__.train_recipe", lambda recipe, out: trained.append(recipe) or DONE)
+    assert main(["recipe", "rlhf", "--out", str(tmp_path)]) == DONE
+    assert main(["recipe", "rlhf", "--size", "full", "--out", str(tmp_path)]) == DONE
+    assert trained == [RECIPES["rlhf"].recipe("builtin"), RECIPES["rlhf"].recipe("full")]
 
 
 def starts(folder: Path) -> int:
