@@ -57,10 +57,13 @@ def sampled_experience(
     return scorer, AgenticExperience(*of_all, agentic, tools)
 
 
-def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int) -> list[Problem]:
-    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the model's context."""
+def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int, judged: bool = False) -> list[Problem]:
+    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the model's context.
+
+    Where responses are `judged` by their reference, a solution is enough.
+    """
     context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
-    kept = [problem for problem in problems if problem.answer.strip()]
+    kept = [problem for problem in problems if problem.answer.strip() or (judged and problem.solution)]
     if problems and not kept:
         raise InputError("none of the problems has an answer to check responses by")
     if context is not None:

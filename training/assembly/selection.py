@@ -14,7 +14,9 @@ from training.config import (
     AgenticConfig,
     AllProblems,
     Measured,
+    NoJudge,
     NotCached,
+    PromptConfig,
     RejectionSampling,
     RewardConfig,
     RlMethod,
@@ -27,9 +29,11 @@ from training.errors import InputError
 from training.events import ProblemsSelected, SelectedProblem
 from training.policy import Policy
 from training.problems.types import Problem
+from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
 from training.seeds import derive_seed
 from training.selection.asking import AnswerFile, Answers, ask_all
+from training.selection.judge import AnswerJudge
 from training.selection.rules import KNOWN, Kept, by_answers
 from training.solutions.file import SOLUTIONS_FILE, SolutionLine, read_new
 from training.solutions.keys import problem_key
@@ -101,7 +105,8 @@ def _measure(parts: Parts, selection: Measured, stop: StopSignal) -> tuple[list[
         _, experience = sampled_experience(
             parts, engine, RewardConfig(verifier_timeout_s=timeout), longest, stack, agentic
         )
-        problems = answerable(parts, parts.problems.train, longest)
+        judge = _judge(parts, selection)
+        problems = answerable(parts, parts.problems.train, longest, judged=judge is not None)
         params = SamplingParams(
             n=selection.samples,
             max_tokens=longest,
@@ -114,8 +119,23 @@ def _measure(parts: Parts, selection: Measured, stop: StopSignal) -> tuple[list[
         path = parts.folder / SELECTION_FILE if parts.folder else None
         file = AnswerFile(path, _name(parts, selection, problems), parts.processes)
         keep = isinstance(selection, RejectionSampling)
-        answers = ask_all(problems, params, experience, parts.recorder, file, stop, parts.processes, keep)
+        answers = ask_all(problems, params, experience, parts.recorder, file, stop, parts.processes, keep, judge)
     return problems, answers
+
+
+def _judge(parts: Parts, selection: Measured) -> AnswerJudge | None:
+    """The model that decides where there is no answer; None where there is none, or no such problem."""
+    if not isinstance(selection, RejectionSampling) or isinstance(selection.judge, NoJudge):
+        return None
+    if all(problem.answer.strip() for problem in parts.problems.train):
+        return None
+    config = parts.config.model_copy(update={"model": selection.judge})
+    model, tokenizer = load_model(config, parts.policy.device)
+    prompt = PromptConfig(template="chat" if tokenizer.chat_template else "plain")
+    codec = Codec(tokenizer, prompt, stop_ids(model, tokenizer))
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    engine = TorchEngine(Policy(model, config.hardware.dtype).model)
+    return AnswerJudge(engine, codec, parts.processes, selection.judge_tokens, context)
 
 
 def _longest(parts: Parts) -> int:

@@ -30,6 +30,7 @@ from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfi
 from training.config.selection import (
     AllProblems,
     Measured,
+    NoJudge,
     NotAlwaysSolved,
     NotCached,
     PassRate,
@@ -68,6 +69,7 @@ __all__ = [
     "LocalModel",
     "LossConfig",
     "Measured",
+    "NoJudge",
     "NoRewardModel",
     "NotAlwaysSolved",
     "NotCached",

@@ -20,6 +20,15 @@ MeasuringModel = Annotated[
 ]
 
 
+class NoJudge(Config):
+    """Problems without an answer are left out."""
+
+    kind: Literal["none"] = "none"
+
+
+JudgeModel = Annotated[NoJudge | BuiltinModel | LocalModel | HubModel | CheckpointModel, Field(discriminator="kind")]
+
+
 class AllProblems(Config):
     """Every training problem."""
 
@@ -100,6 +109,11 @@ class RejectionSampling(Measured):
 
     no_code: bool = False
     """Leave out reasoning with blocks of code."""
+
+    judge: JudgeModel = NoJudge()
+
+    judge_tokens: int = Field(default=512, ge=1, le=MOST_TOKENS)
+    """Longest reply of the judge, its reasoning included."""
 
 
 Selection = Annotated[

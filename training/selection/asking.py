@@ -13,6 +13,7 @@ from training.experience.types import Group
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.sampling.types import SamplingParams
+from training.selection.judge import AnswerJudge
 from training.stopping import Stopped, StopSignal
 from training.whole_lines import cut_unfinished_line
 
@@ -88,9 +89,11 @@ def ask_all(
     stop: StopSignal,
     processes: Processes,
     keep: bool,
+    judge: AnswerJudge | None = None,
 ) -> list[Answers]:
     """The answers to each problem, `params.n` responses each; with `keep`, also the texts of those that are right.
 
+    A judge decides about problems without an answer.
     Raises Stopped between two batches when somebody asks the run to stop.
     """
     size = max(RESPONSES_AT_ONCE // params.n, 1)
@@ -103,6 +106,8 @@ def ask_all(
             recorder.begin_part(start * params.n)
             part = problems[start : start + size]
             groups = experience.gather(part, [params] * len(part), first=start, paid=False)
+            if judge is not None:
+                judge.settle(groups)
             answers = [_answers_of(group, keep) for group in groups]
             file.add(answers[len(file.answers) - start :])  # a torn batch is asked as a whole again
     experience.take_figures()  # no part of the first step

@@ -18,6 +18,7 @@ from training.config import (
     PreferenceMethod,
     ProjectRankings,
     RankingsFile,
+    RejectionSampling,
     RewardCheckpoint,
     RlMethod,
     RunConfig,
@@ -210,4 +211,6 @@ def _named_checkpoints(config: RunConfig) -> dict[str, CheckpointModel | RewardC
         named["method.learned.model.step"] = config.method.learned.model
     if isinstance(config.selection, Measured):
         named["selection.measured_by.step"] = config.selection.measured_by
+    if isinstance(config.selection, RejectionSampling):
+        named["selection.judge.step"] = config.selection.judge
     return {path: source for path, source in named.items() if isinstance(source, CheckpointModel | RewardCheckpoint)}

@@ -124,6 +124,9 @@ _FULL_AGAIN = changed(
     Choice("selection.samples", 4, "600,000 responses of about 160,000 problems."),
     Choice("selection.keep", 4, "All that pass."),
     Choice("selection.no_code", True, "No blocks of code in the reasoning."),
+    Choice("selection.judge.kind", "hub", "Decides where there is no answer to check."),
+    Choice("selection.judge.name", "Qwen/Qwen2.5-72B-Instruct", "Any model that judges well.", "DeepSeek-V3"),
+    Choice("selection.judge_tokens", 1024, "Room for a reason."),
     Choice("steps", 12_574, "Two passes over 804,745 rows."),
     Choice("evaluation.every_steps", 1000, "The held-out loss moves slowly."),
 )

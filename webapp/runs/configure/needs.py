@@ -6,6 +6,7 @@ _SEARCH, _GRAIN = "method.deepsearch.search", "method.srl.granularity"
 _ASKS = tuple(f"method.kind={kind}" for kind in (*_RL, "sft", "dpo"))
 _TRAINS_ON_PROBLEMS = tuple(f"method.kind={kind}" for kind in (*_RL, "sft"))
 _FULL, _LAZY = f"{_SEARCH}.expansion=full", f"{_SEARCH}.expansion=lazy"
+_JUDGE, _MODELS = "selection.rejection_sampling.judge.kind", ("builtin", "local", "hub", "checkpoint")
 COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *(
         (f"{learned}.{knob}", (f"{learned}.model.kind=local", f"{learned}.model.kind=checkpoint"))
@@ -29,6 +30,7 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         for knob in ("reward_flat", "truncation", "window")
     ),
     ("selection", _TRAINS_ON_PROBLEMS),
+    ("selection.rejection_sampling.judge_tokens", tuple(f"{_JUDGE}={kind}" for kind in _MODELS)),
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),

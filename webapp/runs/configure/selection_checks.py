@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.config import CheckpointModel, LocalModel, Measured, PassRate, RunConfig
+from training.config import CheckpointModel, Config, LocalModel, Measured, PassRate, RejectionSampling, RunConfig
 from webapp.runs.config_forms import Fault, Fix
 from webapp.runs.configure.facts import Facts, checkpoint_folder
 from webapp.runs.models import Checkpoint, Run
@@ -12,7 +12,13 @@ from webapp.runs.models import Checkpoint, Run
 def check_measuring_model(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     if not isinstance(config.selection, Measured):
         return
-    source, knob = config.selection.measured_by, f"selection.{config.selection.kind}.measured_by"
+    knob = f"selection.{config.selection.kind}"
+    yield from _faults_of(config.selection.measured_by, f"{knob}.measured_by")
+    if isinstance(config.selection, RejectionSampling):
+        yield from _faults_of(config.selection.judge, f"{knob}.judge")
+
+
+def _faults_of(source: Config, knob: str) -> Iterator[Fault]:
     if isinstance(source, LocalModel) and not (Path(source.path) / "config.json").is_file():
         yield Fault(f"{source.path} is no Hugging Face model folder on this machine.", (f"{knob}.local.path",))
     elif isinstance(source, CheckpointModel):

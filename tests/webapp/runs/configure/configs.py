@@ -15,6 +15,7 @@ HUB_NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}(/[A-Za-z0-9._-]{1,12})?", fullm
 MEASURED = ("pass_rate", "not_always_solved", "rejection_sampling")
 SAMPLES = {
     **{f"selection.{kind}.measured_by.hub.name": HUB_NAMES for kind in MEASURED},
+    "selection.rejection_sampling.judge.hub.name": HUB_NAMES,
     "model.hub.name": HUB_NAMES,
     "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.dpo.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
