@@ -21,7 +21,7 @@ from webapp.runs.status import RunStatus
 from workers.maintenance import maintain
 from workers.runs import supervise
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
 
 SMOKE = RunConfig.model_validate(
     {
@@ -40,7 +40,7 @@ def killed_worker(run: Run) -> None:
     environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "webapp.settings",
                                 "ESPALIER_DATA": str(settings.ESPALIER_DATA)}  # fmt: skip
     command = [sys.executable, "-m", "tests.workers.dying_worker", str(run.pk)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

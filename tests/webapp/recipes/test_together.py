@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from tests.webapp.recipes.made import end, launched, run_of
+from tests.webapp.recipes.made import end, launched, run_of, save
 from webapp.core.errors import UserError
 from webapp.recipes import services
 from webapp.recipes.advance import advance
 from webapp.recipes.models import RecipeRun, StageRun
 from webapp.recipes.status import RecipeState
 from webapp.runs.models import Run
-from webapp.runs.status import RunStatus
+from webapp.runs.status import RunStatus, transition
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,10 +56,12 @@ def test_a_double_click_on_launch_and_on_retry_begins_one_run_each() -> None:
     assert begun(made) == ["first", "first"]
 
 
-def test_an_end_and_a_stop_at_once_leave_either_the_next_stage_stopped_or_none() -> None:
+def test_an_end_and_a_stop_at_once_stop_the_recipe_whichever_comes_first() -> None:
     made = launched()
     run = run_of(made, "first")
-    at_once(lambda: end(run), lambda: services.stop_recipe(made))
+    transition(run.pk, RunStatus.STARTING)
+    save(run, 4)
+    at_once(lambda: transition(run.pk, RunStatus.SUCCEEDED), lambda: services.stop_recipe(made))
     made.refresh_from_db()
-    assert made.stands in {RecipeState.STOPPED, RecipeState.STOPPING}
+    assert made.stands == RecipeState.STOPPED
     assert not Run.objects.filter(status=RunStatus.QUEUED).exists()
