@@ -2,11 +2,20 @@
 
 from django.urls import path
 
+from webapp.recipes.configure import stage_views
+from webapp.recipes.configure import views as configure
 from webapp.recipes.views import actions, curves, detail, listing, seeds
 
 app_name = "recipes"
 urlpatterns = [
     path("", listing.recipe_list, name="list"),
+    path("new/", configure.new, name="new"),
+    path("<int:number>/edit/", configure.edit, name="edit"),
+    path("<int:number>/edit/text/", configure.edit_text, name="edit-text"),
+    path("<int:number>/edit/start", configure.start, name="start"),
+    path("<int:number>/recipe.yaml", configure.export, name="export"),
+    path("<int:number>/stages/<slug:name>/", stage_views.edit_stage, name="edit-stage"),
+    path("<int:number>/stages/<slug:name>/preview", stage_views.preview_stage, name="preview-stage"),
     path("<int:number>/", detail.detail, name="detail"),
     path("<int:number>/live", detail.live, name="live"),
     path("<int:number>/curves", curves.curves, name="curves"),

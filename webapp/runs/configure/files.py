@@ -4,16 +4,18 @@ import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from training.config import RunConfig
 from webapp.runs.config_forms import explain
 from webapp.runs.configure.salvage import path_in
 from webapp.runs.configure.words import bounds_in_words
 from webapp.runs.knobs import Knob, knobs_of, values_of
+
+Read = TypeVar("Read", bound=BaseModel)
 
 LARGEST = 2**20
 """Bytes; a config has two or three thousand."""
@@ -40,11 +42,16 @@ class FileError(ValueError):
 
 def read_config(text: str) -> RunConfig:
     """The config that a YAML or JSON text holds. Raises FileError with one mistake for each thing wrong."""
+    return read_as(text, RunConfig)
+
+
+def read_as(text: str, model: type[Read]) -> Read:
+    """What a YAML or JSON text holds, as any kind of config. Raises FileError with one mistake for each thing wrong."""
     tree, lines = _parse(text)
     try:
-        return RunConfig.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
-        mistakes = [_mistake(tree, lines, each) for each in error.errors(include_url=False, include_input=False)]
+        mistakes = [_mistake(tree, lines, each) for each in _told(error.errors(include_url=False, include_input=False))]
         raise FileError(sorted(mistakes, key=lambda mistake: mistake.line or 0), tree) from error
 
 
@@ -55,7 +62,7 @@ def write_json(config: RunConfig) -> str:
 def write_yaml(config: RunConfig, comments: bool = False) -> str:
     """Every knob that counts; with ``comments``, each below its help and range."""
     if not comments:
-        return _dump(config.model_dump(mode="json"))
+        return to_yaml(config.model_dump(mode="json"))
     return "\n".join(_commented(config)) + "\n"
 
 
@@ -86,10 +93,11 @@ def _comment(knob: Knob) -> str:
 
 
 def _scalar(value: Any) -> str:
-    return _dump(value).removesuffix("\n...\n").strip()
+    return to_yaml(value).removesuffix("\n...\n").strip()
 
 
-def _dump(value: Any) -> str:
+def to_yaml(value: Any) -> str:
+    """A tree of plain values; texts of any content come back as they were."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LARGEST)
 
 
@@ -163,6 +171,25 @@ def _lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
             seen.add(here)
             yield here, key.start_mark.line + 1
             yield from _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            yield (*path, str(place)), value.start_mark.line + 1
+            yield from _lines(value, (*path, str(place)))
+
+
+def _told(problems: list[Any]) -> list[Any]:
+    """Without lists that are said to be too short only because what is in them is wrong."""
+    return [
+        each
+        for each in problems
+        if each["type"] != "too_short"
+        or not any(other is not each and other["loc"][: len(each["loc"])] == each["loc"] for other in problems)
+    ]
+
+
+def _run_at(path: list[str]) -> int:
+    """Where the path of a knob begins in that of a recipe: ``stages.0.run.steps``."""
+    return 3 if path[:1] == ["stages"] and path[2:3] == ["run"] else 0
 
 
 def _mistake(tree: dict[str, Any], lines: Mapping[tuple[str, ...], int], problem: Mapping[str, Any]) -> Mistake:
@@ -171,6 +198,6 @@ def _mistake(tree: dict[str, Any], lines: Mapping[tuple[str, ...], int], problem
     message = explain(problem)
     if problem["type"] == "extra_forbidden":
         known = {knob.path for knob in knobs_of(RunConfig).values()}
-        near = difflib.get_close_matches(".".join(path), known, n=1, cutoff=0.7)
+        near = difflib.get_close_matches(".".join(path[_run_at(path) :]), known, n=1, cutoff=0.7)
         message += f" Did you mean {near[0]}?" if near else ""
     return Mistake(f"{'.'.join(path) or 'The config'}: {message}", line)

@@ -48,7 +48,10 @@ def path_in(tree: Mapping[str, Any], location: tuple[int | str, ...]) -> list[st
         if isinstance(level, dict) and part not in level and level.get("kind") == part:
             continue
         path.append(part)
-        level = level.get(part) if isinstance(level, dict) else None
+        if isinstance(level, list):
+            level = level[int(part)] if part.isdecimal() and int(part) < len(level) else None
+        else:
+            level = level.get(part) if isinstance(level, dict) else None
     return path
 
 

@@ -28,7 +28,7 @@ from webapp.runs.status import ACTIVE
 @role_required(Role.RESEARCHER)
 def import_config(request: HttpRequest) -> HttpResponse:
     """The form with what a YAML or JSON text says; with ``lenient`` without what it gets wrong."""
-    text = _sent_text(request)
+    text = sent_text(request)
     losses: list[Loss] = []
     try:
         config = read_config(text)
@@ -93,7 +93,8 @@ def schema(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, "application/schema+json", headers=headers)
 
 
-def _sent_text(request: HttpRequest) -> str:
+def sent_text(request: HttpRequest) -> str:
+    """The text that was pasted or uploaded. Raises UserError for a file that is none."""
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("text", "")

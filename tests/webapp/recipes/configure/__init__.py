@@ -1,0 +1,1 @@
+"""Making recipes: shapes, text, pages."""

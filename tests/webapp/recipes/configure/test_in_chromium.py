@@ -1,0 +1,89 @@
+"""From a preset to a recipe that is queued, in a real browser; narrow, dark, accessible."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
+from webapp.recipes.models import RecipeRun
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SHOTS = os.environ.get("RECIPE_SHOTS")
+"""A folder for screenshots, to look at."""
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
+
+
+def look(page: Page, name: str) -> None:
+    """Readable in every light and width."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(WIDE)
+        accessible(page)
+        shoot(page, f"{name}-{scheme}")
+        page.set_viewport_size(NARROW)
+        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        shoot(page, f"{name}-{scheme}-narrow")
+    page.set_viewport_size(WIDE)
+
+
+def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def stages(page: Page) -> list[str]:
+    return page.locator(".editor .stage-name strong").all_inner_texts()
+
+
+def test_from_a_preset_to_the_first_stage_queued(page: Page) -> None:
+    page.goto("/recipes/")
+    page.get_by_role("link", name="New recipe").click()
+    look(page, "new")
+    page.get_by_role("button", name="Built-in model for RLHF").click()
+    expect(page.get_by_role("button", name="Start recipe")).to_be_visible()
+    look(page, "edit")
+    before = stages(page)
+    # A stage in the form of a run: what an earlier one gives hides the knob below.
+    page.get_by_role("link", name=f"Edit {before[-1]}").click()
+    expect(page.locator("#start-run")).to_have_text("Save stage")
+    expect(page.locator('.knob[data-name="model.kind"]')).to_be_hidden()
+    look(page, "stage")
+    page.locator("#id_steps").fill("0")
+    expect(page.locator("#start-run")).to_contain_text("Mend")
+    page.locator("#id_steps").fill("7")
+    expect(page.locator("#start-run")).to_have_text("Save stage")
+    page.locator("#id_stage-name").fill("last-of-all")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("The stage last-of-all is saved.")).to_be_visible()
+    # By keyboard: the first two change places, and back.
+    page.get_by_role("button", name=f"{before[1]} earlier").press("Enter")
+    expect(page.locator(".editor .stage-name strong").first).to_have_text(before[1])
+    page.get_by_role("button", name=f"{before[1]} later").press("Enter")
+    expect(page.locator(".editor .stage-name strong").first).to_have_text(before[0])
+    # As text, with a mistake and mended.
+    page.get_by_role("link", name="As text").click()
+    text = page.get_by_label("YAML or JSON").input_value()
+    page.get_by_label("YAML or JSON").fill(text.replace("steps: 7", "steps: seven"))
+    page.get_by_role("button", name="Save text").click()
+    expect(page.get_by_role("alert")).to_contain_text("run.steps")
+    look(page, "text")
+    page.get_by_label("YAML or JSON").fill(text.replace("steps: 7", "steps: 8"))
+    page.get_by_role("button", name="Save text").click()
+    expect(page.locator("#stage-last-of-all")).to_contain_text("8 steps")
+    page.get_by_role("button", name="Start recipe").click()
+    expect(page.get_by_text("The first stage is queued")).to_be_visible()
+    [made] = in_thread(lambda: list(RecipeRun.objects.all()))
+    assert [stage.name for stage in made.recipe.stages] == [*before[:-1], "last-of-all"]
+    assert made.stands.is_moving

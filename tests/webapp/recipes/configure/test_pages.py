@@ -1,0 +1,190 @@
+"""Making a draft, changing its stages one by one or as text, and starting it."""
+
+from collections.abc import Mapping
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from tests.webapp.recipes.made import end, launched, run_of, three_stages, two_stages
+from training.config.recipe import Recipe
+from training.config.recipes import RECIPES
+from webapp.recipes.configure.stage_form import as_sent
+from webapp.recipes.configure.text import write_recipe
+from webapp.recipes.models import RecipeRun
+from webapp.recipes.services import create_recipe
+from webapp.recipes.status import RecipeState
+from webapp.runs.knobs import values_of
+from webapp.runs.models import Run
+from webapp.runs.status import RunStatus
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+def sent(recipe: RecipeRun, stage: str, **changes: str) -> dict[str, str]:
+    """What a browser sends of a stage's form."""
+    stored = recipe.recipe.stage(stage)
+    return {name: str(value) for name, value in as_sent(stored, values_of(stored.run)).items()} | changes
+
+
+def address(recipe: RecipeRun, what: str, *more: str) -> str:
+    return reverse(f"recipes:{what}", args=[recipe.pk, *more])
+
+
+def text_of(answer: HttpResponse) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def save(client: Client, recipe: RecipeRun, stage: str, values: Mapping[str, str]) -> str:
+    answer = client.post(address(recipe, "edit-stage", stage), values, follow=True)
+    recipe.refresh_from_db()
+    return text_of(answer)
+
+
+def test_a_draft_begins_from_a_preset_once_from_one_stage_or_from_text(researcher_client: Client) -> None:
+    new = reverse("recipes:new")
+    page = text_of(researcher_client.get(new))
+    for preset in RECIPES.values():
+        assert preset.title in page
+    values = {"preset": "rlhf", "size": "full", "start_id": "5f0c8c59-6d7e-4a0c-9a53-2a3d5ad7d8a1"}
+    for _ in range(2):
+        researcher_client.post(new, values)
+    [made] = RecipeRun.objects.all()
+    assert made.recipe == RECIPES["rlhf"].recipe("full")
+    researcher_client.post(new, {"empty": "true"})
+    researcher_client.post(new, {"text": write_recipe(three_stages())})
+    assert [len(each.recipe.stages) for each in RecipeRun.objects.order_by("pk")][1:] == [1, 3]
+    refused = researcher_client.post(new, {"text": "name: x\nstages:\n- name: Not Good\n"})
+    assert "Line 3" in text_of(refused)
+    assert "Not Good" in text_of(refused)
+    assert researcher_client.post(new, {"preset": "none"}).status_code == 404
+    assert RecipeRun.objects.count() == 3
+
+
+def test_what_is_done_to_stages_is_saved_or_refused_in_words(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+
+    def do(what: str, stage: str = "", **values: str) -> str:
+        data = {"do": what, "stage": stage, **values}
+        return text_of(researcher_client.post(address(draft, "edit"), data, follow=True))
+
+    def names() -> list[str]:
+        draft.refresh_from_db()
+        return [stage.name for stage in draft.recipe.stages]
+
+    assert "which does not come before it" in do("up", "policy")
+    do("up", "judge")
+    assert names() == ["judge", "warm-up", "policy"]
+    do("copy", "policy")
+    do("add")
+    assert names() == ["judge", "warm-up", "policy", "policy-2", "stage-2"]
+    page = do("remove", "warm-up")
+    assert "policy, policy-2 now begin from what it began from" in page
+    do("name", name="Mine <b>")
+    assert (draft.refresh_from_db(), draft.name) == (None, "Mine <b>")
+    assert "needs a name" in do("name", name=" ")
+    assert "cannot be done" in do("explode", "judge")
+
+
+def test_a_stage_is_edited_in_the_form_of_a_run(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    page = text_of(researcher_client.get(address(draft, "edit-stage", "policy")))
+    assert "Save stage" in page
+    assert "warm-up, last checkpoint" in page
+    save(researcher_client, draft, "policy", sent(draft, "policy", steps="7", **{"stage-name": "rl"}))
+    assert draft.recipe.stage("rl").run.steps == 7
+    assert draft.recipe.stage("rl").sources == three_stages().stage("policy").sources
+    page = save(researcher_client, draft, "warm-up", sent(draft, "warm-up", **{"stage-name": "start"}))
+    source = draft.recipe.stage("rl").model_from
+    assert "The stage start is saved" in page
+    assert (source and source.stage) == "start"
+
+
+def test_what_does_not_fit_is_said_and_not_saved(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    for changes, words in (
+        ({"steps": "0"}, "greater than or equal to 1"),
+        ({"stage-name": "Not Good"}, "Lower-case letters"),
+        ({"stage-name": "judge"}, "wo stages are called judge"),
+        ({"stage-model_from": "policy:last"}, "Select a valid choice"),
+        ({"method.kind": "sft"}, "trains with sft, which asks no reward model"),
+    ):
+        page = save(researcher_client, draft, "policy", sent(draft, "policy", **changes))
+        assert "The stage was not saved" in page, changes
+        assert words in page, changes
+        preview = researcher_client.post(address(draft, "preview-stage", "policy"), sent(draft, "policy", **changes))
+        assert words in text_of(preview), changes
+    assert draft.recipe == three_stages()
+    assert researcher_client.get(address(draft, "edit-stage", "nobody")).status_code == 404
+
+
+def test_an_earlier_stage_takes_the_place_of_the_knob(researcher_client: Client) -> None:
+    draft = create_recipe(two_stages())
+    values = sent(draft, "second", **{"model.kind": "local", "model.local.path": "/somewhere"})
+    save(researcher_client, draft, "second", values)
+    assert draft.recipe.stage("second").run.model.kind == "builtin"
+
+
+def test_a_stage_can_be_filled_from_a_preset_of_runs(researcher_client: Client) -> None:
+    draft = create_recipe(two_stages())
+    page = researcher_client.get(address(draft, "edit-stage", "first"), {"preset": "sft"})
+    assert page.context["form"].config.method.kind == "sft"
+    assert draft.recipe == two_stages()
+
+
+def test_the_text_of_a_draft_is_the_draft(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    page = researcher_client.get(address(draft, "edit-text"))
+    text = page.context["text"].replace("steps: 4", "steps: 5")
+    researcher_client.post(address(draft, "edit-text"), {"text": text.replace("\n", "\r\n")})
+    draft.refresh_from_db()
+    assert [stage.run.steps for stage in draft.recipe.stages] == [5, 5, 5]
+    refused = text_of(researcher_client.post(address(draft, "edit-text"), {"text": text.replace("policy", "judge")}))
+    assert "Two stages are called judge" in refused
+    exported = researcher_client.get(address(draft, "export"))
+    assert exported.content.decode() == text
+
+
+def test_it_starts_from_the_editor_and_says_what_keeps_it(researcher_client: Client) -> None:
+    broken = two_stages().model_dump()
+    broken["stages"][0]["run"]["model"] = {"kind": "local", "path": "/nowhere/at/all"}
+    draft = create_recipe(Recipe.model_validate(broken))
+    assert "Not ready to start" in text_of(researcher_client.get(address(draft, "edit")))
+    assert "Stage first" in text_of(researcher_client.post(address(draft, "start"), follow=True))
+    assert RecipeRun.objects.get().stands == RecipeState.DRAFT
+    draft = create_recipe(two_stages())
+    page = researcher_client.post(address(draft, "start"), follow=True)
+    assert page.redirect_chain[-1][0] == address(draft, "detail")
+    draft.refresh_from_db()
+    assert (draft.stands, Run.objects.get().state) == (RecipeState.RUNNING, RunStatus.QUEUED)
+    assert researcher_client.get(address(draft, "edit")).status_code == 302
+    assert researcher_client.post(address(draft, "edit-text"), {"text": ""}).status_code == 400
+
+
+def test_a_stage_that_failed_is_mended_and_goes_on_without_the_others(researcher_client: Client) -> None:
+    recipe = launched()
+    first = run_of(recipe, "first")
+    end(first)
+    end(run_of(recipe, "second"), RunStatus.FAILED)
+    recipe.refresh_from_db()
+    assert recipe.stands == RecipeState.FAILED
+    assert "Save and go on" in text_of(researcher_client.get(address(recipe, "edit-stage", "second")))
+    page = save(researcher_client, recipe, "second", sent(recipe, "second", steps="9"))
+    assert "saved, and the recipe goes on" in page
+    assert recipe.stands == RecipeState.RUNNING
+    assert run_of(recipe, "second").config["steps"] == 9
+    assert run_of(recipe, "first") == first
+
+
+def test_done_stages_are_trained_anew_only_when_agreed(researcher_client: Client) -> None:
+    recipe = launched()
+    end(run_of(recipe, "first"))
+    end(run_of(recipe, "second"), RunStatus.FAILED)
+    recipe.refresh_from_db()
+    values = sent(recipe, "first", steps="9")
+    assert "first is done, to be trained anew. Agree first." in save(researcher_client, recipe, "first", values)
+    assert recipe.recipe.stage("first").run.steps == 4
+    page = save(researcher_client, recipe, "first", values | {"rerun": "true", "save_only": "true"})
+    assert "The stage first is saved." in page
+    assert (recipe.stands, recipe.recipe.stage("first").run.steps) == (RecipeState.STOPPED, 9)

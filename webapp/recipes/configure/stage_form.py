@@ -1,0 +1,163 @@
+"""One stage as a form: the form of a run's config, beside its name and the earlier stages that it begins from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django import forms
+from django.http import QueryDict
+from pydantic import ValidationError
+
+from training.config import BuiltinModel, RewardModelMethod, RlMethod, RunConfig
+from training.config.evaluate import EvaluateMethod
+from training.config.learned import NoRewardModel, RewardCheckpoint
+from training.config.recipe import Recipe, Stage, StageCheckpoint
+from training.config.selection import Measured, RunsModel
+from webapp.recipes.checks import faults_of_stage, foreseen
+from webapp.recipes.configure.shaping import place_of, replaced
+from webapp.runs.config_forms import ConfigForm, Fault, explain
+from webapp.runs.configure.facts import Facts, facts_of
+from webapp.runs.configure.forms import as_posted, checked_form
+from webapp.runs.knobs import Values
+
+PREFIX = "stage"
+OWN = ""
+
+
+class StageForm(forms.Form):
+    """What a stage has besides the config of its run."""
+
+    prefix = PREFIX
+
+    name = forms.RegexField(
+        r"^[a-z0-9][a-z0-9-]*$",
+        max_length=40,
+        error_messages={"invalid": "Lower-case letters, digits and hyphens, such as cold-start."},
+        help_text="Short, such as cold-start. Stages that begin from this one follow when it changes.",
+    )
+    model_from = forms.ChoiceField(
+        required=False,
+        label="Model",
+        help_text="An earlier stage whose model this one goes on with, with a new optimiser.",
+    )
+    reward_model_from = forms.ChoiceField(
+        required=False,
+        label="Reward model",
+        help_text="An earlier stage whose reward model pays the responses.",
+    )
+    selection_model_from = forms.ChoiceField(
+        required=False,
+        label="Model that selects",
+        help_text="An earlier stage whose model answers the problems that are selected from.",
+    )
+
+    def __init__(self, data: QueryDict, recipe: Recipe, name: str, may_rename: bool) -> None:
+        stage = recipe.stages[place_of(recipe, name)]
+        earlier = recipe.stages[: place_of(recipe, name)]
+        super().__init__(data, initial={"name": name} | {field: _value(getattr(stage, field)) for field in _FIELDS})
+        self.fields["name"].disabled = not may_rename
+        writing = [each for each in earlier if not isinstance(each.run.method, RewardModelMethod | EvaluateMethod)]
+        judging = [each for each in earlier if isinstance(each.run.method, RewardModelMethod)]
+        for field in _FIELDS:
+            chosen = _value(getattr(stage, field))
+            choices = _checkpoints(judging if field == "reward_model_from" else writing)
+            gone = {chosen: f"{chosen} (not there)"} if chosen not in {OWN, *choices} else {}
+            self.fields[field].choices = [(OWN, _NONE[field]), *gone.items(), *choices.items()]  # type: ignore[attr-defined]
+
+    @property
+    def sources(self) -> dict[str, dict[str, str] | None]:
+        """As a recipe's config has them."""
+        return {field: _source(str(self.cleaned_data.get(field) or OWN)) for field in _FIELDS}
+
+
+_FIELDS = ("model_from", "reward_model_from", "selection_model_from")
+_NONE = {
+    "model_from": "the one chosen below",
+    "reward_model_from": "the one chosen below, if any",
+    "selection_model_from": "the one chosen below",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageEdit:
+    """A stage as it was sent: right, or with what is wrong."""
+
+    fields: StageForm
+    form: ConfigForm
+    facts: Facts | None
+    recipe: Recipe | None
+    """With the stage as it was sent; None where it does not fit."""
+
+
+def as_sent(stage: Stage, values: Values) -> QueryDict:
+    """What a browser would send of a stage, with these values of its run's knobs."""
+    data = as_posted(values)
+    data[f"{PREFIX}-name"] = stage.name
+    for field in _FIELDS:
+        data[f"{PREFIX}-{field}"] = _value(getattr(stage, field))
+    return data
+
+
+def stage_edit(recipe: Recipe, name: str, data: QueryDict, may_rename: bool = True) -> StageEdit:
+    """The stage that was sent, with every fault that can be found now."""
+    fields = StageForm(data, recipe, name, may_rename)
+    fields.is_valid()
+    found: list[Recipe] = []
+
+    def look(config: RunConfig) -> tuple[Facts, list[Fault]]:
+        try:
+            edited = replaced(recipe, name, _stage(fields, config))
+        except ValidationError as error:
+            return facts_of(config), list(_faults(error))
+        found.append(edited)
+        stage = edited.stage(fields.cleaned_data["name"])
+        return facts_of(foreseen(edited, stage)), faults_of_stage(edited, stage)
+
+    form, facts = checked_form(data, look if fields.is_valid() else _unlooked)
+    for field, words in fields.errors.get_json_data().items():
+        form.add_fault(Fault(f"{fields[field].label}: {words[0]['message']}", ()))
+    return StageEdit(fields, form, facts, found[0] if found and form.is_valid() else None)
+
+
+def _unlooked(config: RunConfig) -> tuple[Facts, list[Fault]]:
+    return facts_of(config), []
+
+
+def _stage(fields: StageForm, config: RunConfig) -> Stage:
+    """Raises pydantic's ValidationError. What an earlier stage gives leaves the knob below without a say."""
+    values = config.model_dump()
+    sources = fields.sources
+    if sources["model_from"]:
+        values["model"] = BuiltinModel().model_dump()
+    if sources["selection_model_from"] and isinstance(config.selection, Measured):
+        values["selection"]["measured_by"] = RunsModel().model_dump()
+    if sources["reward_model_from"] and isinstance(config.method, RlMethod):
+        learned = config.method.reward.learned
+        if learned.model not in (NoRewardModel(), RewardCheckpoint()):
+            values["method"]["reward"]["learned"]["model"] = NoRewardModel().model_dump()
+    return Stage.model_validate({"name": fields.cleaned_data["name"], "run": values, **sources})
+
+
+def _faults(error: ValidationError) -> Iterator[Fault]:
+    """Those of a recipe concern the stage as a whole."""
+    for problem in error.errors(include_url=False):
+        words = explain(problem)
+        yield Fault(words[:1].upper() + words[1:], ())
+
+
+def _checkpoints(stages: list[Stage]) -> dict[str, str]:
+    """What these stages save: value → words."""
+    saved = {}
+    for stage in stages:
+        saved[f"{stage.name}:last"] = f"{stage.name}, last checkpoint"
+        if stage.run.checkpoints.keep_best and stage.run.evaluation.every_steps:
+            saved[f"{stage.name}:best"] = f"{stage.name}, best checkpoint"
+    return saved
+
+
+def _value(source: StageCheckpoint | None) -> str:
+    return f"{source.stage}:{source.checkpoint}" if source else OWN
+
+
+def _source(value: str) -> dict[str, str] | None:
+    stage, _, checkpoint = value.partition(":")
+    return {"stage": stage, "checkpoint": checkpoint} if stage else None

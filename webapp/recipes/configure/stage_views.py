@@ -1,0 +1,100 @@
+"""The page of one stage: the form of a run, with where its models come from."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from training.config.presets import PRESETS
+from training.config.recipe import Recipe
+from webapp.accounts.models import Role
+from webapp.accounts.permissions import role_required
+from webapp.core.errors import UserError
+from webapp.recipes import editing, services
+from webapp.recipes.configure.shaping import place_of
+from webapp.recipes.configure.stage_form import StageEdit, as_sent, stage_edit
+from webapp.recipes.models import RecipeRun
+from webapp.recipes.status import RESUMABLE, RecipeState
+from webapp.recipes.views.common import get_recipe
+from webapp.runs.config_forms import Fault
+from webapp.runs.configure.preview import Preview, preview_of
+from webapp.runs.configure.starting import Start, start_from
+from webapp.runs.configure.views import form_context
+from webapp.runs.knobs import NOT_OFFERED
+
+SAVE, SAVE_AND_GO_ON = "Save stage", "Save and go on"
+
+
+@role_required(Role.RESEARCHER)
+def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """The form; or, when it was sent, the stage saved."""
+    recipe_run = get_recipe(number)
+    recipe = services.read_recipe(recipe_run)
+    stored = recipe.stages[place_of(recipe, name)]
+    if ("method.kind", stored.run.method.kind) in NOT_OFFERED:
+        raise UserError(f"The stage {name} only evaluates. Edit it in the recipe's text.")
+    start = _start(request, name, recipe_run)
+    may_rename = recipe_run.stands == RecipeState.DRAFT
+    if request.method != "POST":
+        edit = stage_edit(recipe, name, as_sent(stored, start.values), may_rename)
+        return _show(request, recipe_run, name, start, edit)
+    edit = stage_edit(recipe, name, request.POST, may_rename)
+    if edit.recipe is not None:
+        try:
+            return _save(request, recipe_run, name, edit.recipe, edit.fields.cleaned_data["name"])
+        except UserError as error:
+            edit.form.add_fault(Fault(error.message, ()))
+    return _show(request, recipe_run, name, start, edit, refused="The stage was not saved")
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def preview_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
+    """The card beside the form, for the form as it is now."""
+    recipe_run = get_recipe(number)
+    edit = stage_edit(services.read_recipe(recipe_run), name, request.POST, recipe_run.stands == RecipeState.DRAFT)
+    preview = _preview(recipe_run, edit, _start(request, name, recipe_run))
+    return render(request, "runs/new_preview.html", {"preview": preview})
+
+
+def _start(request: HttpRequest, name: str, recipe_run: RecipeRun) -> Start:
+    """The stage as it is saved, or a preset to take its place."""
+    if request.GET.get("preset") in PRESETS:
+        return start_from(request.GET)
+    return Start("the saved stage", services.read_recipe(recipe_run).stage(name).run)
+
+
+def _preview(recipe_run: RecipeRun, edit: StageEdit, start: Start) -> Preview:
+    return preview_of(edit.form, edit.facts, start, SAVE_AND_GO_ON if recipe_run.stands in RESUMABLE else SAVE)
+
+
+def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe, new_name: str) -> HttpResponse:
+    """A draft's stage is one of its config; later, others may have to be trained anew. Raises UserError."""
+    if recipe_run.stands == RecipeState.DRAFT:
+        editing.replace_config(recipe_run, edited.model_copy(update={"name": recipe_run.name}))
+        messages.success(request, f"The stage {new_name} is saved.")
+        return redirect("recipes:edit", recipe_run.pk)
+    go_on = "save_only" not in request.POST
+    editing.edit_stage(recipe_run, name, edited.stage(new_name), rerun="rerun" in request.POST, go_on=go_on)
+    goes_on = recipe_run.stands.is_moving
+    messages.success(request, f"The stage {name} is saved{', and the recipe goes on' if goes_on else ''}.")
+    return redirect("recipes:detail", recipe_run.pk)
+
+
+def _show(
+    request: HttpRequest, recipe_run: RecipeRun, name: str, start: Start, edit: StageEdit, refused: str = ""
+) -> HttpResponse:
+    preview = _preview(recipe_run, edit, start)
+    context = form_context(request, start, edit.form, preview, refused) | {
+        "nav": "recipes",
+        "recipe": recipe_run,
+        "stage": name,
+        "address": reverse("recipes:edit-stage", args=[recipe_run.pk, name]),
+        "preview_address": reverse("recipes:preview-stage", args=[recipe_run.pk, name]),
+        "fields": edit.fields,
+        "reruns": editing.rerun_by_edit(recipe_run, name),
+        "is_draft": recipe_run.stands == RecipeState.DRAFT,
+        "can_go_on": recipe_run.stands in RESUMABLE,
+    }
+    return render(request, "recipes/stage.html", context)
