@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from training.config import RunConfig
+from training.config import RewardCheckpoint, RunConfig
 from training.config.footprint import disk_of
 from training.config.memory import Disk
 from training.config.model import ModelSource
@@ -46,8 +46,11 @@ def advice_on_recipe(recipe: Recipe) -> Iterator[tuple[str, Fault]]:
 
 
 def foreseen(recipe: Recipe, stage: Stage) -> RunConfig:
-    """The config of a stage's run with the model that its line of stages begins with: of the same shape."""
-    return stage.resolved(_origin(recipe, stage))
+    """The config of a stage's run with the model that its line of stages begins with: of the same shape.
+
+    A reward model that an earlier stage has to train yet is some checkpoint.
+    """
+    return stage.resolved(_origin(recipe, stage), RewardCheckpoint() if stage.reward_model_from else None)
 
 
 def _origin(recipe: Recipe, stage: Stage) -> ModelSource:

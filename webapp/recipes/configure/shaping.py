@@ -1,14 +1,13 @@
 """What an editor does to the stages of a recipe. Each function returns another recipe, or says why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from training.config.chain import SOURCES
 from training.config.recipe import MOST_STAGES, Recipe, Stage
 from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
-
-SOURCES = ("model_from", "reward_model_from", "selection_model_from")
 
 
 def with_stages(recipe: Recipe, stages: Sequence[Stage]) -> Recipe:
@@ -113,8 +112,8 @@ def _renamed(stage: Stage, old: str, new: str) -> Stage:
     return _changed(stage, changes) if old != new else stage
 
 
-def _changed(stage: Stage, changes: dict[str, object], own_model: bool = False) -> Stage:
-    values = stage.model_dump() | changes
+def _changed(stage: Stage, changes: Mapping[str, object], own_model: bool = False) -> Stage:
+    values = stage.model_dump() | dict(changes)
     if own_model:
         del values["run"]["model"]  # the default: what an earlier stage gives takes its place
     return Stage.model_validate(values)

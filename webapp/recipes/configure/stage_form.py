@@ -1,14 +1,14 @@
 """One stage as a form: the form of a run's config, beside its name and the earlier stages that it begins from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django import forms
 from django.http import QueryDict
 from pydantic import ValidationError
 
-from training.config import BuiltinModel, RewardModelMethod, RlMethod, RunConfig
-from training.config.evaluate import EvaluateMethod
+from training.config import BuiltinModel, RlMethod, RunConfig
+from training.config.chain import SOURCES, fits
 from training.config.learned import NoRewardModel, RewardCheckpoint
 from training.config.recipe import Recipe, Stage, StageCheckpoint
 from training.config.selection import Measured, RunsModel
@@ -53,23 +53,20 @@ class StageForm(forms.Form):
     def __init__(self, data: QueryDict, recipe: Recipe, name: str, may_rename: bool) -> None:
         stage = recipe.stages[place_of(recipe, name)]
         earlier = recipe.stages[: place_of(recipe, name)]
-        super().__init__(data, initial={"name": name} | {field: _value(getattr(stage, field)) for field in _FIELDS})
+        super().__init__(data, initial={"name": name} | {field: _value(getattr(stage, field)) for field in SOURCES})
         self.fields["name"].disabled = not may_rename
-        writing = [each for each in earlier if not isinstance(each.run.method, RewardModelMethod | EvaluateMethod)]
-        judging = [each for each in earlier if isinstance(each.run.method, RewardModelMethod)]
-        for field in _FIELDS:
+        for field in SOURCES:
             chosen = _value(getattr(stage, field))
-            choices = _checkpoints(judging if field == "reward_model_from" else writing)
+            choices = _checkpoints(field, earlier)
             gone = {chosen: f"{chosen} (not there)"} if chosen not in {OWN, *choices} else {}
             self.fields[field].choices = [(OWN, _NONE[field]), *gone.items(), *choices.items()]  # type: ignore[attr-defined]
 
     @property
     def sources(self) -> dict[str, dict[str, str] | None]:
         """As a recipe's config has them."""
-        return {field: _source(str(self.cleaned_data.get(field) or OWN)) for field in _FIELDS}
+        return {field: _source(str(self.cleaned_data.get(field) or OWN)) for field in SOURCES}
 
 
-_FIELDS = ("model_from", "reward_model_from", "selection_model_from")
 _NONE = {
     "model_from": "the one chosen below",
     "reward_model_from": "the one chosen below, if any",
@@ -86,13 +83,15 @@ class StageEdit:
     facts: Facts | None
     recipe: Recipe | None
     """With the stage as it was sent; None where it does not fit."""
+    foreseen: RunConfig | None
+    """What will be trained; None where that cannot be said."""
 
 
 def as_sent(stage: Stage, values: Values) -> QueryDict:
     """What a browser would send of a stage, with these values of its run's knobs."""
     data = as_posted(values)
     data[f"{PREFIX}-name"] = stage.name
-    for field in _FIELDS:
+    for field in SOURCES:
         data[f"{PREFIX}-{field}"] = _value(getattr(stage, field))
     return data
 
@@ -115,7 +114,8 @@ def stage_edit(recipe: Recipe, name: str, data: QueryDict, may_rename: bool = Tr
     form, facts = checked_form(data, look if fields.is_valid() else _unlooked)
     for field, words in fields.errors.get_json_data().items():
         form.add_fault(Fault(f"{fields[field].label}: {words[0]['message']}", ()))
-    return StageEdit(fields, form, facts, found[0] if found and form.is_valid() else None)
+    expected = foreseen(found[0], found[0].stage(fields.cleaned_data["name"])) if found else None
+    return StageEdit(fields, form, facts, found[0] if found and form.is_valid() else None, expected)
 
 
 def _unlooked(config: RunConfig) -> tuple[Facts, list[Fault]]:
@@ -144,14 +144,14 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
         yield Fault(words[:1].upper() + words[1:], ())
 
 
-def _checkpoints(stages: list[Stage]) -> dict[str, str]:
-    """What these stages save: value → words."""
-    saved = {}
-    for stage in stages:
-        saved[f"{stage.name}:last"] = f"{stage.name}, last checkpoint"
-        if stage.run.checkpoints.keep_best and stage.run.evaluation.every_steps:
-            saved[f"{stage.name}:best"] = f"{stage.name}, best checkpoint"
-    return saved
+def _checkpoints(field: str, earlier: Sequence[Stage]) -> dict[str, str]:
+    """What earlier stages give that fits: value → words."""
+    return {
+        _value(source): f"{stage.name}, {source.checkpoint} checkpoint"
+        for stage in earlier
+        for source in (StageCheckpoint(stage=stage.name), StageCheckpoint(stage=stage.name, checkpoint="best"))
+        if fits(field, source, stage)
+    }
 
 
 def _value(source: StageCheckpoint | None) -> str:

@@ -53,7 +53,10 @@ def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
 def preview_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """The card beside the form, for the form as it is now."""
     recipe_run = get_recipe(number)
-    edit = stage_edit(services.read_recipe(recipe_run), name, request.POST, recipe_run.stands == RecipeState.DRAFT)
+    recipe = services.read_recipe(recipe_run)
+    if name not in {stage.name for stage in recipe.stages}:
+        return HttpResponse(status=204)  # it was renamed in this moment, and the page is about to be left
+    edit = stage_edit(recipe, name, request.POST, recipe_run.stands == RecipeState.DRAFT)
     preview = _preview(recipe_run, edit, _start(request, name, recipe_run))
     return render(request, "runs/new_preview.html", {"preview": preview})
 
@@ -66,7 +69,8 @@ def _start(request: HttpRequest, name: str, recipe_run: RecipeRun) -> Start:
 
 
 def _preview(recipe_run: RecipeRun, edit: StageEdit, start: Start) -> Preview:
-    return preview_of(edit.form, edit.facts, start, SAVE_AND_GO_ON if recipe_run.stands in RESUMABLE else SAVE)
+    call = SAVE_AND_GO_ON if recipe_run.stands in RESUMABLE else SAVE
+    return preview_of(edit.form, edit.facts, start, call, edit.foreseen)
 
 
 def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe, new_name: str) -> HttpResponse:

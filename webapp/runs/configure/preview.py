@@ -122,13 +122,22 @@ class Preview:
         return self.items[0].name if self.items else ""
 
 
-def preview_of(form: ConfigForm, facts: Facts | None, start: Start, ready_call: str = "Start run") -> Preview:
-    """Of a form that was validated; ``facts`` when it held a valid config."""
+def preview_of(
+    form: ConfigForm,
+    facts: Facts | None,
+    start: Start,
+    ready_call: str = "Start run",
+    foreseen: RunConfig | None = None,
+) -> Preview:
+    """Of a form that was validated; ``facts`` when it held a valid config.
+
+    ``foreseen`` is what will be trained, where the form does not hold all of it.
+    """
     items = _items(form)
     changed = differences(start.values, entered(form))
     if form.config is None or facts is None:
         return Preview(items, [], changed, start.name, [], ready_call=ready_call)
-    config: RunConfig = form.config
+    config: RunConfig = foreseen or form.config
     plan, machine = plan_of(config, facts.prompt_tokens), this_machine()
     return Preview(
         items,
