@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from tests.workers import rows
 from tests.workers.events import floats, group, metrics, started, step_events, undisturbed
 from tests.workers.following import catch_up, new_run, say
-from training.events import TOKEN_ARRAYS, Alert, Metrics, RolloutGroup, RolloutRecord
+from training.events import TOKEN_ARRAYS, Alert, ExpertRecord, Metrics, RolloutGroup, RolloutRecord
 from webapp.inspection import models as inspection
 from webapp.runs import models, services
 from webapp.runs.models import MetricPoint, MetricRollup, Run
@@ -309,3 +309,16 @@ def test_alerts_and_infinite_sums_do_not_break_anything() -> None:
 
 def test_floats_are_half_precision() -> None:
     assert floats(1.0) == "ADw="
+
+
+def test_an_experts_step_is_stored_with_what_is_wrong_with_each_response() -> None:
+    run = new_run()
+    told = group(1)
+    expert = ExpertRecord(step=2, steps=3, context=["1+1=2\0"], target="2+2=4")
+    faults = ["", "cut before the step ends", ""]
+    rollouts = [each.model_copy(update={"fault": fault}) for each, fault in zip(told.rollouts, faults, strict=True)]
+    say(run, [started(3), told.model_copy(update={"expert": expert, "rollouts": rollouts}), group(2)])
+    catch_up(run)
+    step, plain = inspection.RolloutGroup.objects.filter(run=run).order_by("step").values_list("expert", flat=True)
+    assert (step["target"], step["context"], step["faults"]) == ("2+2=4", ["1+1=2\ufffd"], faults)
+    assert plain is None

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Block = tuple[int, int, int]
+"""Place in the first text, in the second, and size."""
 
 FEW_RUNS = 40
 """Fewer are kept in a list: numpy costs more to call than to compute."""
@@ -36,10 +38,28 @@ def similarity(first: str, second: str, autojunk: bool = False) -> float:
 
 def matching_characters(first: str, second: str) -> int:
     """Σ of the sizes of difflib's matching blocks, without autojunk. Time grows with the product of the lengths."""
-    if first == second:
-        return len(first)
+    return len(first) if first == second else sum(size for _, _, size in _blocks(first, second))
+
+
+def matching_blocks(first: str, second: str, autojunk: bool = False) -> list[Block]:
+    """What `similarity` counts: difflib's matching blocks, in order, without its empty last one."""
+    if autojunk:
+        found = SequenceMatcher(None, first, second, autojunk=True).get_matching_blocks()
+        return [(block.a, block.b, block.size) for block in found if block.size]
+    merged: list[Block] = []
+    for a, b, size in sorted(_blocks(first, second)):
+        before = merged[-1] if merged else (-1, -1, 0)
+        if before[0] + before[2] == a and before[1] + before[2] == b:
+            merged[-1] = (before[0], before[1], before[2] + size)
+        else:
+            merged.append((a, b, size))
+    return merged
+
+
+def _blocks(first: str, second: str) -> list[Block]:
+    """The blocks as they are found; neighbours that touch are still two."""
     starts, others, lengths = _common_runs(first, second)
-    matched = 0
+    matched: list[Block] = []
     waiting: list[tuple[Ints, Ints, Ints, tuple[int, int, int, int]]] = [
         (starts, others, lengths, (0, len(first), 0, len(second)))
     ]
@@ -47,11 +67,11 @@ def matching_characters(first: str, second: str) -> int:
         starts, others, lengths, (a_low, a_high, b_low, b_high) = waiting.pop()
         if len(lengths) <= FEW_RUNS:
             runs = list(zip(starts.tolist(), others.tolist(), lengths.tolist(), strict=True))
-            matched += _match_few(first, second, runs, (a_low, a_high, b_low, b_high))
+            _match_few(first, second, runs, (a_low, a_high, b_low, b_high), matched)
             continue
         best = int(np.argmax((lengths << 2 * PLACE_BITS) - (starts << PLACE_BITS) - others))
         a, b, size = int(starts[best]), int(others[best]), int(lengths[best])
-        matched += size
+        matched.append((a, b, size))
         left = np.minimum(lengths, np.minimum(a - starts, b - others))
         keep = left >= 2
         waiting.append((starts[keep], others[keep], left[keep], (a_low, a, b_low, b)))
@@ -63,17 +83,18 @@ def matching_characters(first: str, second: str) -> int:
     return matched
 
 
-def _match_few(first: str, second: str, runs: list[tuple[int, int, int]], bounds: tuple[int, int, int, int]) -> int:
-    """The same for few runs, each (place in the first text, in the second, length)."""
-    matched = 0
+def _match_few(
+    first: str, second: str, runs: list[Block], bounds: tuple[int, int, int, int], matched: list[Block]
+) -> None:
+    """The same for few runs."""
     waiting = [(runs, bounds)]
     while waiting:
         runs, (a_low, a_high, b_low, b_high) = waiting.pop()
         if not runs:
-            matched += _match_singles(first, second, a_low, a_high, b_low, b_high)
+            _match_singles(first, second, (a_low, a_high, b_low, b_high), matched)
             continue
         a, b, size = min(runs, key=lambda run: (-run[2], run[0], run[1]))
-        matched += size
+        matched.append((a, b, size))
         left, right = [], []
         for start, other, length in runs:
             before = min(length, a - start, b - other)
@@ -84,20 +105,18 @@ def _match_few(first: str, second: str, runs: list[tuple[int, int, int]], bounds
                 right.append((start + shift, other + shift, length - shift))
         waiting.append((left, (a_low, a, b_low, b)))
         waiting.append((right, (a + size, a_high, b + size, b_high)))
-    return matched
 
 
-def _match_singles(first: str, second: str, a_low: int, a_high: int, b_low: int, b_high: int) -> int:
+def _match_singles(first: str, second: str, bounds: tuple[int, int, int, int], matched: list[Block]) -> None:
     """Where no two characters in a row match: each takes the next place at which it stands."""
-    matched = 0
-    for character in first[a_low:a_high]:
+    a_low, a_high, b_low, b_high = bounds
+    for a in range(a_low, a_high):
         if b_low >= b_high:
             break
-        place = second.find(character, b_low, b_high)
+        place = second.find(first[a], b_low, b_high)
         if place >= 0:
-            matched += 1
+            matched.append((a, place, 1))
             b_low = place + 1
-    return matched
 
 
 def _common_runs(first: str, second: str) -> tuple[Ints, Ints, Ints]:

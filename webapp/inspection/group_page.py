@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Left, Length
 
 from webapp.inspection.credit import RewardPart, reward_parts
+from webapp.inspection.expert import Beside, ExpertStep
 from webapp.inspection.models import Rollout, RolloutGroup
 from webapp.inspection.notes import calls_tools, is_searched, mark_reused
 from webapp.inspection.prefixes import FOLDED_AT_LEAST, Parting, common_prefix, part
@@ -30,6 +31,8 @@ class Sibling:
     """Its text from where it leaves what all share."""
     unread: int
     """Characters that are not shown here."""
+    beside: Beside | None
+    """Its step beside the expert's, where one was to be predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,15 @@ class GroupPage:
     next: int | None
     """Neighbours among the groups of the step."""
     history: list[Asked]
+    expert: ExpertStep | None
+    """What is compared with, where an expert's step was to be predicted."""
 
 
 def read_group(group: RolloutGroup, sort: str) -> GroupPage:
     """The page of a group that was read with its run and prompt."""
     sorts = SORTS | TRACE_SORTS if calls_tools(group.run.config) else SORTS
-    sort = sort if sort.removeprefix("-") in sorts else "index"
+    expert = ExpertStep.of(group)
+    sort = sort if sort.removeprefix("-") in sorts else "-reward" if expert else "index"
     rollouts = _siblings(group, sort)
     texts = {rollout.pk: _text(rollout) for rollout in rollouts}
     shared = common_prefix(list(texts.values()))
@@ -83,6 +89,7 @@ def read_group(group: RolloutGroup, sort: str) -> GroupPage:
                 reward_parts(rollout.parts, config),
                 part(texts[rollout.pk], folded),
                 max(_characters(rollout) - READ_CHARACTERS, 0),
+                expert.beside(rollout) if expert else None,
             )
             for rollout in rollouts
         ],
@@ -93,6 +100,7 @@ def read_group(group: RolloutGroup, sort: str) -> GroupPage:
         previous=_neighbour(group, forward=False),
         next=_neighbour(group, forward=True),
         history=_history(group),
+        expert=expert,
     )
 
 

@@ -95,6 +95,9 @@ class RolloutGroup(models.Model):
     """Population standard deviation; of 0, a group that was sampled teaches nothing."""
     correct_count = models.PositiveIntegerField()
     length_mean = models.FloatField()
+    expert = models.JSONField(null=True)
+    """Where an expert's step was to be predicted: ``training.events.ExpertRecord``, and under ``faults`` for each
+    response why no step could be read off it."""
 
     reused = False
     """Whether it has cached solutions; for the pages that ask, which set it."""

@@ -10,6 +10,7 @@ from training.config import CriticConfig
 from training.solutions.garbage import is_garbage
 from training.token_classes import ClassedTokens, classify
 from webapp.inspection.credit import Credit, RewardPart, credit_of, reward_parts
+from webapp.inspection.expert import Beside, ExpertStep
 from webapp.inspection.marks import mark_names
 from webapp.inspection.models import Rollout, RolloutText, RolloutTokens, Split
 from webapp.inspection.notes import has_critic, is_searched, uniform_sentence, why_untrained
@@ -59,6 +60,16 @@ class RolloutPage:
             return credit_of(self.rollout.reward, self.rollout.advantage, [each.reward for each in siblings], config)
         worths = {each.pk: end_of(each, {}, config).worth for each in siblings}
         return credit_of(worths[self.rollout.pk], self.rollout.advantage, list(worths.values()), config, of_worth=True)
+
+    @cached_property
+    def expert(self) -> ExpertStep | None:
+        """The expert's step it was compared with; None where none was to be predicted."""
+        return ExpertStep.of(self.rollout.group)
+
+    @cached_property
+    def beside(self) -> Beside | None:
+        """Its step beside the expert's."""
+        return self.expert.beside(self.rollout) if self.expert else None
 
     @cached_property
     def critic(self) -> dict[str, Any] | None:
@@ -199,7 +210,7 @@ def read_rollout(pk: int) -> RolloutPage:
     rollout = get_object_or_404(rows, pk=pk)
     narrow = Rollout.objects.filter(group=rollout.group_id).select_related("trace").order_by("index")
     if not is_searched(rollout.run.config):
-        narrow = narrow.defer("parts", "extracted")
+        narrow = narrow.defer("parts") if rollout.group.expert else narrow.defer("parts", "extracted")
     siblings = list(narrow)
     rollout.group.reused = any(sibling.cached for sibling in siblings)
     return RolloutPage(rollout, text_of(rollout), arrays_of(rollout), siblings)

@@ -99,6 +99,7 @@ def group(page: GroupPage) -> Json:
         prompt=prompt.text,
         reference=prompt.answer,
         common_prefix=page.folded,
+        expert=page.group.expert,
         siblings=siblings,
         history=[asdict(asked) for asked in page.history],
         previous=page.previous,
@@ -114,6 +115,8 @@ def rollout(page: RolloutPage) -> Json:
         prompt=prompt.text,
         reference=prompt.answer,
         extracted=row.extracted,
+        expert=row.group.expert,
+        fault=page.beside.fault if page.beside else None,
         parts=[asdict(part) | {"contribution": part.contribution} for part in page.parts],
         text=page.text,
         tokens=None if page.strip is None or page.arrays is None

@@ -19,7 +19,7 @@ PROBLEM_ID_LENGTH = 120
 GROUP_COLUMNS = {
     "id": "int8", "run_id": "int8", "step": "int4", "split": "varchar", "index": "int4", "prompt_id": "int8",
     "trained": "bool", "weights_version": "int4", "size": "int4", "reward_mean": "float8", "reward_std": "float8",
-    "correct_count": "int4", "length_mean": "float8",
+    "correct_count": "int4", "length_mean": "float8", "expert": "jsonb",
 }  # fmt: skip
 ROLLOUT_COLUMNS = {
     "id": "int8", "run_id": "int8", "group_id": "int8", "step": "int4", "split": "varchar", "index": "int4",
@@ -87,8 +87,18 @@ def _group_row(run: Run, group: RolloutGroup, pk: int, prompt: int) -> tuple[Any
     length = sum(rollout.length for rollout in sampled) / count
     return (
         pk, run.pk, group.step, group.split, group.index, prompt, group.trained, group.weights_version,
-        len(sampled), mean, std, correct, length,
+        len(sampled), mean, std, correct, length, _expert(group),
     )  # fmt: skip
+
+
+def _expert(group: RolloutGroup) -> Jsonb | None:
+    """The expert's step, and what is wrong with the form of each response."""
+    if group.expert is None:
+        return None
+    texts = {"context": [clean(step) for step in group.expert.context]}
+    texts |= {"faults": [clean(rollout.fault) for rollout in group.rollouts]}
+    told = {"target": clean(group.expert.target), "title": clean(group.expert.title)}
+    return Jsonb(group.expert.model_dump() | texts | told)
 
 
 def _rollout_row(

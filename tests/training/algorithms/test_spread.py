@@ -38,6 +38,9 @@ def test_one_violation_swamps_what_similarities_say() -> None:
     assert population_spread(VIOLATED) == pytest.approx(0.520667, abs=1e-6)
     expected = [-2.5208, -0.2161, 0.1681, 0.5522, 0.9363, 0.3601, 0.3601, 0.3601]
     assert with_one.tolist() == pytest.approx(expected, abs=1e-4)
+    published = [(reward - 0.3125) / (statistics.stdev(VIOLATED) + 1e-4) for reward in VIOLATED]  # TRL's
+    assert published[0] == pytest.approx(-2.3576, abs=1e-4)
+    assert group_advantages(torch.tensor(VIOLATED), "sample")[0] == pytest.approx(published[0], abs=1e-3)
     swamped = group_advantages(torch.tensor([-1, 0.55, 0.6, 0.65, 0.6, 0.6, 0.6, 0.6]), "population")
     assert swamped[:5].tolist() == pytest.approx([-2.6428, 0.2832, 0.3775, 0.4719, 0.3775], abs=1e-4)
     alone = group_advantages(torch.tensor([0.55, 0.6, 0.65, 0.6, 0.6, 0.6, 0.6]), "population")

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 import pytest
 
 from training.srl import similarity as module
-from training.srl.similarity import matching_characters, similarity
+from training.srl.similarity import matching_blocks, matching_characters, similarity
 
 INSTALL = "<function=bash> cd /testbed && pip install -e . </function>"
 ANTLR = "<function=bash> cd /testbed && python setup.py antlr </function>"
@@ -82,6 +82,9 @@ def test_any_texts_get_difflibs_value(longest: int, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(module, "PAIRS_AT_ONCE", draw.choice([5, 1 << 20]))
         first, second = random_pair(draw, longest)
         assert similarity(first, second) == plain(first, second), (trial, first, second)
+        for autojunk in (False, True):
+            found = SequenceMatcher(None, first, second, autojunk=autojunk).get_matching_blocks()
+            assert matching_blocks(first, second, autojunk) == [tuple(block) for block in found if block.size]
 
 
 def test_the_worst_texts_take_a_moment_only() -> None:
