@@ -41,7 +41,7 @@ class Codec:
         self.stop_ids = tuple(stop_ids)
         self._prompt = prompt
         self._prefix = prefix
-        self._schemas = builtin_schemas(prompt.tools) if schemas is None else list(schemas)
+        self._schemas = builtin_schemas(prompt.tools, prompt.toolset) if schemas is None else list(schemas)
         self._pieces: dict[int, str] = {}
 
     @property
@@ -78,7 +78,7 @@ class Codec:
 
     def _opening(self, problem: str) -> list[Message]:
         if self._prompt.tools == "schema":
-            return schema_messages(problem, self._prompt.system, self._schemas)
+            return schema_messages(problem, self._prompt.system, self._schemas, self._prompt.toolset)
         system = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
         return [*system, {"role": "user", "content": problem}]
 

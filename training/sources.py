@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from training.builtin import MODEL_DIRS
+from training.builtin.repository_expert import demonstrated
 from training.builtin.tool_styles import with_demonstrations
 from training.checkpoints import checkpoint_name
 from training.config import (
@@ -34,6 +35,7 @@ from training.problems import Problem, ProblemFileError, Split, read_problems
 from training.problems.arithmetic import generate
 from training.problems.computation import TOOLS_LEVEL, generate_computations
 from training.problems.filters import has_integer_answer, without_overlap
+from training.problems.repositories import REPOSITORIES_LEVEL, generate_tasks
 
 logger = logging.getLogger("training")
 
@@ -90,6 +92,8 @@ def _filtered(source: ImportedProblems | FileProblems, train: list[Problem], hel
 
 
 def _generated(source: BuiltinProblems, count: int, split: Split) -> list[Problem]:
+    if source.level == REPOSITORIES_LEVEL:
+        return [demonstrated(task, split) for task in generate_tasks(count, split, source.seed)]
     if source.level != TOOLS_LEVEL:
         return generate(source.level, count, split, source.seed)
     return with_demonstrations(generate_computations(count, split, source.seed), source.seed)

@@ -116,7 +116,7 @@ def main() -> None:
     model, tokenizer = (kind.from_pretrained(MODEL_DIR) for kind in (AutoModelForCausalLM, AutoTokenizer))
     prompts = [tokenizer(f"{n}+{n}*3=?")["input_ids"] for n in range(10, 26)]
 
-    async def wait(arguments: Mapping[str, Any]) -> ToolResult:
+    async def wait(arguments: Mapping[str, Any], _: object) -> ToolResult:
         await asyncio.sleep(chosen.tool_s)
         return ToolResult("ok")
 

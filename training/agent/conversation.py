@@ -13,6 +13,7 @@ from training.agent.parser import CallRequest, parse_calls, plain
 from training.agent.results import ToolResult, result_text, shortened
 from training.agent.templates import TurnTemplate
 from training.agent.trace import ToolCall, Trace, Turn
+from training.agent.workspace import Workspace
 from training.codec import Codec
 from training.config import AgenticConfig
 from training.events.traces import Ending
@@ -49,6 +50,8 @@ class Conversation:
     prompt: list[int]
     budget: int
     """Most tokens after the prompt, whoever wrote them."""
+    workspace: Workspace | None = None
+    """The repository that its tools read and change."""
     response: list[int] = field(default_factory=list)
     drawn: list[bool] = field(default_factory=list)
     """Which tokens of the response the model drew."""
@@ -131,6 +134,8 @@ class Conversation:
         of_model = [text(self.response[turn.start : turn.end]) for turn in self.trace.turns]
         whole = text(self.response)
         self.trace.answers = sum(answer_tags(part) for part in of_model)
+        if self.workspace is not None:
+            self.trace.diff = self.workspace.diff
         return Rollout(
             token_ids=self.response,
             text=whole,

@@ -144,7 +144,7 @@ class _Round:
         def heard(future: "Future[ToolResult]") -> None:
             self._arrived.put((number, place, future, time.perf_counter()))
 
-        self._tools.start(request).add_done_callback(heard)
+        self._tools.start(request, self._seats[number].talk.workspace).add_done_callback(heard)
 
     def _wait(self) -> None:
         """Nothing can be decoded until a tool answers."""

@@ -10,6 +10,7 @@ from training.agent.parser import plain
 from training.agent.results import ToolResult, could_not_run
 from training.agent.schema import PYTHON, PYTHON_SCHEMA, PYTHON_WITH_IO, PYTHON_WITH_IO_SCHEMA
 from training.agent.tools import BadArgumentsError, Tool
+from training.agent.workspace import Workspace
 from training.config import AgenticConfig
 from training.events import CallStatus
 from training.sandbox.types import Call, ExecutionResult, Executor, Limits, ProgramError, Status
@@ -32,7 +33,7 @@ def python_tool(executor: Executor, config: AgenticConfig, prompt_tools: str) ->
     limits = limits_of(config)
     numbers = itertools.count()
 
-    async def run(arguments: Mapping[str, Any]) -> ToolResult:
+    async def run(arguments: Mapping[str, Any], _: Workspace | None) -> ToolResult:
         code, stdin = arguments.get("code", ""), arguments.get("input", "")
         for name, value in (("code", code), ("input", stdin)):
             if not isinstance(value, str):

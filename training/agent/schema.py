@@ -44,12 +44,37 @@ PYTHON_WITH_IO_SCHEMA = function(
     ["code", "input"],
 )
 
+READ_SCHEMA = function(
+    "read",
+    "Read a file of the repository; without a path, list its files.",
+    {"path": "The file's path; may be left out."},
+    [],
+)
+
+EDIT_SCHEMA = function(
+    "edit",
+    "Replace a text in a file of the repository and return the lines that changed.",
+    {
+        "path": "The file's path.",
+        "old": "The text to be replaced, exactly as it stands; the file must hold it once.",
+        "new": "What it is replaced by.",
+    },
+    ["path", "old", "new"],
+)
+
+RUN_TESTS_SCHEMA = function("run_tests", "Run the tests of the repository.", {}, [])
+
 _SYSTEM = (
     "A conversation between User and Assistant. The User asks a question, and the Assistant solves it. The Assistant "
     "first thinks about the reasoning process in the mind and then provides the User with the answer. The reasoning "
     "process is enclosed within <reason> </reason> and answer is enclosed within <answer> </answer> tags, "
     "respectively, i.e., <reason> reasoning process here </reason> <answer> answer here </answer>."
 )
+_ENGINEER = (
+    "You mend a repository of Python files in which something is wrong. Think briefly inside <think> </think>, then "
+    "call one function at a time: find the fault, change as little as you can, and run the tests."
+)
+_ISSUE = "This is the issue:\n{problem}\nOnce all tests pass, say so without calling a function."
 _TOOLS = (
     "{system}\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
     "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{schemas}\n</tools>\n\n"
@@ -62,17 +87,20 @@ _QUESTION = (
 )
 
 
-def builtin_schemas(tools: str) -> list[Schema]:
-    """Of the tool that every run has, as a prompt of this kind tells of it."""
+def builtin_schemas(tools: str, toolset: str = "python") -> list[Schema]:
+    """Of the tools that a run has, as a prompt of this kind tells of them."""
+    if toolset == "repository":
+        return [READ_SCHEMA, EDIT_SCHEMA, RUN_TESTS_SCHEMA]
     return [PYTHON_WITH_IO_SCHEMA if tools == "schema" else PYTHON_SCHEMA]
 
 
-def schema_messages(problem: str, system: str, schemas: Sequence[Schema]) -> list[Message]:
+def schema_messages(problem: str, system: str, schemas: Sequence[Schema], toolset: str = "python") -> list[Message]:
     """rStar2-Agent's messages: tools in the system message, each schema on a line. `system` stands in for its first
-    paragraph where it is not empty.
+    paragraph where it is not empty. An agent in a repository is told of that instead of answers.
     """
     lines = "\n".join(json.dumps(schema, ensure_ascii=False) for schema in schemas)
+    opening, question = (_ENGINEER, _ISSUE) if toolset == "repository" else (_SYSTEM, _QUESTION)
     return [
-        {"role": "system", "content": _TOOLS.format(system=system or _SYSTEM, schemas=lines)},
-        {"role": "user", "content": _QUESTION.format(problem=problem)},
+        {"role": "system", "content": _TOOLS.format(system=system or opening, schemas=lines)},
+        {"role": "user", "content": question.format(problem=problem)},
     ]

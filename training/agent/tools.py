@@ -12,6 +12,7 @@ from typing import Any, Self
 from training.agent.parser import CallRequest
 from training.agent.results import ToolResult, could_not_run
 from training.agent.schema import Schema
+from training.agent.workspace import Workspace
 
 
 class BadArgumentsError(ValueError):
@@ -24,8 +25,9 @@ class Tool:
 
     name: str
     schema: Schema
-    run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
-    """Raises BadArgumentsError; anything else it raises counts as the tool's own failure, not the model's."""
+    run: Callable[[Mapping[str, Any], Workspace | None], Awaitable[ToolResult]]
+    """Also given the repository of the conversation, if it has one. Raises BadArgumentsError; anything else it raises
+    counts as the tool's own failure, not the model's."""
 
 
 class Registry:
@@ -47,8 +49,8 @@ class Registry:
         """Of all tools, in the order they were registered."""
         return [tool.schema for tool in self._tools.values()]
 
-    async def call(self, request: CallRequest) -> ToolResult:
-        """The result of a call. Never raises."""
+    async def call(self, request: CallRequest, workspace: Workspace | None = None) -> ToolResult:
+        """The result of a call in the conversation with this repository, if it has one. Never raises."""
         if request.refusal is not None:
             return request.refusal
         tool = self._tools.get(request.name)
@@ -56,7 +58,7 @@ class Registry:
             return could_not_run("unknown_tool", repr(request.name))
         began = time.perf_counter()
         try:
-            result = await tool.run(request.arguments)
+            result = await tool.run(request.arguments, workspace)
         except BadArgumentsError as error:
             return could_not_run("bad_arguments", str(error))
         except Exception as error:  # whatever a tool raises must not end the run
@@ -73,13 +75,14 @@ class ToolRunner:
         self._thread = threading.Thread(target=self._loop.run_forever, name="tools", daemon=True)
         self._thread.start()
 
-    def start(self, request: CallRequest) -> "Future[ToolResult]":
-        """Begin a call; the future is never failed, but cancelled where the runner is closed first."""
+    def start(self, request: CallRequest, workspace: Workspace | None = None) -> "Future[ToolResult]":
+        """Begin a call, after those that were begun before; the future is never failed, but cancelled where the runner
+        is closed first."""
         if request.refusal is not None:
             done: Future[ToolResult] = Future()
             done.set_result(request.refusal)
             return done
-        return asyncio.run_coroutine_threadsafe(self.registry.call(request), self._loop)
+        return asyncio.run_coroutine_threadsafe(self.registry.call(request, workspace), self._loop)
 
     def close(self) -> None:
         """Cancel what runs, and end."""

@@ -71,3 +71,7 @@ class Trace:
     """Answer tags that the model opened, over all turns."""
     seconds: float = 0.0
     """From its beginning to its end."""
+    diff: str = ""
+    """Where it had a repository, all that it changed in it."""
+    tests: str = ""
+    """What the tests said of that in the end."""

@@ -14,6 +14,7 @@ from training.experience.agentic import AgenticExperience
 from training.experience.direct import DirectExperience
 from training.experience.learned import LearnedReward
 from training.experience.scoring import Scorer
+from training.problems.repository import files_of
 from training.problems.types import Problem
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
@@ -53,8 +54,8 @@ def sampled_experience(
     of_all = (engine, parts.codec, scorer, parts.recorder, parts.processes)
     if agentic is None or not agentic.enabled:
         return scorer, DirectExperience(*of_all)
-    tools = open_tools(agentic, parts.config.prompt.tools, stack)
-    return scorer, AgenticExperience(*of_all, agentic, tools)
+    tools = open_tools(agentic, parts.config.prompt, stack)
+    return scorer, AgenticExperience(*of_all, agentic, *tools)
 
 
 def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int, judged: bool = False) -> list[Problem]:
@@ -63,9 +64,9 @@ def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int, judge
     Where responses are `judged` by their reference, a solution is enough.
     """
     context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
-    kept = [problem for problem in problems if problem.answer.strip() or (judged and problem.solution)]
+    kept = _judgeable(parts, problems, judged)
     if problems and not kept:
-        raise InputError("none of the problems has an answer to check responses by")
+        raise InputError(f"none of the problems has {_judge(parts)} to check responses by")
     if context is not None:
         kept = [problem for problem in kept if parts.codec.prompt_fits(problem.prompt, context - max_tokens)]
     if problems and not kept:
@@ -73,21 +74,41 @@ def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int, judge
             f"no prompt leaves room for {max_tokens} tokens in the model's context of {context}; lower max_tokens"
         )
     if len(kept) < len(problems):
-        logger.warning("%d of %d problems left out: no answer, or too long", len(problems) - len(kept), len(problems))
+        left_out = len(problems) - len(kept)
+        logger.warning("%d of %d problems left out: without %s, or too long", left_out, len(problems), _judge(parts))
     return kept
+
+
+def _judgeable(parts: Parts, problems: Sequence[Problem], judged: bool = False) -> list[Problem]:
+    """Those with what responses are checked by: tests where agents work on repositories, answers everywhere else."""
+    if not _runs_tests(parts):
+        return [problem for problem in problems if problem.answer.strip() or (judged and problem.solution)]
+    try:
+        return [problem for problem in problems if files_of(problem) is not None]
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _runs_tests(parts: Parts) -> bool:
+    agentic = getattr(parts.config.method, "agentic", None)
+    return parts.config.prompt.toolset == "repository" and agentic is not None and agentic.enabled
+
+
+def _judge(parts: Parts) -> str:
+    return "a repository with tests" if _runs_tests(parts) else "an answer"
 
 
 def evaluator_of(parts: Parts, experience: DirectExperience, max_tokens: int) -> Evaluator | None:
     """None when there are no held-out problems to ask, or evaluation is off."""
     evaluation = parts.config.evaluation
     longest = evaluation.max_tokens or max_tokens
-    with_answers = [problem for problem in parts.problems.heldout if problem.answer.strip()]
-    if evaluation.every_steps and not with_answers:
-        logger.warning("there are no held-out problems with answers, so held-out accuracy is not measured")
-    if not evaluation.every_steps or not with_answers:
+    judgeable = _judgeable(parts, parts.problems.heldout)
+    if evaluation.every_steps and not judgeable:
+        logger.warning("no held-out problem has %s, so held-out accuracy is not measured", _judge(parts))
+    if not evaluation.every_steps or not judgeable:
         return None
     refuse_overlap(parts.config, parts.problems)
-    problems = answerable(parts, with_answers, longest)
+    problems = answerable(parts, judgeable, longest)
     params = SamplingParams(
         n=evaluation.samples,
         max_tokens=longest,

@@ -65,3 +65,7 @@ class PromptConfig(Config):
     tools: Literal["none", "template", "schema"] = "none"
     """What the prompt says of tools. template: what the chat template makes of them. schema: rStar2-Agent's
     instructions with the tool's JSON schema, for models that no template tells."""
+
+    toolset: Literal["python", "repository"] = "python"
+    """Tools that may be called. python: one that runs a program. repository: read, edit and run_tests on the files that
+    come with each problem; a response is right when all tests pass in the end, whatever it says."""

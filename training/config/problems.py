@@ -6,18 +6,23 @@ from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 
-MOST_PROBLEMS = {"easy": {"train_count": 40_000, "heldout_count": 4_000}}
+MOST_PROBLEMS = {
+    "easy": {"train_count": 40_000, "heldout_count": 4_000},
+    "repositories": {"train_count": 8_192, "heldout_count": 512},
+}
 """As many as a level of few different problems gives without a long search; other levels have more than enough."""
 
 
 class BuiltinProblems(Config):
-    """Generated multi-step integer arithmetic; train and held-out problems never overlap."""
+    """Generated problems, mostly multi-step integer arithmetic; train and held-out ones never overlap."""
 
     kind: Literal["builtin"] = "builtin"
 
-    level: Literal["easy", "middle", "hard", "tools"] = "middle"
+    level: Literal["easy", "middle", "hard", "tools", "repositories"] = "middle"
     """Number of operations, digits and brackets. tools: large products, powers and remainders, which no head computes
-    but one line of Python does; for responses that call tools, with demonstrations of the calls."""
+    but one line of Python does; for responses that call tools, with demonstrations of the calls. repositories: tiny
+    Python repositories with a fault and a failing test, each with an expert's way to mend it; for prompt.toolset
+    repository."""
 
     train_count: int = Field(default=4096, ge=1, le=1_000_000)
     """Distinct training problems to generate."""

@@ -213,6 +213,37 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _repositories_are_worked_on(self) -> Self:
+        method, agentic = self.method, getattr(self.method, "agentic", None)
+        answers = isinstance(method, RlMethod | EvaluateMethod)
+        if answers and self.prompt.toolset == "repository" and not (agentic and agentic.enabled):
+            fixes = [{f"method.{method.kind}.agentic.enabled": True}] if agentic else []
+            raise impossible(
+                "a repository's tests judge what tool calls have made of it, and no calls are run here",
+                *fixes,
+                {"prompt.toolset": "python"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _repositories_have_their_tools(self) -> Self:
+        problems, toolset = self.problems, self.prompt.toolset
+        if isinstance(problems, BuiltinProblems) and not isinstance(self.method, PreferenceMethod):
+            if problems.level == "repositories" and toolset != "repository":
+                raise impossible(
+                    "the problems are repositories, which are read, edited and tested by tools of their own",
+                    {"prompt.toolset": "repository"},
+                    {"problems.builtin.level": "tools"},
+                )
+            if problems.level != "repositories" and toolset == "repository":
+                raise impossible(
+                    f"problems of the level {problems.level} have no repository for these tools to work on",
+                    {"problems.builtin.level": "repositories"},
+                    {"prompt.toolset": "python"},
+                )
+        return self
+
+    @model_validator(mode="after")
     def _warmup_ends_before_the_run(self) -> Self:
         if self.optimisation.warmup_steps >= self.steps:
             raise impossible(

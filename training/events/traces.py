@@ -82,3 +82,7 @@ class TraceRecord(BaseModel):
     """Answer tags that the model opened."""
     seconds: float = 0.0
     """From its beginning to its end."""
+    diff: str = ""
+    """Where it had a repository, all that it changed in it, as a unified diff."""
+    tests: str = ""
+    """What the repository's own tests said of that in the end."""

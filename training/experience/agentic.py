@@ -6,9 +6,11 @@ from itertools import accumulate
 
 from training.agent.conversation import Conversation, Rules
 from training.agent.loop import AgentLoop, LoopClock, Seat
+from training.agent.repository_tests import RepositoryTests
 from training.agent.scheduler import NeverFitsError
 from training.agent.templates import TurnTemplate
 from training.agent.tools import ToolRunner
+from training.agent.workspace import Workspace
 from training.codec import Codec
 from training.config import AgenticConfig
 from training.distributed import Processes
@@ -17,6 +19,7 @@ from training.experience.agentic_summary import summarise_classes, summarise_clo
 from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.types import Group, Rollout
+from training.problems.repository import files_of
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
@@ -38,8 +41,11 @@ class AgenticExperience(DirectExperience):
         processes: Processes,
         config: AgenticConfig,
         tools: ToolRunner,
+        tests: RepositoryTests | None = None,
     ) -> None:
+        """With `tests`, each conversation has its problem's repository, and is judged by what it leaves there."""
         super().__init__(engine, codec, scorer, recorder, processes)
+        self._tests = tests
         self._rules = Rules(config, codec, TurnTemplate(codec))
         self._loop = AgentLoop([engine], tools, config.kv_oversubscription)
 
@@ -55,8 +61,8 @@ class AgenticExperience(DirectExperience):
     def _gather(self, problems: Sequence[Problem], params: Sequence[SamplingParams]) -> list[Group]:
         prompts = [self._codec.prompt_ids(problem.prompt) for problem in problems]
         seats = [
-            Seat(Conversation(self._rules, list(prompt), own.max_tokens), own, sample)
-            for prompt, own in zip(prompts, params, strict=True)
+            Seat(Conversation(self._rules, list(prompt), own.max_tokens, self._workspace(problem)), own, sample)
+            for problem, prompt, own in zip(problems, prompts, params, strict=True)
             for sample in range(own.n)
         ]
         asked = [problem for problem, own in zip(problems, params, strict=True) for _ in range(own.n)]
@@ -65,7 +71,7 @@ class AgenticExperience(DirectExperience):
 
         def on_end(number: int) -> None:
             rollout = rollouts[number] = seats[number].talk.rollout()
-            verdicts.append((rollout, self._scorer.start(rollout, asked[number].answer)))
+            verdicts.append((rollout, self._judged(rollout, seats[number].talk, asked[number])))
             self._recorder.progress(len(verdicts))
 
         with self._recorder.phase("sampling", total=len(seats)):
@@ -76,9 +82,21 @@ class AgenticExperience(DirectExperience):
         with self._recorder.phase("scoring", total=len(verdicts)):
             for rollout, verdict in verdicts:
                 self._scorer.settle(rollout, verdict.result())
+                if rollout.trace is not None and self._tests is not None:
+                    rollout.trace.tests = verdict.result().reason
         version = self._engine.weights_version
         ends = list(accumulate(own.n for own in params))
         return [
             Group(problem, prompt, [rollouts[number] for number in range(end - own.n, end)], version)
             for problem, prompt, own, end in zip(problems, prompts, params, ends, strict=True)
         ]
+
+    def _workspace(self, problem: Problem) -> Workspace | None:
+        files = files_of(problem) if self._tests is not None else None
+        return None if files is None else Workspace(files)
+
+    def _judged(self, rollout: Rollout, talk: Conversation, problem: Problem) -> "Future[Verdict]":
+        """By the tests of its repository where it had one, else by what it answered."""
+        if self._tests is not None and talk.workspace is not None:
+            return self._tests.judge(talk.workspace)
+        return self._scorer.start(rollout, problem.answer)

@@ -92,6 +92,8 @@ def _trace(trace: Trace) -> TraceRecord:
         ending=trace.ending,
         answers=trace.answers,
         seconds=trace.seconds,
+        diff=trace.diff,
+        tests=trace.tests,
     )
 
 

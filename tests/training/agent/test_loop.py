@@ -39,6 +39,7 @@ class Calling:
     trace: Trace = field(default_factory=Trace)
     asked: list[int] = field(default_factory=list)
     given: list[tuple[int, ...]] = field(default_factory=list)
+    workspace: None = None
 
     @property
     def ids(self) -> list[int]:
@@ -69,7 +70,7 @@ class Echo:
         self.count = 0
         self._wait = wait
 
-    async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+    async def __call__(self, arguments: Mapping[str, Any], _: object) -> ToolResult:
         self.count += 1
         mine = self.count
         await asyncio.sleep(self._wait(mine))
@@ -176,7 +177,7 @@ def test_a_slow_call_delays_no_other() -> None:
 
 
 def test_a_tools_own_failure_is_told_apart_and_ends_nothing() -> None:
-    async def broken(arguments: Mapping[str, Any]) -> ToolResult:
+    async def broken(arguments: Mapping[str, Any], _: object) -> ToolResult:
         raise ConnectionError("nobody there")
 
     with ToolRunner(Registry([Tool("broken", {}, broken)])) as tools:

@@ -10,7 +10,7 @@ from django.db.models.functions import Length
 from huggingface_hub import try_to_load_from_cache
 from tokenizers import Tokenizer
 
-from training.agent.schema import PYTHON, builtin_schemas, schema_messages
+from training.agent.schema import builtin_schemas, schema_messages
 from training.builtin import MODEL_DIRS
 from training.config import (
     BuiltinModel,
@@ -167,14 +167,18 @@ def prompt_tokens(folder: Path | None, problem: str, prompt: PromptConfig) -> in
 
 def _about_tools(folder: Path | None, prompt: PromptConfig) -> str:
     """What the prompt says of tools, about."""
-    schemas, marks = builtin_schemas(prompt.tools), ENGLISH[: TEMPLATE_CHARACTERS["chat"]]
+    schemas, marks = builtin_schemas(prompt.tools, prompt.toolset), ENGLISH[: TEMPLATE_CHARACTERS["chat"]]
     if prompt.tools == "schema":
-        return marks.join(message["content"] for message in schema_messages("", prompt.system, schemas))
+        return marks.join(message["content"] for message in schema_messages("", prompt.system, schemas, prompt.toolset))
     if prompt.tools == "none":
         return ""
     template = folder / "chat_template.jinja" if folder else None
     names_only = template is not None and template.is_file() and "tojson" not in template.read_text(encoding="utf-8")
-    return PYTHON + marks if names_only else json.dumps(schemas) + ENGLISH
+    return (
+        "\n".join(schema["function"]["name"] for schema in schemas) + marks
+        if names_only
+        else json.dumps(schemas) + ENGLISH
+    )
 
 
 def count_tokens(folder: Path | None, text: str) -> int:

@@ -14,6 +14,7 @@ LABELS = {
     "prompt.template": "Prompt template",
     "prompt.system": "System message",
     "prompt.tools": "Tools in the prompt",
+    "prompt.toolset": "Which tools",
     "problems.kind": "Problem set",
     "problems.builtin.train_count": "Training problems",
     "problems.builtin.heldout_count": "Held-out problems",
