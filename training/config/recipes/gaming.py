@@ -75,7 +75,14 @@ GAMING = RecipePreset(
     "Over-optimisation",
     "A demonstration: follow a poor reward model without a leash, and see the signs come up as accuracy falls.",
     "Scaling laws for reward model over-optimization (arXiv 2210.10760), in miniature",
-    builtin=Variant("builtin", "", "", _stages(_REWARDS, _POLICY)),
+    builtin=Variant(
+        "builtin",
+        "",
+        "Accuracy rises from 21 to 36 % by step 26 and is 13 % at step 44, while the learned reward rises all the "
+        "way; the first sign comes up at step 38.",
+        _stages(_REWARDS, _POLICY),
+        minutes=3,
+    ),
     full=Variant(
         "full",
         "An imported set and a labeling project, both called instructions, and eight GPUs.",

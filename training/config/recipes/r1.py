@@ -65,12 +65,13 @@ _ALL = changed(
     ),
     Choice("method.sampling.max_tokens", 128, "Longer problems take longer responses.", "32,768"),
     Choice("method.sampling.temperature", 0.7, "The paper's: steadier responses."),
-    Choice("steps", 30, "Rules only at first.", "1,300"),
+    Choice("method.sampling.prompts_per_step", 16, "Steps of longer responses stay quick."),
+    Choice("steps", 20, "Rules only at first.", "1,300"),
 )
 _PREFERENCE = changed(
     _ALL,
     Choice("method.reward.learned.weight", 0.2, "Beside the rules, not in their place."),
-    Choice("steps", 15, "At the end only, before it is gamed.", "the last 400 of 1,700"),
+    Choice("steps", 10, "At the end only, before it is gamed.", "the last 400 of 1,700"),
 )
 
 _CARDS = (

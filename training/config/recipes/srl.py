@@ -70,7 +70,13 @@ SRL_RLVR = RecipePreset(
     "SRL → RLVR",
     "Steps of an expert first, where whole answers are hardly ever right; then rewards for right answers.",
     "Supervised Reinforcement Learning (arXiv 2510.25992), section 4",
-    builtin=Variant("builtin", "", "", _stages(_STEPS, _ANSWERS)),
+    builtin=Variant(
+        "builtin",
+        "",
+        "On hard problems, of which the base solves 4 %: 23 % after SRL, 31 % after RLVR.",
+        _stages(_STEPS, _ANSWERS),
+        minutes=5,
+    ),
     full=Variant(
         "full",
         "An imported set called s1k, with solutions in numbered steps, and eight GPUs.",
