@@ -115,8 +115,8 @@ RSTAR2 = RecipePreset(
     builtin=Variant(
         "builtin",
         "",
-        "Right answers with tools: 45 % at first, 78 % after the short stage, 93 % after the longer one; then 78 of 256 "
-        "problems are still not always solved, and the last stage holds what there is.",
+        "Right answers with tools: 45 % at first, 78 % after the short stage, 93 % after the longer one; then 78 of "
+        "256 problems are still not always solved, and the last stage holds what there is.",
         _stages(_FORMAT, _SHORT, _LONG, _LAST),
         minutes=8,
     ),
