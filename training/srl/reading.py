@@ -1,4 +1,8 @@
-"""What of a response is the step that is compared, and what is wrong with a response that has none."""
+"""What of a response is the step that is compared, and what is wrong with a response that has none.
+
+Where a response goes on with the expert's text there is no monologue: its next step is the first thing it says, and a
+line of checking (``verify …``) is a step like any other, which the expert did not make.
+"""
 
 import re
 from typing import Any, NamedTuple

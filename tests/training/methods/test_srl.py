@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from tests.training.methods.parts import WatchedOptimiser, build, flat_gradient
+from tests.training.runs import tiny_config
 from training.algorithms.losses import LossInputs, policy_loss, token_weights
 from training.algorithms.spread import population_spread
 from training.assembly import Parts
+from training.config import RunConfig
 from training.errors import InputError
 from training.events import Alert
 from training.experience.records import group_event
@@ -20,6 +22,7 @@ from training.experience.types import Group
 from training.methods.srl import SrlTraining
 from training.methods.types import Outcome
 from training.policy import Policy
+from training.preflight import preflight
 from training.problems import Problem, write_problems
 
 SAMPLING = {"prompts_per_step": 6, "samples_per_prompt": 4, "max_tokens": 24}
@@ -157,6 +160,27 @@ def test_the_ablations_pay_for_whole_solutions(granularity: str) -> None:
     paid = {1.0, 0.0} if granularity == "answer" else {sum(rollout.parts.values()) for rollout in rollouts}
     assert {rollout.reward for rollout in rollouts} == paid
     assert ("srl/similarity" in outcome.metrics) == (granularity == "solution")
+
+
+def test_a_model_that_never_keeps_to_the_form_learns_nothing_and_goes_on() -> None:
+    """The built-in model has never been told what to do."""
+    with ExitStack() as stack:
+        parts, method = build(stack, method=srl(format="think_action", dynamic_sampling={"max_rounds": 2}))
+        before = copy.deepcopy(parts.model.state_dict())
+        outcome = method.step(1)
+    assert outcome.metrics["srl/format_failure_share"] == 1
+    assert "srl/similarity" not in outcome.metrics
+    assert not any(group.trained for group in outcome.groups)
+    assert all(torch.equal(weights, before[name]) for name, weights in parts.model.state_dict().items())
+
+
+def test_a_look_before_the_run_samples_steps(tmp_path: Path) -> None:
+    report = preflight(RunConfig.model_validate(tiny_config(method=srl())), tmp_path)
+    assert (report["prompts"], report["responses"], report["steps"]) == (16, 64, True)
+    assert 0 < report["rewards"]["similarity"] < 1
+    assert not any("right" in warning["message"] for warning in report["warnings"])
+    told = preflight(RunConfig.model_validate(tiny_config(method=srl(format="think_action"))), tmp_path)
+    assert "another form than a step is read off" in told["warnings"][0]["message"]
 
 
 def test_an_event_says_what_was_compared_with_what() -> None:

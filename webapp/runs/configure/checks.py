@@ -10,15 +10,14 @@ from training.config import (
     HubModel,
     LocalModel,
     PreferenceMethod,
-    RejectionSampling,
     RewardModelMethod,
     RlMethod,
     RunConfig,
     SftMethod,
-    SrlMethod,
 )
 from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
+from webapp.runs.configure.expert_checks import SHOULD_OF_EXPERTS, learns_solutions
 from webapp.runs.configure.facts import Facts
 from webapp.runs.configure.ranking_facts import advise_on_rankings, check_rankings
 from webapp.runs.configure.reward_checks import MUST_OF_REWARDS, SHOULD_OF_REWARDS
@@ -112,25 +111,13 @@ def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
         yield Fault(facts.problems.error, about, tuple(Fix({about[0]: slug}) for slug in sets))
     elif facts.problems.train == 0:
         yield Fault("This set has no training problems, only held-out ones.", about)
-    elif facts.problems.solutions == 0 and (learner := _learns_solutions(config)):
+    elif facts.problems.solutions == 0 and (learner := learns_solutions(config)):
         own_solutions = (Fix({"selection.kind": "rejection_sampling"}),) if learner == "SFT" else ()
         yield Fault(
             f"This set has no worked solutions, and {learner} learns from nothing else.",
             about,
             (*own_solutions, Fix({"method.kind": "grpo"})),
         )
-
-
-def makes_solutions(config: RunConfig) -> bool:
-    """Whether the run imitates right responses of a model, not solutions of the set."""
-    return isinstance(config.selection, RejectionSampling)
-
-
-def _learns_solutions(config: RunConfig) -> str:
-    """The method, if it cannot do without worked solutions."""
-    if isinstance(config.method, SrlMethod):
-        return "" if config.method.granularity == "answer" else "SRL"
-    return "SFT" if isinstance(config.method, SftMethod) and not makes_solutions(config) else ""
 
 
 def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:
@@ -243,6 +230,7 @@ SHOULD: tuple[Check, ...] = (
     *SHOULD_OF_SEARCH,
     *SHOULD_OF_SELECTION,
     *SHOULD_OF_TOOLS,
+    *SHOULD_OF_EXPERTS,
 )
 
 

@@ -239,7 +239,7 @@ def _with_line(facts: ProblemFacts, line: bytes) -> ProblemFacts:
     return ProblemFacts(
         (facts.train or 0) + (split == "train"),
         (facts.heldout or 0) + (split == "heldout"),
-        (facts.solutions or 0) + bool(problem.get("solution")),
+        (facts.solutions or 0) + bool(problem.get("solution") or problem.get("turns")),
         max(facts.longest_prompt, prompt, key=len),
         min(facts.shortest_prompt or prompt, prompt, key=len),
     )

@@ -192,6 +192,26 @@ def test_sft_needs_solutions(problem_set: ProblemSet) -> None:
     assert mended(fault, **changes) == []
 
 
+@pytest.mark.parametrize("granularity", ["step", "solution", "answer"])
+def test_srl_needs_solutions_unless_answers_are_paid_for(problem_set: ProblemSet, granularity: str) -> None:
+    method = {"kind": "srl", "granularity": granularity}
+    changes: dict[str, Any] = {"problems": imported(), "method": method, "evaluation": {"problems": 2}}
+    if granularity == "answer":
+        assert faults(**changes) == []
+        return
+    fault = only(faults(**changes))
+    assert "no worked solutions, and SRL learns from nothing else" in fault.message
+    assert mended(fault, **changes) == []
+
+
+def test_whole_solutions_need_more_room_than_steps() -> None:
+    short: dict[str, Any] = {"method": {"kind": "srl", "sampling": {"max_tokens": 32}}}
+    fault = only(advice(**short))
+    assert "32 tokens, enough for a step, cut them" in fault.message
+    assert fault.fixes[0].values == {"evaluation.max_tokens": 128}
+    assert advice(**short, evaluation={"max_tokens": 128}) == []
+
+
 def test_an_evaluation_asks_no_more_than_are_held_out(problem_set: ProblemSet) -> None:
     fault = only(faults(problems=imported()))
     assert "asks 64 problems, but only 2 are held out" in fault.message
