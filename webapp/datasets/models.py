@@ -58,6 +58,19 @@ class Problem(models.Model):
         return f"{self.problem_set_id}/{self.number}"
 
 
+class StepTotals(models.Model):
+    """What the splitter makes of a whole set under some settings, as far as it was computed; sets never change."""
+
+    key = models.CharField(max_length=64, unique=True)
+    """Hash of the set's contents and the settings."""
+    tally = models.JSONField()
+    """``webapp.datasets.step_totals.Tally`` as JSON."""
+    updated_at = models.DateTimeField(auto_now=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class ImportState(models.TextChoices):
     """Where an import stands."""
 

@@ -19,7 +19,7 @@ from webapp.core.errors import UserError
 from webapp.datasets import usage
 from webapp.datasets.models import Problem, ProblemSet
 
-RESERVED_SLUGS = {"new", "imports", "verifier"}
+RESERVED_SLUGS = {"new", "imports", "verifier", "builtin"}
 """Words that stand where a set's slug stands in an address."""
 
 COPY_PROBLEMS = """

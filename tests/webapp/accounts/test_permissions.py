@@ -29,6 +29,7 @@ LABELERS = """
 
 VIEWERS = """
     datasets:list datasets:verifier datasets:detail datasets:download datasets:problem
+    datasets:steps datasets:steps_totals datasets:builtin_steps datasets:builtin_steps_totals
     runs:list runs:reference runs:schema runs:rows runs:curves runs:compare runs:compare_csv runs:view_save
     runs:view_delete runs:detail runs:reasoning runs:overoptimisation runs:checkpoints runs:health runs:log
     runs:config runs:config_file runs:live runs:chart_table runs:chart_csv runs:log_chunk runs:log_download
