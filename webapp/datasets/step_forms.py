@@ -5,7 +5,9 @@ from typing import Any
 from django import forms
 from pydantic import ValidationError
 
-from training.config.srl import StepsConfig
+from training.config import SrlMethod, StepsConfig
+from training.problems.types import Problem
+from training.srl.steps import RefusedError, Rule, steps_of
 from webapp.datasets.trajectories import Trajectories
 
 RULES = (
@@ -13,14 +15,18 @@ RULES = (
     ("line", "every line"),
     ("paragraph", "paragraphs, at empty lines"),
     ("tool_call", "tool calls"),
-    ("regex", "at a pattern of my own"),
+    ("regex", "at a pattern of your own"),
+)
+FORMATS = (
+    ("continuation", "goes on with the expert's text"),
+    ("think_action", "is asked for the step and thinks first"),
 )
 LOOKED_AT = 20
-"""Problems from which the first rule is guessed."""
+"""Problems from which the first settings are guessed."""
 
 
 class StepsForm(forms.Form):
-    """Rule, pattern, and which steps are targets."""
+    """Rule, pattern, which steps are targets, and the form in which the model is asked."""
 
     rule = forms.ChoiceField(label="A step is", choices=RULES)
     pattern = forms.CharField(
@@ -31,10 +37,12 @@ class StepsForm(forms.Form):
         help_text="A regular expression; solutions are cut where it matches, such as ; or \\n(?=Step).",
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off", "class": "mono"}),
     )
+    format = forms.ChoiceField(label="The model", choices=FORMATS)
     title = forms.BooleanField(label="Give the next step's title", required=False)
     last = forms.BooleanField(label="The last step is a target, too", required=False)
 
-    config: StepsConfig
+    config: SrlMethod
+    """After a successful ``clean``."""
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -48,30 +56,31 @@ class StepsForm(forms.Form):
         named = values["rule"] == "numbered"
         own = values["rule"] == "regex"
         try:
-            self.config = StepsConfig(
+            steps = StepsConfig(
                 rule=values["rule"],
                 pattern=values["pattern"] if own else "",
                 title=values["title"] and named,
                 last=values["last"],
             )
+            self.config = SrlMethod(steps=steps, format=values["format"])
         except ValidationError as error:
             self.add_error("pattern", f"{error.errors()[0]['msg']}.")
 
 
-def likely_rule(trajectories: Trajectories) -> str:
-    """The rule that cuts most of the first solutions into two steps or more; numbered before lines."""
-    from training.srl.steps import RefusedError, Rule, steps_of
-
+def likely_settings(trajectories: Trajectories) -> dict[str, str]:
+    """The first rule that cuts half of the first solutions into two steps or more, lines last; and the form that
+    demonstrations in turns need.
+    """
     problems = [problem for _, (_, problem) in zip(range(LOOKED_AT), trajectories.after(0), strict=False)]
+    rules: tuple[Rule, ...] = ("numbered", "tool_call")
+    shares = {rule: sum(_is_cut(each, rule) for each in problems) / max(len(problems), 1) for rule in rules}
+    rule = next((rule for rule, share in shares.items() if share >= 0.5), "line")
+    in_turns = any(problem.turns for problem in problems)
+    return {"rule": rule, "format": "think_action" if in_turns else "continuation"}
 
-    def cut(rule: Rule) -> int:
-        found = 0
-        for problem in problems:
-            try:
-                found += len(steps_of(problem, rule)) > 1
-            except RefusedError:
-                continue
-        return found
 
-    rules: tuple[Rule, ...] = ("numbered", "tool_call", "line", "paragraph")
-    return max(rules, key=cut)
+def _is_cut(problem: Problem, rule: Rule) -> bool:
+    try:
+        return len(steps_of(problem, rule)) > 1
+    except RefusedError:
+        return False

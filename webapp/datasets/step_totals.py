@@ -11,10 +11,10 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from training.config.srl import StepsConfig
+from training.config import SrlMethod
 from training.problems.types import Problem
-from training.srl.instances import Instance, instances_of
-from training.srl.steps import RefusedError, SlowPatternError, steps_of
+from training.srl.steps import SlowPatternError
+from training.srl.tasks import Task, tasks_of
 from webapp.datasets.models import StepTotals
 from webapp.datasets.trajectories import Trajectories
 
@@ -68,43 +68,40 @@ class Tally:
     longest: Extreme = field(default_factory=Extreme)
     """Of the targets."""
     prompt: Extreme = field(default_factory=Extreme)
-    """The longest."""
+    """The longest, with what the response is taken to begin with."""
     seconds: float = 0.0
     fault: str = ""
     """Why it went no further."""
     done: bool = False
 
-    def add(self, number: int, problem: Problem, config: StepsConfig) -> None:
+    def add(self, number: int, problem: Problem, config: SrlMethod) -> None:
         """Count one problem. Raises SlowPatternError."""
         self.read = number
-        try:
-            steps = steps_of(problem, config.rule, config.pattern)
-        except RefusedError as error:
-            self._refuse(number, str(error))
+        tasks, refused = tasks_of([problem], config)
+        if tasks or refused[0].reason == ONE_STEP:
+            steps = str(tasks[0].count if tasks else 1)
+            self.steps[steps] = self.steps.get(steps, 0) + 1
+        if refused:
+            self._refuse(number, refused[0].reason)
             return
-        self.steps[str(len(steps))] = self.steps.get(str(len(steps)), 0) + 1
-        instances = instances_of(problem, steps, config.title, config.last)
-        if not instances:
-            self._refuse(number, ONE_STEP)
-            return
-        self.instances += len(instances)
-        self.to_train += len(instances) * (problem.split == "train")
-        self._measure(number, instances)
+        self.instances += len(tasks)
+        self.to_train += len(tasks) * (problem.split == "train")
+        self._measure(number, tasks)
 
-    def _measure(self, number: int, instances: list[Instance]) -> None:
-        for instance in instances:
-            length = len(instance.target.strip())
+    def _measure(self, number: int, tasks: list[Task]) -> None:
+        for task in tasks:
+            length = len(task.target)
             if length > self.longest.characters or not self.longest.number:
-                self.longest = Extreme(length, number, instance.number)
+                self.longest = Extreme(length, number, task.number)
             if length < self.shortest.characters or not self.shortest.number:
-                self.shortest = Extreme(length, number, instance.number)
-        length = len(instances[-1].prompt)  # each prompt holds the one before
+                self.shortest = Extreme(length, number, task.number)
+        length = len(tasks[-1].prompt) + len(tasks[-1].given)  # each holds what the one before does
         if length > self.prompt.characters:
-            self.prompt = Extreme(length, number, instances[-1].number)
+            self.prompt = Extreme(length, number, tasks[-1].number)
 
     def _refuse(self, number: int, why: str) -> None:
         self.refused += 1
-        reason = self.reasons.setdefault(_NUMBERS.sub("…", why), Reason())
+        reason = self.reasons.setdefault(_NUMBERS.sub("#", why), Reason())
         reason.count += 1
         if len(reason.examples) < EXAMPLES:
             reason.examples.append((number, why))
@@ -117,24 +114,26 @@ class Tally:
         return cls(**{**stored, **extremes, "reasons": reasons})
 
 
-def known_totals(trajectories: Trajectories, config: StepsConfig) -> Tally:
+def known_totals(trajectories: Trajectories, config: SrlMethod) -> Tally:
     """What was counted until now; an empty tally at first."""
     found = StepTotals.objects.filter(key=_key(trajectories, config)).values_list("tally", flat=True).first()
     return Tally.from_json(found) if found else Tally()
 
 
-def further_totals(trajectories: Trajectories, config: StepsConfig) -> Tally:
+def further_totals(trajectories: Trajectories, config: SrlMethod) -> Tally:
     """Count another portion, keep it, and give what is known then. Two at once count the same and do no harm."""
     tally = known_totals(trajectories, config)
     if tally.done:
         return tally
     _count(tally, trajectories, config)
-    StepTotals.objects.update_or_create(key=_key(trajectories, config), defaults={"tally": asdict(tally)})
-    _forget_old()
+    kept = {"tally": asdict(tally)}
+    _, is_new = StepTotals.objects.update_or_create(key=_key(trajectories, config), defaults=kept)
+    if is_new:
+        _forget_old()
     return tally
 
 
-def _count(tally: Tally, trajectories: Trajectories, config: StepsConfig) -> None:
+def _count(tally: Tally, trajectories: Trajectories, config: SrlMethod) -> None:
     began = time.monotonic()
     for number, problem in trajectories.after(tally.read):
         try:
@@ -153,8 +152,8 @@ def _count(tally: Tally, trajectories: Trajectories, config: StepsConfig) -> Non
         tally.done = True
 
 
-def _key(trajectories: Trajectories, config: StepsConfig) -> str:
-    content = [VERSION, trajectories.key, config.model_dump(mode="json")]
+def _key(trajectories: Trajectories, config: SrlMethod) -> str:
+    content = [VERSION, trajectories.key, config.steps.model_dump(), config.format]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

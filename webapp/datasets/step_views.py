@@ -8,11 +8,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from training.config.srl import StepsConfig
+from training.config import SrlMethod
 from training.srl.steps import SlowPatternError
 from webapp.core.htmx import is_fragment
 from webapp.datasets.models import ProblemSet
-from webapp.datasets.step_forms import StepsForm, likely_rule
+from webapp.datasets.step_forms import StepsForm, likely_settings
 from webapp.datasets.step_totals import Tally, further_totals, known_totals
 from webapp.datasets.steps_page import bars_of, example_of
 from webapp.datasets.trajectories import LEVELS, BuiltinTrajectories, ImportedTrajectories, Trajectories
@@ -50,8 +50,8 @@ def _builtin(level: str) -> BuiltinTrajectories:
 
 
 def _page(request: HttpRequest, trajectories: Trajectories) -> HttpResponse:
-    given = request.GET if "rule" in request.GET else {"rule": likely_rule(trajectories)}
-    form = StepsForm(given)
+    whole = {"rule", "format"} <= request.GET.keys()
+    form = StepsForm(request.GET if whole else {**likely_settings(trajectories), **request.GET.dict()})
     number = _number(request.GET.get("problem", ""), trajectories.total)
     context: dict[str, Any] = {
         "trajectories": trajectories, "set": getattr(trajectories, "problem_set", None), "form": form,
@@ -63,14 +63,14 @@ def _page(request: HttpRequest, trajectories: Trajectories) -> HttpResponse:
     return render(request, template, context, status=422 if form.errors and not is_fragment(request) else 200)
 
 
-def _outcome(trajectories: Trajectories, config: StepsConfig, number: int) -> dict[str, Any]:
+def _outcome(trajectories: Trajectories, config: SrlMethod, number: int) -> dict[str, Any]:
     """What the settings make of one trajectory, and of all as far as they were counted."""
     problem = trajectories.at(number)
     if problem is None:
         raise Http404(number)
     settings = _settings(config)
     links = {
-        name: f"{trajectories.address('steps')}?{urlencode({**settings, 'problem': place})}"
+        name: f"{trajectories.address('steps')}?{urlencode({**settings, 'problem': str(place)})}"
         for name, place in (("previous", number - 1), ("next", number + 1))
         if 1 <= place <= trajectories.total
     }
@@ -91,7 +91,7 @@ def _totals(request: HttpRequest, trajectories: Trajectories) -> HttpResponse:
     return render(request, "datasets/step_totals.html", _figures(trajectories, form.config, tally))
 
 
-def _figures(trajectories: Trajectories, config: StepsConfig, tally: Tally) -> dict[str, Any]:
+def _figures(trajectories: Trajectories, config: SrlMethod, tally: Tally) -> dict[str, Any]:
     settings = urlencode(_settings(config))
     return {
         "tally": tally,
@@ -103,10 +103,11 @@ def _figures(trajectories: Trajectories, config: StepsConfig, tally: Tally) -> d
     }
 
 
-def _settings(config: StepsConfig) -> dict[str, str]:
+def _settings(config: SrlMethod) -> dict[str, str]:
     """The settings as the form, and the run form, read them from an address."""
-    values = {"rule": config.rule, "pattern": config.pattern}
-    ticked = {name: "on" for name, value in (("title", config.title), ("last", config.last)) if value}
+    steps = config.steps
+    values = {"rule": steps.rule, "pattern": steps.pattern, "format": config.format}
+    ticked = {name: "on" for name, value in (("title", steps.title), ("last", steps.last)) if value}
     return {name: value for name, value in {**values, **ticked}.items() if value}
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from training.config.srl import StepsConfig
+from training.config import SrlMethod
 from training.problems.types import Problem
-from training.srl.instances import Instance, instances_of
 from training.srl.pieces import Piece, pieces_of
 from training.srl.steps import RefusedError, steps_of
-from webapp.datasets.step_totals import BARS, ONE_STEP, Tally
+from training.srl.tasks import Task, tasks_of
+from webapp.datasets.step_totals import BARS, Tally
 
 MOST_INSTANCES = 40
 """Instances shown of one trajectory; an agent's may give hundreds."""
@@ -46,16 +46,20 @@ class ShownPiece(NamedTuple):
 class ShownInstance(NamedTuple):
     """What a model is asked, and what it is compared with."""
 
-    number: int
-    context: int
-    """Steps it is told."""
+    task: Task
     prompt: Cut
+    given: Cut
+    """What its response is taken to begin with."""
     target: Cut
-    prompt_characters: int
-    target_characters: int
+
+    @property
+    def characters(self) -> int:
+        """Of all that the model reads."""
+        return len(self.task.prompt) + len(self.task.given)
 
 
-class Bar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bar:
     """Solutions with so many steps."""
 
     label: str
@@ -79,21 +83,31 @@ class Example:
     """Why it gives none; empty where it gives some."""
 
 
-def example_of(number: int, problem: Problem, config: StepsConfig) -> Example:
+def example_of(number: int, problem: Problem, config: SrlMethod) -> Example:
     """The trajectory as it is cut. Raises SlowPatternError where the pattern takes too long."""
+    tasks, refused = tasks_of([problem], config)
     try:
-        steps = steps_of(problem, config.rule, config.pattern)
-    except RefusedError as error:
-        whole = [Piece(turn.text, "rest", 0, turn.role) for turn in problem.turns] or [
-            Piece(problem.solution or "", "rest")
-        ]
-        return Example(number, problem, 0, _shown(whole, 0), [], 0, str(error))
-    instances = instances_of(problem, steps, config.title, config.last)
-    pieces = _shown(pieces_of(problem, config.rule, steps), len(instances))
-    shown = [_instance(each) for each in instances[:MOST_INSTANCES]]
+        steps = steps_of(problem, config.steps.rule, config.steps.pattern)
+        pieces = pieces_of(problem, config.steps.rule, steps)
+    except RefusedError:
+        steps, pieces = [], _whole(problem)
+    shown = [_instance(task) for task in tasks[:MOST_INSTANCES]]
     return Example(
-        number, problem, len(steps), pieces, shown, len(instances) - len(shown), "" if instances else ONE_STEP
+        number,
+        problem,
+        len(steps),
+        _shown(pieces, len(tasks)),
+        shown,
+        len(tasks) - len(shown),
+        refused[0].reason if refused else "",
     )
+
+
+def _whole(problem: Problem) -> list[Piece]:
+    """The solution of a problem that has no steps."""
+    if problem.turns:
+        return [Piece(turn.text, "rest", 0, turn.role) for turn in problem.turns]
+    return [Piece(problem.solution or "", "rest")]
 
 
 def bars_of(tally: Tally) -> list[Bar]:
@@ -127,8 +141,5 @@ def _shown(pieces: Sequence[Piece], targets: int) -> list[ShownPiece]:
     return shown
 
 
-def _instance(instance: Instance) -> ShownInstance:
-    prompt, target = instance.prompt, instance.target.strip()
-    return ShownInstance(
-        instance.number, len(instance.context), Cut.of(prompt), Cut.of(target), len(prompt), len(target)
-    )
+def _instance(task: Task) -> ShownInstance:
+    return ShownInstance(task, Cut.of(task.prompt), Cut.of(task.given), Cut.of(task.target))

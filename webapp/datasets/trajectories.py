@@ -83,6 +83,8 @@ class ImportedTrajectories:
         while found := list(rows.filter(number__gt=number).order_by("number")[:_ROWS_AT_ONCE]):
             for row in found:
                 yield row.number, self._problem(row)
+            if len(found) < _ROWS_AT_ONCE:
+                return
             number = found[-1].number
 
     def address(self, view: str) -> str:
@@ -118,7 +120,7 @@ class BuiltinTrajectories:
 
     @property
     def query(self) -> dict[str, str]:
-        return {"level": self.level}
+        return {"preset": "srl", "level": self.level}
 
     def at(self, number: int) -> Problem | None:
         problems = _generated(self.level)

@@ -12,6 +12,7 @@ from webapp.core.paging import keyset_page
 from webapp.datasets import services, usage
 from webapp.datasets.forms import ProblemSetForm
 from webapp.datasets.models import Import, ImportState, Problem, ProblemSet
+from webapp.datasets.trajectories import LEVELS
 
 SPLITS = {"train": "Train", "heldout": "Held out"}
 
@@ -21,7 +22,9 @@ def problem_set_list(request: HttpRequest) -> HttpResponse:
     sets = ProblemSet.objects.select_related("created_by").defer("mapping", "report")
     page = keyset_page(sets, by="created_at", descending=True, cursor=request.GET.get("after", ""))
     unfinished = Import.objects.exclude(state=ImportState.DONE).select_related("created_by")[:20]
-    return render(request, "datasets/list.html", {"page": page, "unfinished": unfinished, "nav": "datasets"})
+    return render(
+        request, "datasets/list.html", {"page": page, "unfinished": unfinished, "levels": LEVELS, "nav": "datasets"}
+    )
 
 
 @require_GET

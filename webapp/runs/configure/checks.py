@@ -15,10 +15,10 @@ from training.config import (
     RunConfig,
     SftMethod,
 )
-from webapp.datasets.models import ProblemSet
 from webapp.runs.config_forms import Fault, Fix
-from webapp.runs.configure.expert_checks import SHOULD_OF_EXPERTS, learns_solutions
+from webapp.runs.configure.expert_checks import SHOULD_OF_EXPERTS
 from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.problem_checks import check_problems
 from webapp.runs.configure.ranking_facts import advise_on_rankings, check_rankings
 from webapp.runs.configure.reward_checks import MUST_OF_REWARDS, SHOULD_OF_REWARDS
 from webapp.runs.configure.search_checks import MUST_OF_SEARCH, SHOULD_OF_SEARCH
@@ -102,22 +102,6 @@ def check_chat_template(config: RunConfig, facts: Facts) -> Iterator[Fault]:
     if not described and not (facts.folder / "chat_template.jinja").is_file():  # type: ignore[operator]
         fixes = tuple(Fix({"prompt.template": template}) for template in ("r1_zero", "plain"))
         yield Fault("This model's tokenizer has no chat template.", ("prompt.template",), fixes)
-
-
-def check_problems(config: RunConfig, facts: Facts) -> Iterator[Fault]:
-    about = ("problems.file.path" if config.problems.kind == "file" else "problems.imported.slug",)
-    if facts.problems.error:
-        sets = ProblemSet.objects.values_list("slug", flat=True)[:3] if config.problems.kind == "imported" else []
-        yield Fault(facts.problems.error, about, tuple(Fix({about[0]: slug}) for slug in sets))
-    elif facts.problems.train == 0:
-        yield Fault("This set has no training problems, only held-out ones.", about)
-    elif facts.problems.solutions == 0 and (learner := learns_solutions(config)):
-        own_solutions = (Fix({"selection.kind": "rejection_sampling"}),) if learner == "SFT" else ()
-        yield Fault(
-            f"This set has no worked solutions, and {learner} learns from nothing else.",
-            about,
-            (*own_solutions, Fix({"method.kind": "grpo"})),
-        )
 
 
 def check_context(config: RunConfig, facts: Facts) -> Iterator[Fault]:

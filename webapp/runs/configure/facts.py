@@ -51,6 +51,8 @@ class ProblemFacts:
     shortest_prompt: str = ""
     error: str = ""
     """Why the set cannot be used."""
+    has_answers: bool = True
+    """Whether any of its problems has an answer to check responses by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def problem_facts(config: RunConfig) -> ProblemFacts:
             if stored is None:
                 return ProblemFacts(error=f"There is no imported set {slug!r}. Import it on the Datasets page.")
             counts = stored.train_count, stored.heldout_count, stored.solution_count
-            return ProblemFacts(*counts, *_extreme_prompts(stored.pk, stored.content_hash))
+            has_answers = stored.report.get("unanswered", 0) < stored.train_count + stored.heldout_count
+            extremes = _extreme_prompts(stored.pk, stored.content_hash)
+            return ProblemFacts(*counts, *extremes, has_answers=has_answers)
         case problems:
             return _file_facts(Path(problems.path))
 

@@ -1,14 +1,14 @@
 """Where the form's first values come from: defaults, a preset, a run to clone, a checkpoint to go on from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
 from pydantic import ValidationError
 
-from training.config import RunConfig
+from training.config import RunConfig, SrlMethod
 from training.config.presets import PRESETS, Choice, Preset
 from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
@@ -55,7 +55,10 @@ class Difference:
 
 
 def start_from(query: QueryDict) -> Start:
-    """Reads ``preset``, ``clone``, ``from_checkpoint`` and ``problems``. Raises UserError when they name nothing."""
+    """Reads ``preset``, ``clone``, ``from_checkpoint``, ``problems`` or ``level``, and the splitter's settings.
+
+    Raises UserError when they name nothing.
+    """
     if clone := query.get("clone"):
         return _from_run(str(clone))
     if checkpoint := query.get("from_checkpoint"):
@@ -63,8 +66,11 @@ def start_from(query: QueryDict) -> Start:
     start = _from_preset(query.get("preset", ""))
     if slug := query.get("problems"):
         problems = {"kind": "imported", "slug": str(slug)}
-        return Start(f"{start.name} on {slug}", _with(start.config, problems=problems), start.preset)
-    return start
+        start = replace(start, name=f"{start.name} on {slug}", config=_with(start.config, problems=problems))
+    elif level := query.get("level"):
+        changed = start.config.problems.model_dump() | {"level": str(level)}
+        start = replace(start, name=f"{start.name} on the level {level}", config=_with(start.config, problems=changed))
+    return _with_steps(start, query) if "rule" in query else start
 
 
 def differences(start: Values, values: Mapping[str, Any]) -> list[Difference]:
@@ -104,7 +110,17 @@ def _from_checkpoint(address: str, preset: str) -> Start:
     return Start(f"{start.name} at step {step}", _with(start.config, model=model), start.preset, losses=start.losses)
 
 
-def _with(config: RunConfig, **changes: dict[str, str]) -> RunConfig:
+def _with_steps(start: Start, query: QueryDict) -> Start:
+    """SRL on steps that are cut as the splitter's page showed it."""
+    method = start.config.method if isinstance(start.config.method, SrlMethod) else SrlMethod()
+    steps: dict[str, Any] = {
+        "rule": query["rule"], "pattern": query.get("pattern", ""), "title": "title" in query, "last": "last" in query,
+    }  # fmt: skip
+    changed = method.model_dump() | {"steps": steps, "format": query.get("format", method.format)}
+    return replace(start, name=f"{start.name}, in steps", config=_with(start.config, method=changed))
+
+
+def _with(config: RunConfig, **changes: dict[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(config.model_dump() | changes)
     except ValidationError as error:

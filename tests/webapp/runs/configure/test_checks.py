@@ -212,6 +212,17 @@ def test_whole_solutions_need_more_room_than_steps() -> None:
     assert advice(**short, evaluation={"max_tokens": 128}) == []
 
 
+def test_rewards_by_answer_need_answers(problem_set: ProblemSet) -> None:
+    ProblemSet.objects.update(report={"unanswered": 5}, solution_count=5)
+    changes: dict[str, Any] = {"problems": imported(), "evaluation": {"problems": 2}}
+    fault = only(faults(**changes))
+    assert "No problem of this set has an answer" in fault.message
+    assert [fix.values for fix in fault.fixes] == [{"method.kind": "srl"}, {"method.kind": "sft"}]
+    assert mended(fault, 0, **changes) == mended(fault, 1, **changes) == []
+    ProblemSet.objects.update(report={"unanswered": 4})
+    assert faults(**changes) == []
+
+
 def test_an_evaluation_asks_no_more_than_are_held_out(problem_set: ProblemSet) -> None:
     fault = only(faults(problems=imported()))
     assert "asks 64 problems, but only 2 are held out" in fault.message

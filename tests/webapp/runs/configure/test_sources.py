@@ -150,3 +150,26 @@ def test_an_evaluation_is_no_run_to_configure_here(researcher_client: Client) ->
     response = researcher_client.get(f"{NEW}?clone={evaluation.pk}")
     assert response.status_code == 400
     assert "start another one on the Evals page" in response.content.decode()
+
+
+def test_the_splitters_settings_begin_a_run_of_srl(researcher_client: Client) -> None:
+    settings = "rule=numbered&format=think_action&title=on"
+    data = form_of(page_of(researcher_client, f"{NEW}?problems=experts&{settings}"))
+    assert (data["method.kind"], data["problems.imported.slug"]) == ("srl", "experts")
+    assert (data["method.srl.steps.rule"], data["method.srl.format"]) == ("numbered", "think_action")
+    assert ("method.srl.steps.title" in data, "method.srl.steps.last" in data) == (True, False)
+    html = page_of(
+        researcher_client, f"{NEW}?preset=srl&level=easy&rule=regex&pattern=%5Cn&format=continuation&last=on"
+    )
+    data = form_of(html)
+    assert (data["problems.builtin.level"], data["problems.builtin.train_count"]) == ("easy", "200")
+    assert (data["method.srl.steps.rule"], data["method.srl.steps.pattern"]) == ("regex", "\\n")
+    assert data["method.srl.sampling.prompts_per_step"] == "32"
+    assert "the preset SRL on the level easy, in steps" in html
+
+
+@pytest.mark.parametrize("settings", ["rule=regex&pattern=(", "rule=sentence", "rule=line&format=verse", "level=none"])
+def test_settings_that_are_none_are_told(researcher_client: Client, settings: str) -> None:
+    response = researcher_client.get(f"{NEW}?preset=srl&{settings}")
+    assert response.status_code == 400
+    assert "This address cannot be used" in response.content.decode()
