@@ -92,7 +92,9 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         if isinstance(method, GrpoMethod | SrlMethod) and method.dynamic_sampling.enabled:
             rounds = method.dynamic_sampling.max_rounds
         response = method.sampling.max_tokens
-        longest = prompt_tokens + response
+        # Beside a step stands what the expert has done before it: as long, about, as what evaluations leave room for.
+        given = (evaluation.max_tokens or 0) if predicts_steps(config) else 0
+        longest = prompt_tokens + max(response, given)
     else:
         taken = method.rankings_per_step if isinstance(method, PreferenceMethod) else method.sequences_per_step
         prompts, samples, updates, rounds, epochs = taken, 1, 1, 1, 1

@@ -28,3 +28,5 @@ def test_the_plan_counts_steps_that_are_predicted_and_promises_no_passes() -> No
     assert "one step of a worked solution" in words
     assert "Groups of nearly equal rewards are replaced by sampling again, up to 4 rounds" in words
     assert "passes" not in words
+    roomy = RunConfig.model_validate({"method": {"kind": "srl"}, "evaluation": {"max_tokens": 200}})
+    assert (plan_of(config, 20).longest, plan_of(roomy, 20).longest) == (116, 220)
