@@ -13,7 +13,7 @@ from training.assembly.sampling import sampled_experience, sampling_engine
 from training.config import AgenticConfig, SrlMethod
 from training.errors import InputError
 from training.experience.scoring import Scorer
-from training.experience.steps import StepExperience
+from training.experience.steps import StepExperience, task_ids
 from training.experience.types import Group
 from training.methods.srl import SrlTraining
 from training.sampling.types import Engine, SamplingParams
@@ -70,7 +70,12 @@ def fitting(parts: Parts, tasks: Sequence[Task], max_tokens: int) -> list[Task]:
     if context is None:
         return list(tasks)
     room = context - max_tokens
-    kept = [task for task in tasks if parts.codec.prompt_fits(task.prompt, room, task.given)]
+    kept = [
+        task
+        for task in tasks
+        if (len(task_ids(task, parts.codec)) <= room if task.turns else
+            parts.codec.prompt_fits(task.prompt, room, task.given))
+    ]  # fmt: skip
     if not kept:
         raise InputError(f"no step leaves room for {max_tokens} tokens in the model's context of {context}")
     if len(kept) < len(tasks):

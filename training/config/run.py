@@ -215,7 +215,7 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _repositories_are_worked_on(self) -> Self:
         method, agentic = self.method, getattr(self.method, "agentic", None)
-        answers = isinstance(method, RlMethod | EvaluateMethod)
+        answers = isinstance(method, RlMethod | EvaluateMethod) and getattr(method, "granularity", "answer") == "answer"
         if answers and self.prompt.toolset == "repository" and not (agentic and agentic.enabled):
             fixes = [{f"method.{method.kind}.agentic.enabled": True}] if agentic else []
             raise impossible(

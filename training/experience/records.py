@@ -24,13 +24,18 @@ from training.experience.types import Expert, Group, Rollout
 def group_event(group: Group, step: int, split: Split, index: int, codec: Codec) -> RolloutGroup:
     """The event of one group, with the arrays of every token."""
     task = group.expert.task if group.expert else None
-    asked = codec.prompt_text(group.problem.prompt if task is None else task.prompt)
+    if task is not None and task.turns:  # a conversation under way
+        prompt = str(codec.tokenizer.decode(group.prompt_ids, clean_up_tokenization_spaces=False))
+    elif task is not None:
+        prompt = codec.prompt_text(task.prompt) + task.given
+    else:
+        prompt = codec.prompt_text(group.problem.prompt)
     return RolloutGroup(
         step=step,
         split=split,
         index=index,
         problem_id=group.problem.id if task is None else task.id,
-        prompt=asked if task is None else asked + task.given,
+        prompt=prompt,
         answer=group.problem.answer,
         rollouts=[_record(rollout, split, codec) for rollout in group.rollouts],
         weights_version=group.weights_version,

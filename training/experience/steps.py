@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
+from training.agent.demonstrations import conversation_ids
+from training.agent.templates import TurnTemplate
 from training.codec import Codec
 from training.config import SrlMethod
 from training.distributed import Processes
@@ -18,6 +20,13 @@ from training.srl.tasks import Task
 
 SIMILARITY, FORMAT_FAILURE = "similarity", "format_failure"
 """Names of the parts of the reward."""
+
+
+def task_ids(task: Task, codec: Codec) -> list[int]:
+    """Token ids that the model goes on from: the prompt and what it, and its tools, are taken to have said."""
+    if task.turns:
+        return conversation_ids(task.prompt, task.turns, codec, TurnTemplate(codec))
+    return codec.continued_ids(task.prompt, task.given)
 
 
 class StepExperience:
@@ -49,7 +58,7 @@ class StepExperience:
 
     def prompt_ids(self, task: Task) -> list[int]:
         """What the model goes on from."""
-        return self._codec.continued_ids(task.prompt, task.given)
+        return task_ids(task, self._codec)
 
     def gather(self, tasks: Sequence[Task], params: SamplingParams) -> list[Group]:
         """One scored group for each task, in order; what is drawn does not depend on the number of processes."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from training.config import SrlMethod, StepsConfig
-from training.problems.types import Problem
+from training.problems.types import DemonstratedTurn, Problem
 from training.srl.instances import Refused, instances_of
-from training.srl.steps import RefusedError, Step, steps_of
+from training.srl.steps import CALL, RefusedError, Step, steps_of
 
 SOLVE = (
     "Solve the problem. First think inside <think> </think>, as long and as casually as you like, until you are sure. "
@@ -39,6 +39,7 @@ class Task:
         given: what the response is taken to begin with: read by the model, never learned.
         opening: what the response itself must begin with, if anything.
         title: of the step, where it is given away.
+        turns: of a demonstration in turns, those before the step, in place of `given`; the response is the next turn.
     """
 
     problem: Problem
@@ -50,6 +51,7 @@ class Task:
     given: str = ""
     opening: str = ""
     title: str = ""
+    turns: tuple[DemonstratedTurn, ...] = ()
 
     @property
     def id(self) -> str:
@@ -115,15 +117,14 @@ def asked(problem: Problem, rule: StepsConfig) -> list[Task]:
 
 
 def continued(problem: Problem, rule: StepsConfig) -> list[Task]:
-    """Tasks whose response goes on with the expert's text. Raises RefusedError as `steps_of`, and for
-    demonstrations in turns.
+    """Tasks whose response goes on with the expert's text. Raises RefusedError as `steps_of`.
 
     Whether to think at all is the model's to decide: it opens the thinking itself, where the expert does.
     """
     steps = steps_of(problem, rule.rule, rule.pattern)
     solution = problem.solution
     if solution is None:
-        raise RefusedError("it is a demonstration in turns, which is no text to go on with")
+        return _in_turns(problem, steps, rule)
     bounds = [_bounds(solution, step, rule.title) for step in steps]
     tasks = []
     for step, (begin, end) in list(zip(steps, bounds, strict=True))[: len(steps) if rule.last else len(steps) - 1]:
@@ -144,6 +145,28 @@ def continued(problem: Problem, rule: StepsConfig) -> list[Task]:
             )
         )
     return tasks
+
+
+def _in_turns(problem: Problem, steps: Sequence[Step], rule: StepsConfig) -> list[Task]:
+    """Tasks whose response is the next turn of a conversation with tools; its first call is compared."""
+    calling = [
+        (place, call[0])
+        for place, turn in enumerate(problem.turns)
+        if turn.role == "model" and (call := CALL.search(turn.text))
+    ]
+    shown = tuple(f"{step.text}\n{step.observation}".strip() for step in steps)
+    return [
+        Task(
+            problem,
+            step.number,
+            len(steps),
+            shown[: step.number - 1],
+            call,
+            problem.prompt,
+            turns=problem.turns[:place],
+        )
+        for step, (place, call) in list(zip(steps, calling, strict=True))[: len(steps) if rule.last else len(steps) - 1]
+    ]
 
 
 def _bounds(solution: str, step: Step, title: bool) -> tuple[int, int]:

@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
+from tests.training.agent.parts import codec
 from tests.training.srl.test_steps import NUMBERED, problem
+from training.agent.demonstrations import demonstration
+from training.agent.templates import TurnTemplate
+from training.builtin.repository_expert import demonstrated
 from training.config import SrlMethod
+from training.experience.steps import task_ids
+from training.problems.repositories import generate_tasks
 from training.problems.types import DemonstratedTurn
+from training.srl.response import action_of
 from training.srl.tasks import SOLVE, Task, reasons_of, tasks_of
 
 BUILT_IN = "<think>2+3=5\n5*5=25\n25-1=24</think><answer>24</answer>"
@@ -84,4 +91,23 @@ def test_reasons_are_counted_whatever_their_numbers() -> None:
         "1 × it has one step only, and the last step is no target",
     ]
     (refused,) = tasks_of([problem(None, turns)], SrlMethod.model_validate({"steps": {"rule": "tool_call"}})).refused
-    assert "demonstration in turns" in refused.reason
+    assert "one step only" in refused.reason
+
+
+def test_a_demonstration_in_turns_is_gone_on_with_turn_by_turn() -> None:
+    """The model's next turn is asked for, whatever it thinks; its call is compared."""
+    task = generate_tasks(1, "train", 5)[0]
+    expert = demonstrated(task, "train")
+    made = tasks_of([expert], SrlMethod.model_validate({"steps": {"rule": "tool_call"}})).tasks
+    calling = [turn for turn in expert.turns if "<tool_call>" in turn.text]
+    assert len(made) == len(calling) - 1, "the last step is no target"
+    for place, each in enumerate(made):
+        assert each.turns == expert.turns[: 2 * place]
+        assert each.target == action_of(calling[place].text)
+        assert (each.prompt, each.given, each.opening) == (expert.prompt, "", "")
+        assert len(each.context) == place
+    whole = demonstration(expert, codec(tools="template"), TurnTemplate(codec(tools="template")))
+    for place, each in enumerate(made):
+        ids = task_ids(each, codec(tools="template"))
+        said = codec(tools="template").response_ids(calling[place].text)
+        assert [*whole.prompt, *whole.response][: len(ids) + len(said)] == ids + said, "as in a rollout"

@@ -4,6 +4,7 @@ The values fit the built-in model, so that a preset learns something on two CPU 
 billions of parameters take the paper's numbers, which stand beside them.
 """
 
+from training.config.presets.agents import AGENTS_RL, AGENTS_SFT, AGENTS_SRL
 from training.config.presets.grpo import DAPO, DEMO, DR_GRPO, R1_ZERO, SMOKE
 from training.config.presets.preferences import DPO, REWARD_MODEL
 from training.config.presets.rlhf import GRPO_REWARD_MODEL, PPO
@@ -15,6 +16,9 @@ from training.config.presets.types import Choice, Preset
 
 __all__ = [
     "ABLATIONS",
+    "AGENTS_RL",
+    "AGENTS_SFT",
+    "AGENTS_SRL",
     "DAPO",
     "DEEPSEARCH",
     "DEEPSEARCH_LAZY",
@@ -38,7 +42,8 @@ __all__ = [
 
 _STARTS = (SMOKE, DEMO)
 _REASONING = (R1_ZERO, DAPO, DR_GRPO, DEEPSEARCH_LAZY, DEEPSEARCH, RSTAR2_AGENT, SRL)
-_RECIPES = (*_REASONING, SFT, TOOL_FORMAT, REWARD_MODEL, PPO, GRPO_REWARD_MODEL, DPO)
+_AGENTS = (AGENTS_SFT, AGENTS_SRL, AGENTS_RL)
+_RECIPES = (*_REASONING, SFT, TOOL_FORMAT, *_AGENTS, REWARD_MODEL, PPO, GRPO_REWARD_MODEL, DPO)
 
 PRESETS = {preset.slug: preset for preset in (*_STARTS, *_RECIPES, *ABLATIONS, GRPO_AGENTIC)}
 """In the order they are offered."""
