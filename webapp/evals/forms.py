@@ -88,6 +88,7 @@ class EvaluationForm(forms.Form):
         sets = ProblemSet.objects.values_list("slug", "name")[:MOST_OFFERED]
         self.fields["problems"].choices = [  # type: ignore[attr-defined]
             *((f"builtin:{level}", f"Built-in arithmetic, {level}") for level in LEVELS),
+            ("builtin:repositories", "Built-in repositories, for software agents"),
             *((f"imported:{slug}", name) for slug, name in sets),
         ]
 
@@ -136,7 +137,7 @@ class EvaluationForm(forms.Form):
                     (
                         {"kind": "checkpoint", "run": each.run_id, "step": each.step},
                         each.run.config.get("prompt", {}),
-                        {"agentic": tools} if (tools := each.run.config.get("method", {}).get("agentic")) else {},
+                        _calling(each.run.config),
                     )
                     for each in chosen
                 ]
@@ -163,6 +164,14 @@ def _kept_checkpoints(run: Run | None) -> list[Checkpoint]:
 
 def _newest(checkpoints: QuerySet[Checkpoint]) -> list[Checkpoint]:
     return list(checkpoints.defer("run__latest", "run__error").order_by("-run", "step")[:MOST_OFFERED])
+
+
+def _calling(config: dict[str, Any]) -> dict[str, Any]:
+    """How the run of a checkpoint called tools; of one that learned from an agent's conversations alone, by default."""
+    tools = config.get("method", {}).get("agentic")
+    if not tools and config.get("prompt", {}).get("toolset") == "repository":
+        tools = {"enabled": True}
+    return {"agentic": tools} if tools else {}
 
 
 def _judge(chosen: str) -> LearnedRewardConfig:

@@ -221,6 +221,10 @@ class RolloutTrace(models.Model):
     reflection_tokens = models.PositiveIntegerField(default=0)
     code_tokens = models.PositiveIntegerField(default=0)
     other_tokens = models.PositiveIntegerField(default=0)
+    diff = models.TextField(default="")
+    """Where the response had a repository, all that it changed in it."""
+    tests = models.TextField(default="")
+    """What the repository's tests said in the end; empty where there was none."""
 
     def __str__(self) -> str:
         return f"trace of {self.rollout_id}"

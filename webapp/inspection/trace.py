@@ -10,6 +10,7 @@ from functools import cached_property
 
 from django.urls import NoReverseMatch, reverse
 
+from webapp.inspection.diff_lines import DiffLine, diff_lines
 from webapp.inspection.highlight import CodeLine, code_lines
 from webapp.inspection.models import Rollout, RolloutTrace, ToolCall
 from webapp.inspection.outcomes import Outcome, outcome_of
@@ -18,6 +19,8 @@ from webapp.inspection.token_arrays import TokenArrays
 
 CONSOLE = "sandbox:page"
 """Name of the page where a program can be run by hand, if that is installed."""
+EDIT, COMMANDS = "edit", ("read", "edit", "run_tests")
+"""Names of the tools that work on a repository."""
 SHORT = 200
 """Characters of reasoning that need no folding."""
 
@@ -49,6 +52,29 @@ class CallView:
         """Its program in colours; empty where there is none to be read."""
         code = self.row.code
         return code_lines(code, self.wrong_line) if code else []
+
+    @cached_property
+    def command(self) -> str:
+        """What an agent's call does in its repository, as at a prompt; empty for any other call."""
+        if self.row.name not in COMMANDS:
+            return ""
+        try:
+            arguments = json.loads(self.row.arguments)
+        except (ValueError, RecursionError):
+            return ""
+        path = arguments.get("path", "") if isinstance(arguments, dict) else ""
+        return f"{self.row.name} {path}".strip() if isinstance(path, str) else ""
+
+    @cached_property
+    def diff(self) -> list[DiffLine]:
+        """What an edit changed; of one that failed, what it was meant to change."""
+        if self.row.name != EDIT or not self.command:
+            return []
+        if self.row.status == "ok":
+            return diff_lines(self.row.stdout)
+        arguments = json.loads(self.row.arguments)
+        old, new = (str(arguments.get(name, "")).splitlines() for name in ("old", "new"))
+        return diff_lines("\n".join([*(f"-{line}" for line in old), *(f"+{line}" for line in new)]))
 
     @property
     def further(self) -> str:
@@ -147,6 +173,11 @@ class TraceView:
     @cached_property
     def timeline(self) -> Timeline:
         return draw([turn.times for turn in self.turns], self.row.seconds)
+
+    @cached_property
+    def changes(self) -> list[DiffLine]:
+        """All that was changed in its repository."""
+        return diff_lines(self.row.diff)
 
     @property
     def codes(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ NAME_LENGTH = 120
 TRACE_COLUMNS = {
     "rollout_id": "int8", "ending": "varchar", "turn_count": "int4", "call_count": "int4", "failed_count": "int4",
     "tool_tokens": "int4", "answers": "int4", "seconds": "float8", "turns": "jsonb",
-    **{f"{name}_tokens": "int4" for name in TOKEN_CLASSES},
+    **{f"{name}_tokens": "int4" for name in TOKEN_CLASSES}, "diff": "text", "tests": "text",
 }  # fmt: skip
 CALL_COLUMNS = {
     "run_id": "int8", "rollout_id": "int8", "step": "int4", "split": "varchar", "index": "int4", "turn": "int4",
@@ -53,7 +53,7 @@ def _trace_row(rollout: RolloutRecord, trace: TraceRecord, pk: int) -> tuple[Any
     failed = sum(call.status in FAILED_CALLS for call in trace.calls)
     return (
         pk, trace.ending, len(turns), len(trace.calls), failed, max(rollout.length - drawn, 0), trace.answers,
-        trace.seconds, Jsonb(turns), *_class_counts(rollout),
+        trace.seconds, Jsonb(turns), *_class_counts(rollout), clean(trace.diff), clean(trace.tests),
     )  # fmt: skip
 
 
