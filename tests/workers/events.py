@@ -43,7 +43,9 @@ def trace(step: int) -> TraceRecord:
         TurnRecord(start=0, end=1, began=0.0, entered=0.25, ended=0.5),
         TurnRecord(start=2, end=4, began=1.0, entered=1.0, ended=2.0),
     ]
-    return TraceRecord(turns=turns, calls=[call, unread], ending="answered", answers=1, seconds=2.0)
+    return TraceRecord(
+        turns=turns, calls=[call, unread], ending="answered", answers=1, seconds=2.0, diff="-1\0\n+2", tests="1 passed"
+    )
 
 
 def group(step: int, index: int = 0, split: str = "train", samples: int = 3) -> RolloutGroup:

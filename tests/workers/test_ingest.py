@@ -57,6 +57,7 @@ def test_turns_and_tool_calls_are_stored_with_what_a_trace_shows(reference: dict
     works, fails = inspection.RolloutTrace.objects.filter(rollout__run=run).order_by("rollout__step")
     assert (works.turn_count, works.call_count, works.failed_count, fails.failed_count) == (2, 2, 0, 1)
     assert (works.ending, works.tool_tokens, works.answers, works.seconds) == ("answered", 1, 1, 2.0)
+    assert (works.diff.splitlines()[1], works.tests) == ("+2", "1 passed")
     assert works.turns[1] == {"start": 2, "end": 4, "began": 1.0, "entered": 1.0, "ended": 2.0}
     call, unread = works.rollout.tool_calls.order_by("index")
     assert (call.name, call.status, call.code, call.result, call.stdout) == ("python", "ok", "1/0", "1", "1\n")
