@@ -86,9 +86,18 @@ def _zero_variance(history: History) -> str | None:
     share = _recent(history, "groups/zero_variance_share")
     if share is None or share <= ZERO_VARIANCE_SHARE:
         return None
-    accuracy = _recent(history, "reward/accuracy") or 0.0
-    why = "nearly always right" if accuracy > 0.5 else "nearly always wrong"
-    return f"{share:.0%} of groups have equal rewards and teach nothing: the problems are {why}."
+    if history.get("srl/exact_share"):
+        why = (
+            "the expert's steps are nearly always hit" if _solved(history) > 0.5 else "no step differs from the others"
+        )
+    else:
+        why = f"the problems are nearly always {'right' if _solved(history) > 0.5 else 'wrong'}"
+    return f"{share:.0%} of groups have equal rewards and teach nothing: {why}."
+
+
+def _solved(history: History) -> float:
+    """Share of right responses or, where an expert's steps are predicted, of those that are the expert's."""
+    return max(_recent(history, name) or 0.0 for name in ("reward/accuracy", "srl/exact_share"))
 
 
 def _truncated(history: History) -> str | None:
@@ -129,7 +138,7 @@ def _fallen_reward(history: History) -> str | None:
 
 def _flat_reward(history: History) -> str | None:
     rewards = history.get("reward/mean", ())
-    if len(rewards) < 2 * FLAT_STEPS or (_recent(history, "reward/accuracy") or 0.0) >= SOLVED_REWARD:
+    if len(rewards) < 2 * FLAT_STEPS or _solved(history) >= SOLVED_REWARD:
         return None
     before, after = rewards[-2 * FLAT_STEPS : -FLAT_STEPS], rewards[-FLAT_STEPS:]
     error = math.sqrt((_variance(before) + _variance(after)) / FLAT_STEPS)
@@ -203,7 +212,7 @@ RULES = (
     ),
 )  # fmt: skip
 
-WATCHED = {rule.metric for rule in RULES} | {"reward/accuracy", "optim/grad_norm"}
+WATCHED = {rule.metric for rule in RULES} | {"reward/accuracy", "srl/exact_share", "optim/grad_norm"}
 """Metrics the rules look at."""
 
 

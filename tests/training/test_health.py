@@ -69,6 +69,17 @@ def test_the_message_names_the_figure() -> None:
     assert said.metric == "groups/zero_variance_share"
 
 
+def test_of_experts_steps_nothing_is_right_or_wrong() -> None:
+    told = [
+        alerts(groups__zero_variance_share=lambda step: 0.72, srl__exact_share=lambda step: share)[0].message
+        for share in (0.9, 0.1)
+    ]
+    assert [message.split(": ")[1] for message in told] == [
+        "the expert's steps are nearly always hit.",
+        "no step differs from the others.",
+    ]
+
+
 def test_an_alarm_may_be_raised_again_after_the_run_was_well_for_a_while() -> None:
     ill = {*range(10, 20), *range(40, 50)}
     said = alerts(response__truncated_share=lambda step: 0.9 if step in ill else 0.0)
