@@ -86,10 +86,9 @@ def _zero_variance(history: History) -> str | None:
     share = _recent(history, "groups/zero_variance_share")
     if share is None or share <= ZERO_VARIANCE_SHARE:
         return None
-    if history.get("srl/exact_share"):
-        why = (
-            "the expert's steps are nearly always hit" if _solved(history) > 0.5 else "no step differs from the others"
-        )
+    if history.get("srl/exact_share"):  # nothing is right or wrong
+        hit = _solved(history) > 0.5
+        why = "the expert's steps are nearly always hit" if hit else "siblings are alike, or none keeps to the form"
     else:
         why = f"the problems are nearly always {'right' if _solved(history) > 0.5 else 'wrong'}"
     return f"{share:.0%} of groups have equal rewards and teach nothing: {why}."

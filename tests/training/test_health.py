@@ -69,15 +69,17 @@ def test_the_message_names_the_figure() -> None:
     assert said.metric == "groups/zero_variance_share"
 
 
-def test_of_experts_steps_nothing_is_right_or_wrong() -> None:
-    told = [
-        alerts(groups__zero_variance_share=lambda step: 0.72, srl__exact_share=lambda step: share)[0].message
-        for share in (0.9, 0.1)
-    ]
-    assert [message.split(": ")[1] for message in told] == [
-        "the expert's steps are nearly always hit.",
-        "no step differs from the others.",
-    ]
+@pytest.mark.parametrize(
+    ("share", "why"),
+    [(0.9, "the expert's steps are nearly always hit"), (0.1, "siblings are alike, or none keeps to the form")],
+)
+def test_of_experts_steps_nothing_is_right_or_wrong(share: float, why: str) -> None:
+    curves: dict[str, Curve] = {
+        "groups__zero_variance_share": lambda step: 0.72,
+        "srl__exact_share": lambda step: share,
+    }
+    said, *_ = alerts(reward__accuracy=lambda step: 0.0, **curves)
+    assert said.message.endswith(f"teach nothing: {why}.")
 
 
 def test_an_alarm_may_be_raised_again_after_the_run_was_well_for_a_while() -> None:
