@@ -74,11 +74,11 @@ def test_the_message_names_the_figure() -> None:
     [(0.9, "the expert's steps are nearly always hit"), (0.1, "siblings are alike, or none keeps to the form")],
 )
 def test_of_experts_steps_nothing_is_right_or_wrong(share: float, why: str) -> None:
-    curves: dict[str, Curve] = {
-        "groups__zero_variance_share": lambda step: 0.72,
-        "srl__exact_share": lambda step: share,
-    }
-    said, *_ = alerts(reward__accuracy=lambda step: 0.0, **curves)
+    said, *_ = alerts(
+        groups__zero_variance_share=lambda step: 0.72,
+        srl__exact_share=lambda step: share,
+        reward__accuracy=lambda step: 0.0,
+    )
     assert said.message.endswith(f"teach nothing: {why}.")
 
 
