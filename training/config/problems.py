@@ -8,7 +8,7 @@ from training.config.base import Config, impossible
 
 MOST_PROBLEMS = {
     "easy": {"train_count": 40_000, "heldout_count": 4_000},
-    "repositories": {"train_count": 8_192, "heldout_count": 512},
+    "repositories": {"train_count": 4_096, "heldout_count": 256},
 }
 """As many as a level of few different problems gives without a long search; other levels have more than enough."""
 

@@ -26,9 +26,9 @@ _OF_LIST = {
     "top": "max({})", "low": "min({})", "total": "sum({})", "size": "len({})",
 }  # fmt: skip
 _RANGES = {"upto": "sum(range({}+1))", "below": "sum(range({}))"}
-_PAIRS, _NUMBERS, _LISTS = ("ab", "xy"), "nk", "st"
-"""Few names of variables: a small model copies a name that it has seen often, and no other."""
-_MODULES = ("lib", "ops", "calc")
+_PAIR, _NUMBER, _LIST = ("a", "b"), "n", "s"
+"""Few names of variables and files: a small model copies a name that it has seen often, and no other."""
+_TESTED, _IMPORTED = "lib", "ops"
 _WRAPPERS = ("use", "get")
 
 
@@ -144,7 +144,7 @@ def _test(module: str, name: str, cases: Iterable[tuple[str, Any]]) -> dict[str,
 
 def _layout(fault: Fault, rng: random.Random) -> tuple[dict[str, str], str, str, str]:
     """Sources by path, the path of the fault, that of the module to be tested, and the name of what is tested in it."""
-    first, second = rng.sample(_MODULES, 2)
+    first, second = _TESTED, _IMPORTED
     broken = fault.source(fault.wrong)
     kind = rng.random()
     if kind < 0.7:
@@ -164,7 +164,7 @@ def _sound(taken: str, rng: random.Random) -> str:
 
 
 def _binary(rng: random.Random) -> Fault:
-    name, names = rng.choice(list(_BINARY)), tuple(rng.choice(_PAIRS))
+    name, names = rng.choice(list(_BINARY)), _PAIR
     right = _BINARY[name].format(*names)
     if name not in ("add", "mul") and rng.random() < 0.4:
         return Fault(name, names, right, _BINARY[name].format(*reversed(names)), "order")
@@ -173,7 +173,7 @@ def _binary(rng: random.Random) -> Fault:
 
 
 def _by_number(rng: random.Random) -> Fault:
-    word, variable, number = rng.choice(list(_BY_NUMBER)), rng.choice(_NUMBERS), rng.randint(2, 9)
+    word, variable, number = rng.choice(list(_BY_NUMBER)), _NUMBER, rng.randint(2, 9)
     template = _BY_NUMBER[word]
     right, kind = template.format(variable, number), rng.choice(("constant", "operator"))
     if kind == "constant":
@@ -184,7 +184,7 @@ def _by_number(rng: random.Random) -> Fault:
 
 
 def _of_list(rng: random.Random) -> Fault:
-    name, variable = rng.choice(list(_OF_LIST)), rng.choice(_LISTS)
+    name, variable = rng.choice(list(_OF_LIST)), _LIST
     is_index = "[" in _OF_LIST[name]
     others = [each for key, each in _OF_LIST.items() if key != name and ("[" in each) == is_index]
     right, wrong = _OF_LIST[name].format(variable), rng.choice(others).format(variable)
@@ -192,7 +192,7 @@ def _of_list(rng: random.Random) -> Fault:
 
 
 def _range(rng: random.Random) -> Fault:
-    name, variable = rng.choice(list(_RANGES)), rng.choice(_NUMBERS)
+    name, variable = rng.choice(list(_RANGES)), _NUMBER
     right = _RANGES[name].format(variable)
     wrong = rng.choice([template.format(variable) for template in _RANGES.values() if template != _RANGES[name]])
     return Fault(name, (variable,), right, wrong, "off-by-one")
