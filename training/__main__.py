@@ -125,7 +125,8 @@ def _generate(options: argparse.Namespace) -> int:
 def _teach(options: argparse.Namespace) -> int:
     config = parse_as(TeachConfig, options.config)
     from training.teaching.figures import in_words
-    from training.teaching.teach import problems_file, teach
+    from training.teaching.lines import problems_file
+    from training.teaching.teach import teach
 
     print("\n".join(in_words(teach(config, options.config.parent, options.out))))
     print(f"the problem set is {problems_file(options.out)}")

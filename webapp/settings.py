@@ -44,6 +44,7 @@ PROBLEM_SETS_DIR = ESPALIER_DATA / "problem-sets"
 PREFLIGHTS_DIR = ESPALIER_DATA / "preflights"
 UPLOADS_DIR = ESPALIER_DATA / "uploads"
 GENERATIONS_DIR = ESPALIER_DATA / "generations"
+TEACHINGS_DIR = ESPALIER_DATA / "teachings"
 EMBEDDED = Embedded(ESPALIER_DATA)
 
 
@@ -116,6 +117,7 @@ INSTALLED_APPS = [
     "webapp.sandbox",
     "webapp.evals",
     "webapp.labeling",
+    "webapp.teaching",
     "webapp.reports",
     "webapp.recipes",
     "workers",

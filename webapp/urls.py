@@ -8,6 +8,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("", include("webapp.core.urls")),
     path("accounts/", include("webapp.accounts.urls")),
+    path("datasets/teach/", include("webapp.teaching.urls")),
     path("datasets/", include("webapp.datasets.urls")),
     path("runs/", include("webapp.runs.urls")),
     path("recipes/", include("webapp.recipes.urls")),

@@ -13,13 +13,13 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 GPU_QUEUE = "gpu"
-"""Runs and generations: one at a time on each worker."""
+"""Runs and jobs of models: one at a time on each worker."""
 CPU_QUEUE = "cpu"
 """Everything short."""
 SANDBOX_QUEUE = "sandbox"
 """Programs that models wrote; its workers are those of `workers.sandbox.app`."""
 
-TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions", "generation")
+TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions", "generation", "teaching")
 
 app = Celery("espalier", broker=settings.BROKER_URL, include=[f"workers.{name}" for name in TASKS])
 app.conf.update(
@@ -27,7 +27,7 @@ app.conf.update(
     task_serializer="json",
     task_ignore_result=True,
     task_default_queue=CPU_QUEUE,
-    task_routes={"workers.runs.*": {"queue": GPU_QUEUE}, "workers.generation.*": {"queue": GPU_QUEUE}},
+    task_routes={f"workers.{name}.*": {"queue": GPU_QUEUE} for name in ("runs", "generation", "teaching")},
     task_acks_late=False,
     # A busy worker takes no message in advance: another one may be idle.
     worker_prefetch_multiplier=1,

@@ -27,7 +27,10 @@ class GenerationWork(Work[GenerationJob, GenerationConfig]):
     kind = GenerationJob
     config_class = GenerationConfig
     command = "generate"
-    out_file = "responses.jsonl"
+
+    @property
+    def out_file(self) -> str:
+        return "responses.jsonl"
 
     @property
     def problems(self) -> ProblemSource | None:

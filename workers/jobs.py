@@ -47,12 +47,15 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     config_class: ClassVar[type[BaseModel]]
     command: ClassVar[str]
     """Of `python -m training`; it is given the config and ``--out``."""
-    out_file: ClassVar[str]
-    """Name of what the child writes, in the job's folder."""
 
     def __init__(self, job: AnyJob) -> None:
         self.job = job
         self.config: AnyConfig = self.config_class.model_validate(job.config)  # type: ignore[assignment]
+
+    @property
+    @abstractmethod
+    def out_file(self) -> str:
+        """Name of what the child writes, in the job's folder."""
 
     @property
     @abstractmethod

@@ -22,6 +22,7 @@ from webapp.recipes.advance import advance_all
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
+from webapp.teaching.models import TeachingJob
 from workers import host, queue
 from workers.process import end_family
 
@@ -29,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 AUTOMATIC_RESUMES = 3
 """How often a run is resumed by itself without saving a new checkpoint in between."""
-JOBS: tuple[tuple[type[Job], Send], ...] = ((GenerationJob, queue.generate_items),)
+JOBS: tuple[tuple[type[Job], Send], ...] = (
+    (GenerationJob, queue.generate_items),
+    (TeachingJob, queue.teach),
+)
 """Kinds of jobs, and how a worker is asked to carry one."""
 LAUNCH_GRACE = timedelta(seconds=60)
 """Time between creating a run and launching it, before it counts as forgotten."""

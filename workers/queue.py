@@ -45,6 +45,15 @@ def generate_items(job_id: int) -> None:
     transaction.on_commit(partial(_send, "workers.generation.generate", GPU_QUEUE, job_id, if_away=waits))
 
 
+def teach(job_id: int) -> None:
+    """Ask a worker to carry a teaching. Raises UserError after the commit when the broker is away."""
+    waits = (
+        "The teaching is saved, but the message broker does not answer, so it waits as queued. It starts by itself "
+        "within a minute after the broker is back."
+    )
+    transaction.on_commit(partial(_send, "workers.teaching.teach", GPU_QUEUE, job_id, if_away=waits))
+
+
 def verify_solutions(check_id: int) -> None:
     """Ask a worker to judge the solutions of a check again. Raises UserError like the others."""
     transaction.on_commit(partial(_send, "workers.solutions.verify_again", CPU_QUEUE, check_id))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from training.config.teach import EndpointTeacher
-from training.teaching.lines import Reply
+from training.teaching.lines import Reply, storable
 
 CONNECT_S = 15.0
 MOST_BYTES = 16 << 20
@@ -145,11 +145,10 @@ class Exchange:
 
 
 def _text_of(content: Any) -> str:
-    """A message's text, of parts joined; what no file or database can hold is replaced."""
+    """A message's text, of parts joined."""
     if isinstance(content, list):
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    text = content if isinstance(content, str) else ""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return storable(content) if isinstance(content, str) else ""
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:

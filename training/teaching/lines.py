@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Line = dict[str, Any]
@@ -68,6 +69,16 @@ class Written:
 
     def as_line(self) -> Line:
         return asdict(self)
+
+
+def problems_file(out: Path) -> Path:
+    """Where the problem set that a teaching's file makes stands once it is done."""
+    return out.with_suffix(".problems.jsonl")
+
+
+def storable(text: str) -> str:
+    """The text with what no file or database can hold replaced."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def written_of(line: Line) -> Written | None:

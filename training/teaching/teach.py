@@ -19,7 +19,7 @@ from training.rewards.verifier import Verifier
 from training.teaching.figures import Figures, in_words
 from training.teaching.judging import Judged, judge, numbered
 from training.teaching.ledger import Ledger
-from training.teaching.lines import Line, Reply, Written, WrittenKind
+from training.teaching.lines import Line, Reply, Written, WrittenKind, problems_file
 from training.teaching.opening import Opening
 from training.teaching.outcome import solved_problems
 from training.teaching.prompts import rewrite_prompt
@@ -47,11 +47,6 @@ def teach(config: TeachConfig, folder: Path, out: Path) -> Figures:
         teaching.have_rewritten()
     write_problems(problems_file(out), solved_problems(json_lines(out)))
     return teaching.ledger.tally.figures()
-
-
-def problems_file(out: Path) -> Path:
-    """Where the problem set of a teaching's file stands when it is done."""
-    return out.with_suffix(".problems.jsonl")
 
 
 class _Teaching:

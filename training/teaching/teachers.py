@@ -10,7 +10,7 @@ from training.config.teach import EndpointTeacher, ModelTeacher
 from training.sampling.types import SamplingParams
 from training.seeds import derive_seed
 from training.teaching.endpoint import Endpoint
-from training.teaching.lines import Reply
+from training.teaching.lines import Reply, storable
 
 ROWS_AT_ONCE = 64
 """Answers that a model writes side by side; they are stored when all of them are there."""
@@ -114,7 +114,7 @@ class LocalTeacher:
         for question, prompt, of_question in zip(questions, prompts, completions, strict=True):
             for number, each in enumerate(of_question, start=question.first):
                 if number in question.wanted:
-                    text, ended = codec.text(each.token_ids), each.finish_reason == "stop"
+                    text, ended = storable(codec.text(each.token_ids)), each.finish_reason == "stop"
                     reply = Reply(text, ended, len(prompt), len(each.token_ids))
                     yield Answered(question.problem, number, reply)
 

@@ -19,7 +19,7 @@ from webapp.core.errors import UserError
 from webapp.datasets import usage
 from webapp.datasets.models import Problem, ProblemSet
 
-RESERVED_SLUGS = {"new", "imports", "verifier", "builtin"}
+RESERVED_SLUGS = {"new", "imports", "verifier", "builtin", "teach"}
 """Words that stand where a set's slug stands in an address."""
 
 COPY_PROBLEMS = """
@@ -35,7 +35,7 @@ def store_problem_set(
     source: str,
     mapping: dict[str, object],
     report: dict[str, object],
-    user: User,
+    user: User | None,
 ) -> ProblemSet:
     """A new set of ``problems`` with its file, all or nothing. Raises UserError when the disk is full."""
     try:

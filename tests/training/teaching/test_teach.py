@@ -15,7 +15,8 @@ from training.problems import Problem, read_problems, write_problems
 from training.srl.steps import steps_of
 from training.teaching import endpoint
 from training.teaching.figures import Figures, Follower
-from training.teaching.teach import problems_file, teach
+from training.teaching.lines import problems_file
+from training.teaching.teach import teach
 
 EASY = {"kind": "builtin", "level": "easy", "train_count": 40, "heldout_count": 3}
 STEPS = "SOLUTION:\n1. **Add both** 2+3=5.\n2. **State the sum** The answer is \\boxed{5}."

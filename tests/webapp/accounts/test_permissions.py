@@ -28,6 +28,7 @@ LABELERS = """
 """And researchers: those who label. Viewers do not."""
 
 VIEWERS = """
+    teaching:list teaching:job
     datasets:list datasets:verifier datasets:detail datasets:download datasets:problem
     datasets:steps datasets:steps_totals datasets:builtin_steps datasets:builtin_steps_totals
     runs:list runs:reference runs:schema runs:rows runs:curves runs:compare runs:compare_csv runs:view_save
@@ -52,6 +53,7 @@ VIEWERS = """
 """And researchers: those who see pages. Labelers do not."""
 
 RESEARCHERS = """
+    teaching:estimate teaching:stop teaching:go_on teaching:delete
     datasets:new datasets:import datasets:import_plan datasets:import_commit datasets:import_retry
     datasets:import_discard datasets:import_refused_csv datasets:edit datasets:delete
     runs:new runs:preview runs:import runs:export runs:preflight runs:preflight_result runs:clone runs:demo

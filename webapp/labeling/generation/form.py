@@ -9,19 +9,14 @@ from django.http import QueryDict
 from pydantic import ValidationError
 
 from training.config.generate import MOST_MODELS, MOST_PROMPTS, GenerationConfig, GenerationSampling, SetPrompts
-from webapp.datasets.models import ProblemSet
 from webapp.labeling.choices import Mode
 from webapp.labeling.items import RESPONSES
 from webapp.labeling.models import LabelProject
+from webapp.runs.choices import answering_checkpoints, checkpoint_name, problem_choices, problem_source
 from webapp.runs.config_forms import explain, field_for, form_class_for
 from webapp.runs.knobs import knobs_of
-from webapp.runs.models import Checkpoint
 
-MOST_OFFERED = 200
-LEVELS = ("easy", "middle", "hard")
 BUILTIN_NAME = "Built-in model"
-WITHOUT_RESPONSES = ("evaluate", "reward_model")
-"""Methods whose runs leave no checkpoint that answers prompts."""
 FIRST_SAMPLES = {Mode.PAIRWISE: 2, Mode.RANKING: 4, Mode.RATING: 1}
 LABELS = {
     "samples": "Responses a model",
@@ -69,11 +64,9 @@ class GenerationForm(forms.Form):
         for name, label in LABELS.items():
             self.sampling.fields[name].label = label
         self.fields["split"].label, self.fields["count"].label = "Half", "Prompts taken"
-        self._kept = {f"{each.run_id}:{each.step}": each for each in _kept_checkpoints()}
-        self._offer("checkpoints", [(key, _name_of(each)) for key, each in self._kept.items()])
-        sets = ProblemSet.objects.values_list("slug", "name")[:MOST_OFFERED]
-        built_in = [(f"builtin:{level}", f"Built-in arithmetic, {level}") for level in LEVELS]
-        self._offer("problems", [*built_in, *((f"imported:{slug}", name) for slug, name in sets)])
+        self._kept = answering_checkpoints()
+        self._offer("checkpoints", [(key, checkpoint_name(each)) for key, each in self._kept.items()])
+        self._offer("problems", problem_choices())
 
     def is_valid(self) -> bool:
         own, sampling = super().is_valid(), self.sampling.is_valid()
@@ -104,7 +97,7 @@ class GenerationForm(forms.Form):
             kept = self._kept[key]
             source = {"kind": "checkpoint", "run": kept.run_id, "step": kept.step}
             asked = kept.run.config.get("prompt", {})
-            models.append({"source": source, "prompt": asked, "name": _name_of(kept)})
+            models.append({"source": source, "prompt": asked, "name": checkpoint_name(kept)})
         if values.get("builtin"):
             models.append({"source": {"kind": "builtin"}, "prompt": prompt, "name": BUILTIN_NAME})
         if path := values.get("path"):
@@ -127,7 +120,8 @@ class GenerationForm(forms.Form):
 
     def _make(self, values: dict[str, Any], models: list[dict[str, Any]]) -> None:
         prompts = {"kind": "typed", "texts": prompts_in(values["texts"])} if values["kind"] == "typed" else {
-            "kind": "set", "problems": _problems(values), "split": values["split"], "count": values["count"],
+            "kind": "set", "problems": problem_source(values["problems"], values["count"], values["count"]),
+            "split": values["split"], "count": values["count"],
         }  # fmt: skip
         sampling = self.sampling.config.model_dump()
         try:
@@ -145,19 +139,3 @@ def prompts_in(text: str) -> list[str]:
     text = text.replace("\r\n", "\n")
     blocks = _DASHES.split(text) if _DASHES.search(text) else _BLOCKS.split(text)
     return [block.strip() for block in blocks if block.strip()][: MOST_PROMPTS + 1]
-
-
-def _problems(values: dict[str, Any]) -> dict[str, Any]:
-    kind, _, name = values["problems"].partition(":")
-    if kind == "imported":
-        return {"kind": kind, "slug": name}
-    return {"kind": "builtin", "level": name, "heldout_count": values["count"], "train_count": values["count"]}
-
-
-def _kept_checkpoints() -> list[Checkpoint]:
-    kept = Checkpoint.objects.filter(removed_at=None).exclude(run__method__in=WITHOUT_RESPONSES)
-    return list(kept.select_related("run").defer("run__latest", "run__error").order_by("-run", "step")[:MOST_OFFERED])
-
-
-def _name_of(checkpoint: Checkpoint) -> str:
-    return f"{checkpoint.run.name} (run {checkpoint.run_id}), step {checkpoint.step}"

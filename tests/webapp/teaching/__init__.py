@@ -1,0 +1,1 @@
+"""Tests of teachers whose solutions become problem sets."""
