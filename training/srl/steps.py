@@ -19,6 +19,9 @@ from training.srl.response import MOST_CHARACTERS
 Rule = Literal["numbered", "line", "paragraph", "tool_call", "regex"]
 Span = tuple[int, int]
 
+MOST_STEPS = 500
+"""A solution cut finer is not cut into actions; what its steps are told grows with the square of their number."""
+
 PATTERN_SECONDS = 1.0
 """Processor time that a pattern of one's own may take on one solution; some would take for ever."""
 
@@ -80,6 +83,8 @@ def steps_of(problem: Problem, rule: Rule, pattern: str = "") -> list[Step]:
         steps = _between(problem.solution, lambda text: _matches(own, text))
     else:
         steps = _RULES[rule](problem.solution)
+    if len(steps) > MOST_STEPS:
+        raise RefusedError(f"it has {len(steps):,} steps; at most {MOST_STEPS} are taken")
     for step in steps:
         if len(step.text) > MOST_CHARACTERS:
             raise RefusedError(f"step {step.number} has {len(step.text):,} characters; at most {MOST_CHARACTERS:,} fit")

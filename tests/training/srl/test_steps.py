@@ -91,6 +91,12 @@ def test_a_pattern_that_would_take_for_ever_is_stopped(monkeypatch: pytest.Monke
     assert time.process_time() - began < 2
 
 
+def test_a_solution_cut_too_finely_is_refused() -> None:
+    assert len(steps_of(problem("a\n" * steps.MOST_STEPS), "line")) == steps.MOST_STEPS
+    with pytest.raises(RefusedError, match="it has 2,000 steps; at most 500 are taken"):
+        steps_of(problem("a" * 2000), "regex", "(?=a)")
+
+
 def test_a_transcript_in_turns_is_cut_by_its_calls_alone() -> None:
     with pytest.raises(RefusedError, match="only its tool calls cut"):
         steps_of(problem(None, (DemonstratedTurn("model", "<tool_call>a</tool_call>"),)), "line")

@@ -210,6 +210,16 @@ def test_settings_that_make_no_sense_are_told(
     assert researcher_client.get("/datasets/steps/steps/totals/", given).status_code == 404
 
 
+def test_the_page_outlives_a_pattern_that_takes_for_ever(
+    researcher_client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.srl.steps.PATTERN_SECONDS", 0.05)
+    store([solved(1, "a" * 60 + "!")])
+    page = text(researcher_client.get("/datasets/steps/steps/", {**ASKED, "rule": "regex", "pattern": "(a|aa)+$"}))
+    assert "The pattern takes more than 0.05 s on one solution" in page
+    assert "The whole set" not in page
+
+
 def test_only_what_counts_goes_into_the_settings() -> None:
     form = StepsForm({"rule": "line", "format": "continuation", "pattern": "((", "title": "on"})
     assert form.is_valid()
