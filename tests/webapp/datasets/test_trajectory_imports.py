@@ -85,7 +85,7 @@ def test_an_import_page_recognises_transcripts(researcher_client: Client, resear
     record = intake.start_upload({"main": upload(TRANSCRIPTS)}, researcher)
     address = f"/datasets/imports/{record.pk}/"
     page = text(researcher_client.get(address))
-    assert "<td>transcript</td>" in page
+    assert ">transcript</td>" in page
     assert "Check all rows" in page
     assert "ls 5" in page
     form = {**record.plan, "heldout_percent": "10", "check": "1"}
