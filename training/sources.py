@@ -17,8 +17,7 @@ from transformers import (
 )
 
 from training.builtin import MODEL_DIRS
-from training.builtin.repository_expert import demonstrated
-from training.builtin.tool_styles import with_demonstrations
+from training.builtin.problems import built_in_problems
 from training.checkpoints import checkpoint_name
 from training.config import (
     BuiltinModel,
@@ -31,11 +30,8 @@ from training.config import (
     RunConfig,
 )
 from training.errors import InputError
-from training.problems import Problem, ProblemFileError, Split, read_problems
-from training.problems.arithmetic import generate
-from training.problems.computation import TOOLS_LEVEL, generate_computations
+from training.problems import Problem, ProblemFileError, read_problems
 from training.problems.filters import has_integer_answer, without_overlap
-from training.problems.repositories import REPOSITORIES_LEVEL, generate_tasks
 
 logger = logging.getLogger("training")
 
@@ -57,7 +53,8 @@ def load_problems(config: RunConfig, run_folder: Path) -> Problems:
     source = config.problems
     if isinstance(source, BuiltinProblems):
         return Problems(
-            _generated(source, source.train_count, "train"), _generated(source, source.heldout_count, "heldout")
+            built_in_problems(source.level, source.train_count, "train", source.seed),
+            built_in_problems(source.level, source.heldout_count, "heldout", source.seed),
         )
     if isinstance(source, ImportedProblems):
         path = data_folder() / "problem-sets" / f"{source.slug}.jsonl"
@@ -89,14 +86,6 @@ def _filtered(source: ImportedProblems | FileProblems, train: list[Problem], hel
     if train and not kept:
         raise InputError("the filters leave no training problem; switch problems.answers or problems.overlap_words off")
     return kept
-
-
-def _generated(source: BuiltinProblems, count: int, split: Split) -> list[Problem]:
-    if source.level == REPOSITORIES_LEVEL:
-        return [demonstrated(task, split) for task in generate_tasks(count, split, source.seed)]
-    if source.level != TOOLS_LEVEL:
-        return generate(source.level, count, split, source.seed)
-    return with_demonstrations(generate_computations(count, split, source.seed), source.seed)
 
 
 def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

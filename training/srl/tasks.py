@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from training.config import SrlMethod, StepsConfig
 from training.problems.types import DemonstratedTurn, Problem
-from training.srl.instances import Refused, instances_of
+from training.srl.instances import Instance, Refused, instances_of
 from training.srl.steps import CALL, RefusedError, Step, steps_of
 
 SOLVE = (
@@ -35,11 +35,13 @@ class Task:
         count: steps of the solution.
         context: the steps before it, as they are shown.
         target: what the model's action is compared with.
-        prompt: the user's turn.
+        question: the user's turn where it is not an instance's.
         given: what the response is taken to begin with: read by the model, never learned.
         opening: what the response itself must begin with, if anything.
         title: of the step, where it is given away.
         turns: of a demonstration in turns, those before the step, in place of `given`; the response is the next turn.
+        instance: whose prompt is the user's turn. It is put together when it is asked for: the prompts of a long
+            transcript are many times as long as the transcript.
     """
 
     problem: Problem
@@ -47,11 +49,22 @@ class Task:
     count: int
     context: tuple[str, ...]
     target: str
-    prompt: str
+    question: str
     given: str = ""
     opening: str = ""
     title: str = ""
     turns: tuple[DemonstratedTurn, ...] = ()
+    instance: Instance | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The user's turn."""
+        return self.instance.prompt if self.instance else self.question
+
+    @property
+    def characters(self) -> int:
+        """Of all that the model reads before it responds."""
+        return len(self.prompt) + len(self.given) + sum(len(turn.text) for turn in self.turns)
 
     @property
     def id(self) -> str:
@@ -102,15 +115,17 @@ def _maker(config: SrlMethod) -> Callable[[Problem], list[Task]]:
 def asked(problem: Problem, rule: StepsConfig) -> list[Task]:
     """Tasks of the paper's form: the prompt tells the steps so far. Raises RefusedError as `steps_of`."""
     steps = steps_of(problem, rule.rule, rule.pattern)
+    shown = tuple(f"{step.whole}\n{step.observation}".strip() for step in steps)
     return [
         Task(
             problem,
             each.number,
             len(steps),
-            tuple(f"{step.whole}\n{step.observation}".strip() for step in each.context),
+            shown[: each.number - 1],
             each.target.strip(),
-            each.prompt,
+            "",
             title=each.title,
+            instance=each,
         )
         for each in instances_of(problem, steps, rule.title, rule.last)
     ]
@@ -126,6 +141,7 @@ def continued(problem: Problem, rule: StepsConfig) -> list[Task]:
     if solution is None:
         return _in_turns(problem, steps, rule)
     bounds = [_bounds(solution, step, rule.title) for step in steps]
+    shown = tuple(solution[begin:end].strip() for begin, end in bounds)
     tasks = []
     for step, (begin, end) in list(zip(steps, bounds, strict=True))[: len(steps) if rule.last else len(steps) - 1]:
         given, opening = solution[:begin], ""
@@ -136,7 +152,7 @@ def continued(problem: Problem, rule: StepsConfig) -> list[Task]:
                 problem,
                 step.number,
                 len(steps),
-                tuple(solution[start:stop].strip() for start, stop in bounds[: step.number - 1]),
+                shown[: step.number - 1],
                 solution[begin:end].strip(),
                 problem.prompt,
                 given.rstrip(" \t"),

@@ -68,15 +68,12 @@ class StepsForm(forms.Form):
 
 
 def likely_settings(trajectories: Trajectories) -> dict[str, str]:
-    """The first rule that cuts half of the first solutions into two steps or more, lines last; and the form that
-    demonstrations in turns need.
-    """
+    """The first rule that cuts half of the first solutions into two steps or more, lines last; and the usual form."""
     problems = [problem for _, (_, problem) in zip(range(LOOKED_AT), trajectories.after(0), strict=False)]
     rules: tuple[Rule, ...] = ("numbered", "tool_call")
     shares = {rule: sum(_is_cut(each, rule) for each in problems) / max(len(problems), 1) for rule in rules}
     rule = next((rule for rule, share in shares.items() if share >= 0.5), "line")
-    in_turns = any(problem.turns for problem in problems)
-    return {"rule": rule, "format": "think_action" if in_turns else "continuation"}
+    return {"rule": rule, "format": SrlMethod().format}
 
 
 def _is_cut(problem: Problem, rule: Rule) -> bool:

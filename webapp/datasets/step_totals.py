@@ -95,7 +95,7 @@ class Tally:
                 self.longest = Extreme(length, number, task.number)
             if length < self.shortest.characters or not self.shortest.number:
                 self.shortest = Extreme(length, number, task.number)
-        length = len(tasks[-1].prompt) + len(tasks[-1].given)  # each holds what the one before does
+        length = tasks[-1].characters  # each holds what the one before does
         if length > self.prompt.characters:
             self.prompt = Extreme(length, number, tasks[-1].number)
 

@@ -49,13 +49,8 @@ class ShownInstance(NamedTuple):
     task: Task
     prompt: Cut
     given: Cut
-    """What its response is taken to begin with."""
+    """What its response is taken to begin with, or the turns before it."""
     target: Cut
-
-    @property
-    def characters(self) -> int:
-        """Of all that the model reads."""
-        return len(self.task.prompt) + len(self.task.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +137,5 @@ def _shown(pieces: Sequence[Piece], targets: int) -> list[ShownPiece]:
 
 
 def _instance(task: Task) -> ShownInstance:
-    return ShownInstance(task, Cut.of(task.prompt), Cut.of(task.given), Cut.of(task.target))
+    before = "\n".join(f"[{turn.role}] {turn.text}" for turn in task.turns)
+    return ShownInstance(task, Cut.of(task.prompt), Cut.of(task.given or before), Cut.of(task.target))

@@ -7,17 +7,17 @@ from typing import Protocol
 
 from django.urls import reverse
 
-from training.builtin.tool_styles import with_demonstrations
+from training.builtin.problems import built_in_problems
 from training.config import BuiltinProblems
-from training.problems.arithmetic import generate
-from training.problems.computation import TOOLS_LEVEL, generate_computations
+from training.config.presets import AGENTS_SRL, SRL
+from training.problems.computation import TOOLS_LEVEL
+from training.problems.repositories import REPOSITORIES_LEVEL
 from training.problems.types import DemonstratedTurn, Problem, Split
 from webapp.datasets import models
 
-LEVELS = ("easy", "middle", "hard", TOOLS_LEVEL)
+LEVELS = ("easy", "middle", "hard", TOOLS_LEVEL, REPOSITORIES_LEVEL)
 _ROWS_AT_ONCE = 500
-_GIVEN = BuiltinProblems()
-"""How many problems of a level are looked at, and from which seed: what a run takes unless told otherwise."""
+_USUAL = BuiltinProblems()
 
 
 class Trajectories(Protocol):
@@ -112,7 +112,7 @@ class BuiltinTrajectories:
 
     @property
     def key(self) -> str:
-        return f"built-in/{self.level}/{_GIVEN.train_count}/{_GIVEN.heldout_count}/{_GIVEN.seed}"
+        return f"built-in/{self.level}/{_counts(self.level)}/{_USUAL.seed}"
 
     @property
     def total(self) -> int:
@@ -120,7 +120,7 @@ class BuiltinTrajectories:
 
     @property
     def query(self) -> dict[str, str]:
-        return {"preset": "srl", "level": self.level}
+        return {"preset": (AGENTS_SRL if self.level == REPOSITORIES_LEVEL else SRL).slug, "level": self.level}
 
     def at(self, number: int) -> Problem | None:
         problems = _generated(self.level)
@@ -138,11 +138,11 @@ class BuiltinTrajectories:
 
 @lru_cache(maxsize=len(LEVELS))
 def _generated(level: str) -> list[Problem]:
-    counts: tuple[tuple[Split, int], ...] = (("train", _GIVEN.train_count), ("heldout", _GIVEN.heldout_count))
-    if level != TOOLS_LEVEL:
-        return [problem for split, count in counts for problem in generate(level, count, split, _GIVEN.seed)]
-    return [
-        problem
-        for split, count in counts
-        for problem in with_demonstrations(generate_computations(count, split, _GIVEN.seed), _GIVEN.seed)
-    ]
+    return [each for split, count in _counts(level) for each in built_in_problems(level, count, split, _USUAL.seed)]
+
+
+def _counts(level: str) -> tuple[tuple[Split, int], tuple[Split, int]]:
+    """Problems to train on and held out, as a run of SRL takes them unless told otherwise."""
+    problems = AGENTS_SRL.config.problems if level == REPOSITORIES_LEVEL else _USUAL
+    assert isinstance(problems, BuiltinProblems)
+    return ("train", problems.train_count), ("heldout", problems.heldout_count)

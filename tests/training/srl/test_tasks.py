@@ -1,5 +1,6 @@
 """What is asked for: step by step or whole, told in the prompt or put into the model's mouth."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -92,6 +93,16 @@ def test_reasons_are_counted_whatever_their_numbers() -> None:
     ]
     (refused,) = tasks_of([problem(None, turns)], SrlMethod.model_validate({"steps": {"rule": "tool_call"}})).refused
     assert "one step only" in refused.reason
+
+
+def test_prompts_of_a_long_transcript_are_put_together_only_when_asked_for() -> None:
+    turns = (DemonstratedTurn("model", "<tool_call>ls</tool_call>"), DemonstratedTurn("tool", "a" * 100_000))
+    tracemalloc.start()
+    found = tasks(None, turns * 50, format="think_action", steps={"rule": "tool_call"})
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20_000_000  # all 49 prompts together have more than 100 million characters
+    assert found[-1].characters == len(found[-1].prompt) > 4_800_000
 
 
 def test_a_demonstration_in_turns_is_gone_on_with_turn_by_turn() -> None:

@@ -72,6 +72,7 @@ def test_totals_are_what_the_trainer_prepares(store: Store, config: SrlMethod) -
     assert (tally.shortest.characters, tally.longest.characters) == (min(lengths), max(lengths))
     assert (tally.longest.number, tally.longest.step) == (1, 1)
     assert tally.prompt.characters == max(len(task.prompt + task.given) for task in tasks)
+    assert tally.prompt.number == 1
 
 
 def test_reasons_are_counted_without_their_numbers_and_lead_to_examples(store: Store) -> None:
@@ -178,7 +179,12 @@ def test_a_transcript_shows_who_speaks(store: Store) -> None:
         ("y", "tool"),
         ("<tool_call>b</tool_call>", "model"),
     ]
-    assert likely_settings(trajectories) == {"rule": "tool_call", "format": "think_action"}
+    assert likely_settings(trajectories) == {"rule": "tool_call", "format": "continuation"}
+    going_on = example_of(1, asked, settings("tool_call", last=True))
+    assert [(each.given.head, each.target.head) for each in going_on.instances] == [
+        ("", "<tool_call>a</tool_call>"),
+        ("[model] I look. <tool_call>a</tool_call>\n[tool] x\n[tool] y", "<tool_call>b</tool_call>"),
+    ]
     assert "only its tool calls cut" in example_of(1, asked, LINES).refused
 
 
@@ -240,6 +246,9 @@ def test_built_in_levels_are_split_too(researcher_client: Client) -> None:
     assert "of 4,352" in page
     assert researcher_client.get("/datasets/builtin/none/steps/").status_code == 404
     assert likely_settings(BuiltinTrajectories("tools"))["rule"] == "tool_call"
+    page = text(researcher_client.get("/datasets/builtin/repositories/steps/"))
+    assert "preset=agents-srl&amp;level=repositories&amp;rule=tool_call" in page
+    assert "of 576" in page
     tally = further_totals(BuiltinTrajectories("easy"), LINES)
     assert tally.instances == 2 * tally.read
 

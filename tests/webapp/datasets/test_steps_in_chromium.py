@@ -104,7 +104,7 @@ def test_the_run_form_begins_with_what_was_seen(page: Page) -> None:
     page.get_by_role("link", name="Use in a run").click()
     expect(page.locator("[name='method.kind'][value='srl']")).to_be_checked()
     expect(page.locator("[name='method.srl.steps.rule']")).to_have_value("tool_call")
-    expect(page.locator("[name='method.srl.format']")).to_have_value("think_action")
+    expect(page.locator("[name='method.srl.format']")).to_have_value("continuation")
     expect(page.locator("[name='problems.imported.slug']")).to_have_value("agents")
 
 
