@@ -7,10 +7,10 @@ from webapp.runs.status import TERMINAL
 
 PLACES = (
     "config__model", "config__method__reward__learned__model", "config__method__learned__model",
-    "config__selection__measured_by",
+    "config__selection__measured_by", "config__selection__judge",
 )  # fmt: skip
 """Where a run's config may name a checkpoint: its model, a reward model, what an evaluation asks, what chooses its
-problems."""
+problems and who judges where there is no answer."""
 
 
 def dependents_of(run: int, step: int | None = None) -> QuerySet[Run]:
