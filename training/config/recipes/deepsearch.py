@@ -14,7 +14,7 @@ _HARD = (
 _BUILTIN = changed(
     DEEPSEARCH_LAZY.choices,
     *_HARD,
-    Choice("steps", 12, "Four minutes a round.", "50 for the final model"),
+    Choice("steps", 12, "A minute a round on an idle core.", "50 for the final model"),
     Choice("evaluation.every_steps", 6, "Twice a round."),
     Choice("checkpoints.every_steps", 6, "A round that is killed loses little."),
 )
@@ -66,7 +66,14 @@ DEEPSEARCH_ROUNDS = RecipePreset(
     "DeepSearch in rounds",
     "Measure which problems are hard, search them, learn, and measure again; solutions are shared between rounds.",
     f"{PAPER}, section 4",
-    builtin=Variant("builtin", "", "", _stages(_BUILTIN, _BUILTIN)),
+    builtin=Variant(
+        "builtin",
+        "",
+        "On hard problems, 4 % solved at first: 17, 21 and 22 % after the rounds. 501, 445 and 407 of 512 problems are "
+        "hard before each, and solutions of 136, 195 and 244 are known after it.",
+        _stages(_BUILTIN, _BUILTIN),
+        minutes=4,
+    ),
     full=Variant(
         "full",
         "An imported set called deepmath-103k, and 32 GPUs.",

@@ -184,7 +184,15 @@ R1 = RecipePreset(
     "DeepSeek-R1",
     "Cold start, reasoning RL, a new start from selected responses, and RL for all scenarios with preferences last.",
     "DeepSeek-R1 (arXiv 2501.12948 and Nature 645), sections 2.3 and 3 and their supplement",
-    builtin=Variant("builtin", "", "", _stages(_COLD, _REASONING, _AGAIN, _REWARDS, _ALL, _PREFERENCE)),
+    builtin=Variant(
+        "builtin",
+        "",
+        "Accuracy of the base 21 %, 33 % after the cold start, 80 % after RL, and 84 % of the base that starts anew "
+        "from selected responses; on hard problems the last stage goes from 7 to 20 %, and preferences add nothing "
+        "there.",
+        _stages(_COLD, _REASONING, _AGAIN, _REWARDS, _ALL, _PREFERENCE),
+        minutes=6,
+    ),
     full=Variant(
         "full",
         "Imported sets called reasoning and all-scenarios, a labeling project called helpful, and 32 large GPUs.",

@@ -66,8 +66,10 @@ R1_ZERO = RecipePreset(
     builtin=Variant(
         "builtin",
         "",
-        "Accuracy levels off where the limit cuts the working, and rises again under the higher one.",
+        "Accuracy rises from 19 to 75 % under a limit that cuts a fifth of the responses, and to 87 % under a higher "
+        "one.",
         _stages(_SHORT, _LONG),
+        minutes=6,
     ),
     full=Variant(
         "full",

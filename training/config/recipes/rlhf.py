@@ -21,7 +21,7 @@ _REWARD_MODEL = changed(
 )
 _PPO = changed(
     without(PPO.choices, "method.reward.learned.model"),
-    Choice("steps", 40, "Accuracy has levelled off by then.", "256,000 episodes"),
+    Choice("steps", 30, "Accuracy has levelled off by then.", "256,000 episodes"),
 )
 
 _PYTHIA = (
@@ -104,8 +104,10 @@ RLHF = RecipePreset(
     builtin=Variant(
         "builtin",
         "",
-        "Accuracy rises though nobody is paid for right answers: the rankings carry what is liked.",
+        "Accuracy rises from 21 to 29 % by demonstrations and to 70 % by PPO, which is paid by the reward model alone: "
+        "rankings carry what is right.",
         _stages(_SFT, _REWARD_MODEL, _PPO),
+        minutes=4,
     ),
     full=Variant(
         "full",

@@ -24,19 +24,19 @@ _RL = changed(
     without(PRESET.choices, "model"),
     _FEW,
     Choice("optimisation.warmup_steps", 2, "A gentle start for the optimizer's moments.", "20 rollout steps"),
-    Choice("evaluation.every_steps", 6, "Often enough to see it move."),
+    Choice("evaluation.every_steps", 4, "Often enough to see it move."),
     Choice("evaluation.problems", 32, "Answers with tools take their time."),
     Choice("evaluation.samples", 4, "Enough to tell three stages apart."),
 )
 _SHORT = changed(
     _RL,
     Choice("method.sampling.max_tokens", 224, "Room for one stumble: calls have to become brief.", "8,192"),
-    Choice("steps", 12, "The share of cut responses has settled.", "300"),
+    Choice("steps", 8, "The share of cut responses has settled.", "300"),
 )
 _LONG = changed(
     _RL,
     Choice("method.sampling.max_tokens", 320, "Room for two failing calls and one that works.", "12,288"),
-    Choice("steps", 12, "The reward has levelled off.", "85"),
+    Choice("steps", 6, "Enough to see what room is worth.", "85"),
 )
 _LAST = changed(
     _LONG,
