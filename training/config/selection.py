@@ -45,7 +45,7 @@ class Measured(Config):
     """Temperature of these responses."""
 
     max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    """Longest response; empty takes the method's own limit."""
+    """Longest response; empty takes the method's own limit (SRL: that of evaluations, which ask for whole answers)."""
 
     measured_by: MeasuringModel = RunsModel()
 

@@ -127,3 +127,9 @@ def test_problems_with_a_known_solution_are_left_out_unless_it_was_withdrawn(tmp
     assert len(selected.problems.train) == 63
     assert problems[0] not in selected.problems.train
     assert (event.dropped, event.samples) == ({"solution known": 1}, 0)
+
+
+def test_srl_is_measured_by_whole_responses_not_by_steps(tmp_path: Path) -> None:
+    srl = {"kind": "srl", "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 2}}
+    _, (event,) = select(tmp_path, method=srl, selection={"kind": "not_always_solved", "samples": 2})
+    assert sum(event.right[1:]) > 5  # the evaluation's 32 tokens hold an answer, 2 do not
