@@ -63,6 +63,7 @@ def test_rstar2_at_full_size_has_the_papers_stages() -> None:
     lengths = [stage.run.method.sampling.max_tokens for stage in stages]  # type: ignore[union-attr]
     assert lengths == [8192, 12_288, 12_288]
     assert [stage.run.steps for stage in stages] == [300, 85, 125]
+    assert [stage.run.finish.enabled for stage in stages] == [True, False, False]
     assert [stage.run.method.agentic.max_turns for stage in stages] == [10, 10, 15]  # type: ignore[union-attr]
     assert [stage.run.selection.kind for stage in stages] == ["all", "all", "not_always_solved"]
 

@@ -80,7 +80,10 @@ _FULL_SFT = (
 _FULL_SHORT = changed(
     _FULL,
     Choice("method.sampling.max_tokens", 8192, "The paper's."),
-    Choice("steps", 300, "Until the share of cut responses settles at a tenth and reward levels off."),
+    Choice("steps", 300, "The paper's, unless the signs below are there sooner."),
+    Choice("finish.truncation", 0.1, "Move on when the share of cut responses has settled at about a tenth."),
+    Choice("finish.reward_flat", True, "And the reward has levelled off."),
+    Choice("finish.least_steps", 150, "Not before the first spikes of cut responses are over."),
 )
 _FULL_LONG = changed(
     _FULL,
