@@ -69,6 +69,32 @@ def test_a_response_is_right_when_the_tests_pass_on_its_own_files(monkeypatch: p
     assert heldout.metrics["heldout/calls_mean"] > 0
 
 
+def test_an_experts_step_is_asked_for_where_its_conversation_stands() -> None:
+    sampling = {"prompts_per_step": 8, "samples_per_prompt": 8, "max_tokens": 64}
+    method = {
+        "kind": "srl",
+        "sampling": sampling,
+        "steps": {"rule": "tool_call"},
+        "dynamic_sampling": {"enabled": False},
+    }
+    with ExitStack() as stack:
+        prompt = {"tools": "template", "toolset": "repository"}
+        model = {"kind": "builtin", "variant": "tools"}
+        parts, training = build(stack, method=method, prompt=prompt, problems=PROBLEMS, model=model)
+        outcome = training.step(1)
+    assert len(outcome.groups) == 8
+    assert {group.expert.task.number for group in outcome.groups if group.expert} >= {1, 2}
+    for group in outcome.groups:
+        assert group.expert is not None
+        task, event = group.expert.task, group_event(group, 1, "train", 0, parts.codec)
+        assert event.prompt.count("<tool_response>") == task.number - 1
+        assert event.prompt.endswith("<|im_end|>\n<|im_start|>assistant\n")
+        assert all(turn.text in event.prompt for turn in task.turns)
+        for rollout in group.rollouts:
+            assert rollout.extracted is None or rollout.extracted in rollout.text
+            assert rollout.reward == -1.0 if rollout.extracted is None else 0 <= rollout.reward <= 1
+
+
 def trace_of(rollout: Rollout) -> str:
     assert rollout.trace is not None
     return rollout.trace.diff
