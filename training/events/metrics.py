@@ -193,6 +193,10 @@ _TABLE = (
         MetricInfo(f"reflection/{word}_per_1k", f"“{word}”", f"How often responses say “{word}”.", f"1000 × count of \\b{word}\\b, in any case ÷ Σ|o|", "per 1,000 tokens")
         for word in REFLECTIVE_WORDS
     ),
+    MetricInfo("reasoning/planning_share", "Planning up front", "Share of responses that say at the beginning what they are going to do.", "mean of 1[a phrase of planning in the first fifth of the response]", "share"),
+    MetricInfo("reasoning/adjusting_share", "Adjusting on the way", "Share of responses that take something back.", "mean of 1[a phrase such as wait, actually, instead]", "share"),
+    MetricInfo("reasoning/checking_share", "Checking results", "Share of responses that say they look at a result again.", "mean of 1[a phrase such as verify, check, after a figure]", "share"),
+    MetricInfo("reasoning/interleaved_share", "Interleaved thinking", "Share of responses that think again after something was said.", "mean of 1[more than one <think>]", "share"),
     MetricInfo("reflection/corrected_share", "Wrong, then right", "Of the responses that marked a wrong answer before a reflective word, the share that ended right.", "P(final answer right | an answer marked before the first reflective word was wrong)", "share", "up"),
 )  # fmt: skip
 

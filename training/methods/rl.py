@@ -12,6 +12,7 @@ from training.experience.direct import DirectExperience
 from training.experience.scoring import Scorer
 from training.experience.summary import summarise_groups, summarise_updates
 from training.experience.types import Group
+from training.interleaving import interleaving_rates
 from training.methods.policy_update import PolicyUpdater
 from training.methods.types import Outcome, UpdateReport
 from training.policy import Reference
@@ -136,9 +137,10 @@ class PolicyGradientTraining(ABC):
         return {"tokens/step": fresh, "tokens/total": self._tokens_sampled}
 
     def _reflection(self, groups: Sequence[Group]) -> dict[str, float]:
-        """Reflective words, and how often a wrong answer given before one was put right after it."""
+        """Reflective words, planning and checking, and how often a wrong answer before such a word was put right."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
-        rates = reflection_rates([rollout.own_text for rollout in rollouts], sum(rollout.drawn for rollout in rollouts))
+        texts = [rollout.own_text for rollout in rollouts]
+        rates = reflection_rates(texts, sum(rollout.drawn for rollout in rollouts)) | interleaving_rates(texts)
         reflected = [
             (rollout, before, group.problem.answer)
             for group in groups

@@ -113,10 +113,13 @@ CHARTS = (
           ("classes/forking", "classes/reflection", "classes/code", "classes/other"), REASONING),
     Chart("class-entropy", "Entropy after results, in calls, elsewhere",
           ("classes/entropy_after_result", "classes/entropy_in_call", "classes/entropy_elsewhere"), REASONING),
+    Chart("interleaving", "Planning, adjusting, checking",
+          tuple(f"reasoning/{sign}_share" for sign in ("planning", "adjusting", "checking", "interleaved")), REASONING),
     Chart("corrected", "Corrected after a reflective word", ("reflection/corrected_share",), REASONING),
 )  # fmt: skip
 ON_REASONING_PAGE = (
-    "length", "reflection", "words", "corrected", "token-classes", "class-entropy", "truncated", "pass-at-1",
+    "length", "reflection", "words", "corrected", "interleaving", "token-classes", "class-entropy", "truncated",
+    "pass-at-1",
 )  # fmt: skip
 AXES = frozenset({"tokens/total", "time/step_s"})
 """What the other charts are drawn over; charts of their own would say little."""
