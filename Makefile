@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PROCESSES ?= 2
+PROCESSES ?= 3
 # The first Python that is new enough; set PYTHON=/path/to/python to choose another.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -10,13 +10,8 @@ from tests.training.runs import finish, new_run, rows, start, tiny_config
 pytestmark = pytest.mark.processes
 
 RANKINGS = {"kind": "builtin", "level": "easy", "count": 32}
+# GRPO's loop is a part of DeepSearch's and PPO's, and DPO reads rankings as reward models do.
 METHODS = {
-    "grpo": {
-        "kind": "grpo",
-        "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 32},
-        "loss": {"kl_coefficient": 0.01, "aggregation": "seq_mean_token_mean"},
-        "updates_per_step": 2,
-    },
     "deepsearch": {
         "kind": "deepsearch",
         "sampling": {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 48},
@@ -34,7 +29,6 @@ METHODS = {
     },
     "sft": {"kind": "sft", "sequences_per_step": 6, "max_length": 256},
     "reward_model": {"kind": "reward_model", "rankings": RANKINGS, "rankings_per_step": 6, "ties": "rao_kupper"},
-    "dpo": {"kind": "dpo", "rankings": RANKINGS, "rankings_per_step": 6},
 }
 SELECTIONS = {"sft": {"kind": "rejection_sampling", "samples": 3, "max_tokens": 40}}
 

@@ -41,7 +41,7 @@ def _call(program: str = "print(1)", **limits: float) -> Call:
     return Call(f"service {next(_NUMBERS)}", program, limits=Limits(**{"wall_s": 30, "cpu_s": 10, **limits}))  # type: ignore[arg-type]
 
 
-def _until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+def _until(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -198,7 +198,7 @@ def test_killed_fork_servers_are_replaced_and_their_calls_run_again_but_not_for_
         killed = time.monotonic()
         assert _until(lambda number=number: fragile.status().restarts == before + number + 1)  # type: ignore[misc]
         assert _until(lambda: fragile.status().zygotes == 1)
-        assert time.monotonic() - killed < 15  # some 2 s where nothing else runs
+        assert time.monotonic() - killed < 45  # some 2 s where nothing else runs
         if number == 0:
             assert [future.result(_RESULT_S).stdout for future in futures] == [f"{number}\n" for number in range(12)]
             assert not long.done()

@@ -37,7 +37,7 @@ AGENTS_SFT = Preset(
 
 AGENTS_SRL = Preset(
     "agents-srl",
-    "Software agents: SRL on an expert's steps",
+    "Software agents: SRL on expert steps",
     "Make the expert's next tool call, paid by how alike it is; what is thought before it is never scored.",
     SRL_SOURCE.format("table 5"),
     (
