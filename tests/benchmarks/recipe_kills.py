@@ -1,6 +1,6 @@
 """Recipes at the size of the built-in model from one click to the end, the worker killed in every stage.
 
-    python -m tests.benchmarks.recipe_kills --recipes rstar2-agent deepseek-r1 --seed 0
+    python -m tests.benchmarks.recipe_kills --recipes rstar2-agent deepseek-r1
 
 Each recipe is launched once on a real stack, and then nobody touches it. In every stage SIGKILL goes to the worker
 that trains, at a random step; the stack starts another one, and the recipe must go on by itself. Prints the stages
@@ -124,7 +124,9 @@ def _print_table(slug: str, state: str, seconds: float, stages: list[StageEnd]) 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), default=list(RECIPES), help="which of them")
+    parser.add_argument(
+        "--recipes", nargs="+", choices=list(RECIPES), default=["rstar2-agent", "deepseek-r1"], help="which"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the recipes and of the moments of the kills")
     parser.add_argument("--no-kills", dest="kills", action="store_false", help="leave them in peace")
     return parser.parse_args()
