@@ -8,9 +8,12 @@ from training.config.agentic import AgenticConfig
 from training.config.base import Config
 from training.config.evaluate import EvaluateMethod
 from training.config.finish import FinishConfig
+from training.config.hardware import HardwareConfig
+from training.config.keeping import CheckpointConfig, EvaluationConfig
 from training.config.learned import LearnedRewardConfig, NoRewardModel, RewardCheckpoint
 from training.config.methods import DeepSearchMethod, DynamicSamplingConfig, GrpoMethod, SftMethod
 from training.config.model import BuiltinModel, CheckpointModel, HubModel, LocalModel, PromptConfig
+from training.config.optimisation import OptimisationConfig
 from training.config.overoptimisation import OveroptimisationConfig
 from training.config.ppo import CriticConfig, KlConfig, PpoMethod
 from training.config.preferences import (
@@ -25,7 +28,7 @@ from training.config.preferences import (
 from training.config.problems import BuiltinProblems, FileProblems, ImportedProblems
 from training.config.rl import LossConfig, RewardConfig, RlMethod, SamplingConfig, SurrogateConfig
 from training.config.roc import RocConfig
-from training.config.run import CheckpointConfig, EvaluationConfig, HardwareConfig, OptimisationConfig, RunConfig
+from training.config.run import RunConfig
 from training.config.search import FrontierConfig, SearchConfig, TreeCreditConfig, TreeLossConfig
 from training.config.selection import (
     AllProblems,

@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
+from training.config.hardware import HardwareConfig
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.problems import BuiltinProblems, ProblemSource
-from training.config.run import HardwareConfig
 
 MOST_MODELS = 9
 MOST_PROMPTS = 5_000

@@ -1,110 +1,22 @@
 """The whole configuration of one run: what the form shows, the database stores and the trainer reads."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.finish import FinishConfig
+from training.config.hardware import MOST_PROCESSES, HardwareConfig
+from training.config.keeping import CheckpointConfig, EvaluationConfig
 from training.config.methods import DeepSearchMethod, GrpoMethod, Method
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
+from training.config.optimisation import OptimisationConfig
 from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.rl import RlMethod
 from training.config.selection import AllProblems, RejectionSampling, Selection
-
-MOST_PROCESSES = 1024
-
-
-class OptimisationConfig(Config):
-    """AdamW and its schedule."""
-
-    learning_rate: float = Field(default=1e-4, gt=0, le=1)
-    """Peak learning rate. Large models want 1e-6 in reinforcement learning; the built-in model takes 1e-4."""
-
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the rate falls after the warm-up: not at all, or to min_rate_share of the peak by the last step."""
-
-    warmup_steps: int = Field(default=0, ge=0)
-    """Steps over which the rate rises from zero."""
-
-    min_rate_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of the peak rate that is left at the last step of a falling schedule."""
-
-    weight_decay: float = Field(default=0.0, ge=0, le=1)
-    """Decoupled decay of matrices; biases and norms are spared."""
-
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    """Decay of the first moment."""
-
-    beta2: float = Field(default=0.95, ge=0, lt=1)
-    """Decay of the second moment."""
-
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    """Gradients are scaled down to this norm."""
-
-    micro_batch_tokens: int = Field(default=8192, ge=64)
-    """Tokens in one forward and backward pass; changes memory and speed, never the result."""
-
-
-class EvaluationConfig(Config):
-    """Held-out problems, answered while training goes on."""
-
-    every_steps: int = Field(default=10, ge=0)
-    """Evaluate every so many steps, and before the first; 0 turns it off."""
-
-    problems: int = Field(default=64, ge=1)
-    """Held-out problems asked each time, always the same ones."""
-
-    samples: int = Field(default=4, ge=1, le=1024)
-    """Sampled answers a problem; pass@1 is their mean."""
-
-    temperature: float = Field(default=1.0, gt=0, le=5)
-    """Temperature of the sampled answers; a greedy one is always asked as well."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    """Longest answer; empty takes the training limit."""
-
-
-class CheckpointConfig(Config):
-    """What is saved, and what is kept."""
-
-    every_steps: int = Field(default=25, ge=0)
-    """Save every so many steps; the last step and a stop always save. 0 saves only those."""
-
-    keep_last: int = Field(default=2, ge=1)
-    """Latest checkpoints kept; pinned ones and the best stay as well."""
-
-    keep_best: bool = True
-    """Keep the one with the highest held-out pass@1 (SFT and DPO: lowest held-out loss;
-    reward models: highest held-out accuracy)."""
-
-
-class HardwareConfig(Config):
-    """Where and how precisely the run computes."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes a GPU when there is one."""
-
-    processes: int = Field(default=1, ge=1, le=MOST_PROCESSES)
-    """Training processes (torchrun); the result does not depend on it."""
-
-    threads: int = Field(default=0, ge=0, le=1024)
-    """CPU threads of each process; 0 shares the cores among the processes."""
-
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the forward pass; the weights being trained stay float32."""
-
-    offload: Literal["none", "frozen"] = "none"
-    """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
-    a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
-
-    @property
-    def offloads_frozen(self) -> bool:
-        """Whether frozen models wait in host memory."""
-        return self.offload == "frozen"
 
 
 class RunConfig(Config):

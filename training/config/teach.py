@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from training.config.base import Config, impossible
+from training.config.hardware import HardwareConfig
 from training.config.model import BuiltinModel, HubModel, LocalModel, ModelSource, PromptConfig
 from training.config.problems import BuiltinProblems, ProblemSource
-from training.config.run import HardwareConfig
 
 MOST_PROBLEMS = 20_000
 Keep = Literal["first", "shortest", "all"]

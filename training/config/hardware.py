@@ -1,0 +1,34 @@
+"""Where a run computes, and how precisely."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from training.config.base import Config
+
+MOST_PROCESSES = 1024
+
+
+class HardwareConfig(Config):
+    """Where and how precisely the run computes."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a GPU when there is one."""
+
+    processes: int = Field(default=1, ge=1, le=MOST_PROCESSES)
+    """Training processes (torchrun); the result does not depend on it."""
+
+    threads: int = Field(default=0, ge=0, le=1024)
+    """CPU threads of each process; 0 shares the cores among the processes."""
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the forward pass; the weights being trained stay float32."""
+
+    offload: Literal["none", "frozen"] = "none"
+    """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
+    a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
+
+    @property
+    def offloads_frozen(self) -> bool:
+        """Whether frozen models wait in host memory."""
+        return self.offload == "frozen"
