@@ -6,6 +6,7 @@ import { openStep } from "./drawer.js";
 import { figure, format, gather, summary, theme } from "./figure.js";
 import { connectToolbar, view } from "./view.js";
 
+const DRAGGED = 5; // pixels from which a pressed pointer zooms
 const AHEAD = "300px"; // charts this far below the screen are drawn already
 const OPTIONS = {
   displaylogo: false,
@@ -114,9 +115,9 @@ class MetricChart extends HTMLElement {
 
   listen() {
     this.listening = true;
-    this.plot.on("plotly_hover", (event) => showCursor(this.pointOf(event), this));
-    this.plot.on("plotly_unhover", () => showCursor(null));
-    this.plot.on("plotly_click", (event) => this.open(this.pointOf(event)));
+    this.plot.on("plotly_hover", (event) => this.pointAt(this.pointOf(event)));
+    this.plot.on("plotly_unhover", () => this.pointAt(null));
+    this.plot.addEventListener("pointerdown", (event) => this.press(event));
     this.plot.on("plotly_relayout", (change) => {
       const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
       if (from !== undefined) this.zoom(from, to);
@@ -124,10 +125,31 @@ class MetricChart extends HTMLElement {
     });
   }
 
+  pointAt(point) {
+    this.pointed = point;
+    showCursor(point, this);
+  }
+
+  // Plotly's own click knows no point where a chart has been drawn under a pointer that rests, as live ones are.
+  press(down) {
+    const point = this.pointed ?? this.pointNear(down.x);
+    if (down.button !== 0 || !point || !down.target.closest(".nsewdrag")) return;
+    const release = (up) => Math.hypot(up.x - down.x, up.y - down.y) < DRAGGED && this.open(point);
+    window.addEventListener("pointerup", release, { once: true }); // not on the plot: Plotly covers the page meanwhile
+  }
+
   pointOf(event) {
     const point = event.points.find((each) => each.data.meta !== undefined);
     const curve = point && this.curves[point.data.meta];
     return curve && { curve, step: curve.steps[point.pointIndex], index: point.pointIndex };
+  }
+
+  pointNear(x) {
+    const axis = this.plot._fullLayout?.xaxis;
+    const curve = this.curves[0];
+    if (!axis || !curve) return null;
+    const place = axis.p2d(x - this.plot.getBoundingClientRect().left - axis._offset) * this.timeScale();
+    return { curve, step: curve.steps[nearest(curve.xs, place)] };
   }
 
   zoom(from, to) {

@@ -112,6 +112,27 @@ def test_a_point_opens_its_rollouts_and_back_closes_them(page: Page) -> None:
     expect(drawer).to_contain_text(re.compile(r"Step (29|30|31|32)\b"))
 
 
+def test_a_click_opens_the_point_that_is_read_off_though_the_chart_was_drawn_anew_meanwhile(page: Page) -> None:
+    run = with_curves(RunStatus.RUNNING, total_steps=100)
+    open_charts(page, f"/runs/{run.pk}/")
+    chart = page.locator("#chart-reward")
+    chart.locator(".nsewdrag").hover()
+    expect(chart.locator("[data-readout]")).to_contain_text("step 3")
+    add_figures(run, {"reward/mean": [0.9], "policy/kl": [0.5]}, first=61)  # a new curve: all charts are made anew
+    expect(page.locator("#chart-kl .main-svg").first).to_be_visible(timeout=30_000)
+    page.evaluate("document.querySelector('#chart-reward').pointed = null")
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.locator("#step-drawer")).to_contain_text(re.compile(r"Step 3\d\b"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#step-drawer")).to_be_hidden()
+    page.mouse.down()
+    page.mouse.move(900, 300, steps=4)
+    page.mouse.up()
+    expect(page.locator("[data-zoom-out]")).to_be_visible()
+    expect(page.locator("#step-drawer")).to_be_hidden()
+
+
 def test_a_zoom_reads_single_steps_for_all_charts_and_stands_in_the_address(page: Page) -> None:
     run = with_curves(steps=1500)
     open_charts(page, f"/runs/{run.pk}/?from=640&to=660")
