@@ -45,6 +45,11 @@ class Codec:
         self._pieces: dict[int, str] = {}
 
     @property
+    def line_schemas(self) -> Sequence[Schema]:
+        """The tools whose calls may be written in lines; none where calls are JSON."""
+        return self._schemas if self._prompt.calls == "lines" else []
+
+    @property
     def digest(self) -> str:
         """Tells tokenizers apart: token ids mean the same wherever this is the same."""
         return vocabulary_digest(self.tokenizer)
@@ -78,7 +83,9 @@ class Codec:
 
     def _opening(self, problem: str) -> list[Message]:
         if self._prompt.tools == "schema":
-            return schema_messages(problem, self._prompt.system, self._schemas, self._prompt.toolset)
+            return schema_messages(
+                problem, self._prompt.system, self._schemas, self._prompt.toolset, self._prompt.calls
+            )
         system = [{"role": "system", "content": self._prompt.system}] if self._prompt.system else []
         return [*system, {"role": "user", "content": problem}]
 

@@ -16,6 +16,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from training.agent.line_calls import problems_in_lines
+from training.agent.schema import builtin_schemas
 from training.builtin import MODEL_DIRS
 from training.builtin.problems import built_in_problems
 from training.checkpoints import checkpoint_name
@@ -49,7 +51,18 @@ def data_folder() -> Path:
 
 
 def load_problems(config: RunConfig, run_folder: Path) -> Problems:
-    """Training and held-out problems. Raises InputError when they cannot be had."""
+    """Training and held-out problems, tool calls in demonstrations written as the run has them.
+
+    Raises InputError when they cannot be had.
+    """
+    problems, prompt = _load_problems(config, run_folder), config.prompt
+    if prompt.calls == "json":
+        return problems
+    schemas = builtin_schemas(prompt.tools, prompt.toolset)
+    return Problems(*(problems_in_lines(half, schemas) for half in problems))
+
+
+def _load_problems(config: RunConfig, run_folder: Path) -> Problems:
     source = config.problems
     if isinstance(source, BuiltinProblems):
         return Problems(

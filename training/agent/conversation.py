@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from training.agent.line_calls import parse_either
 from training.agent.parser import CallRequest, parse_calls, plain
 from training.agent.results import ToolResult, result_text, shortened
 from training.agent.templates import TurnTemplate
@@ -89,7 +90,8 @@ class Conversation:
             return self._ended("abort")
         if self.room <= 0 or completion.finish_reason == "length":
             return self._ended("budget")
-        requests = parse_calls(self.texts[-1])
+        schemas = self.rules.codec.line_schemas
+        requests = parse_either(self.texts[-1], schemas) if schemas else parse_calls(self.texts[-1])
         if not requests:
             return self._ended("answered")
         self.trace.calls += [self._call(request, now) for request in requests]

@@ -10,7 +10,7 @@ from training.agent.results import ToolResult, could_not_run
 
 OPENING, CLOSING = "<tool_call>", "</tool_call>"
 
-_BLOCK = re.compile(rf"{OPENING}(.*?){CLOSING}", re.DOTALL)
+BLOCK = re.compile(rf"{OPENING}(.*?){CLOSING}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class CallRequest:
 
 def parse_calls(text: str) -> list[CallRequest]:
     """The calls of a turn, in order. One that is never closed is no call."""
-    return [_request(block[1]) for block in _BLOCK.finditer(text)]
+    return [_request(block[1]) for block in BLOCK.finditer(text)]
 
 
 def _request(block: str) -> CallRequest:

@@ -78,8 +78,16 @@ _ISSUE = "This is the issue:\n{problem}\nOnce all tests pass, say so without cal
 _TOOLS = (
     "{system}\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
     "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{schemas}\n</tools>\n\n"
+    "{form}"
+)
+_JSON_CALLS = (
     "For each function call, return a json object with function name and arguments within <tool_call></tool_call> XML "
-    'tags:\n<tool_call>\n{{"name": <function-name>, "arguments": <args-json-object>}}\n</tool_call>'
+    'tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
+)
+_LINE_CALLS = (
+    "For each function call, write the function name and then each argument on a line of its own, without its name and "
+    "in the order of the signature, within <tool_call></tool_call> XML tags:\n"
+    "<tool_call><function-name>\n<argument>\n<argument></tool_call>"
 )
 _QUESTION = (
     "You must put your answer inside <answer> </answer> tags, i.e., <answer> answer here </answer>. And your final "
@@ -94,13 +102,16 @@ def builtin_schemas(tools: str, toolset: str = "python") -> list[Schema]:
     return [PYTHON_WITH_IO_SCHEMA if tools == "schema" else PYTHON_SCHEMA]
 
 
-def schema_messages(problem: str, system: str, schemas: Sequence[Schema], toolset: str = "python") -> list[Message]:
+def schema_messages(
+    problem: str, system: str, schemas: Sequence[Schema], toolset: str = "python", calls: str = "json"
+) -> list[Message]:
     """rStar2-Agent's messages: tools in the system message, each schema on a line. `system` stands in for its first
     paragraph where it is not empty. An agent in a repository is told of that instead of answers.
     """
     lines = "\n".join(json.dumps(schema, ensure_ascii=False) for schema in schemas)
+    form = _LINE_CALLS if calls == "lines" else _JSON_CALLS
     opening, question = (_ENGINEER, _ISSUE) if toolset == "repository" else (_SYSTEM, _QUESTION)
     return [
-        {"role": "system", "content": _TOOLS.format(system=system or opening, schemas=lines)},
+        {"role": "system", "content": _TOOLS.format(system=system or opening, schemas=lines, form=form)},
         {"role": "user", "content": question.format(problem=problem)},
     ]

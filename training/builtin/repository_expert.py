@@ -1,6 +1,7 @@
-"""An expert's way through a generated repository: look, read, edit, run the tests. What tools say is what they say.
+"""An expert's way through a generated repository: see the tests fail, read, edit, run the tests again.
 
-Each turn thinks aloud in a few words before it calls; the words of the one that edits say what is wrong.
+What tools say is what they say. It thinks aloud before the edit alone, in which it says what is wrong. It sees the
+tests fail before it reads, so that whoever learns from it knows what to do when they fail after an edit: read again.
 """
 
 import json
@@ -22,17 +23,16 @@ def demonstrated(task: Task, split: Split) -> Problem:
 def expert_turns(task: Task) -> tuple[DemonstratedTurn, ...]:
     """Turns of the expert and the tools that mend the fault; the expert has the last."""
     fault, files = task.fault, task.files
-    turns = _call("look", "read", {}, read_file(files, ""))
+    turns = _call("run_tests", {}, ToolResult("ok", stdout=Outcome(failures=(task.failure,)).text))
     for path in dict.fromkeys((task.entry, task.path)):  # the fault may lie in what the tested module imports
-        turns += _call(f"see {path}", "read", {"path": path}, read_file(files, path))
+        turns += _call("read", {"path": path}, read_file(files, path))
     _, shown = edit_file(files, task.path, fault.wrong, fault.right)
     change = {"path": task.path, "old": fault.wrong, "new": fault.right}
-    turns += _call(f"{fault.wrong} must be {fault.right}", "edit", change, shown)
-    turns += _call("test", "run_tests", {}, ToolResult("ok", stdout=Outcome(passed=1).text))
-    return (*turns, DemonstratedTurn("model", "<think>it works</think>done"))
+    turns += _call("edit", change, shown, f"<think>{fault.wrong} must be {fault.right}</think>")
+    turns += _call("run_tests", {}, ToolResult("ok", stdout=Outcome(passed=1).text))
+    return (*turns, DemonstratedTurn("model", "done"))
 
 
-def _call(thought: str, tool: str, arguments: dict[str, str], result: ToolResult) -> list[DemonstratedTurn]:
+def _call(tool: str, arguments: dict[str, str], result: ToolResult, thought: str = "") -> list[DemonstratedTurn]:
     call = f"{OPENING}{json.dumps({'name': tool, 'arguments': arguments})}{CLOSING}"
-    turn = DemonstratedTurn("model", f"<think>{thought}</think>{call}")
-    return [turn, DemonstratedTurn("tool", result_text(result))]
+    return [DemonstratedTurn("model", thought + call), DemonstratedTurn("tool", result_text(result))]

@@ -69,3 +69,8 @@ class PromptConfig(Config):
     toolset: Literal["python", "repository"] = "python"
     """Tools that may be called. python: one that runs a program. repository: read, edit and run_tests on the files that
     come with each problem; a response is right when all tests pass in the end, whatever it says."""
+
+    calls: Literal["json", "lines"] = "json"
+    """How calls are written, in demonstrations and by the model. json: an object with name and arguments. lines: the
+    name, then each argument on a line of its own, which takes a small model a third of the tokens; JSON is understood,
+    too. A chat template that tells of JSON goes on doing so."""

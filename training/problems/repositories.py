@@ -66,6 +66,7 @@ class Task:
         path: of the file with the fault.
         entry: of the file that the tests import; an agent looks there first.
         issue: what its user says is wrong.
+        failure: the line of the tests that fails first.
     """
 
     fault: Fault
@@ -73,6 +74,7 @@ class Task:
     path: str
     entry: str
     issue: str
+    failure: str
 
     @property
     def mended(self) -> Files:
@@ -133,13 +135,18 @@ def _draw(fault: Fault, split: Split, rng: random.Random) -> Task | None:
         issue = f"{calls[shown]} gives {_literal(given[shown])}, not {_literal(values[shown])}."
         if split_of_text(issue) == split:
             test = _test(entry.removesuffix(".py"), name, zip(calls, values, strict=True))
-            return Task(fault, dict(sorted((files | test).items())), path, entry, issue)
+            failure = _assertion(calls[failing[0]], values[failing[0]])
+            return Task(fault, dict(sorted((files | test).items())), path, entry, issue, failure)
     return None
 
 
 def _test(module: str, name: str, cases: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    lines = [f" assert {call}=={_literal(value)}" for call, value in cases]
+    lines = [f" {_assertion(call, value)}" for call, value in cases]
     return {f"test_{module}.py": "\n".join([f"from {module} import {name}", "def test():", *lines, ""])}
+
+
+def _assertion(call: str, value: Any) -> str:
+    return f"assert {call}=={_literal(value)}"
 
 
 def _layout(fault: Fault, rng: random.Random) -> tuple[dict[str, str], str, str, str]:

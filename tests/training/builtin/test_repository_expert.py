@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.training.sandbox.situations import run_apart
+from training.agent.line_calls import parse_either, problems_in_lines
 from training.agent.parser import parse_calls
 from training.agent.repository_tests import RepositoryTests
 from training.agent.repository_tools import repository_tools
 from training.agent.results import result_text
+from training.agent.schema import builtin_schemas
 from training.agent.tools import Registry
 from training.agent.workspace import Workspace
 from training.builtin.repository_expert import demonstrated
@@ -16,7 +18,6 @@ from training.problems.repositories import generate_tasks
 from training.problems.repository import files_of
 from training.sandbox.client import LocalSandbox
 from training.sandbox.types import Limits
-from training.srl.response import action_of
 from training.srl.steps import steps_of
 
 SEEDS = range(4)
@@ -52,14 +53,26 @@ def test_the_expert_mends_every_repository_by_what_tools_really_say(tests: Repos
         assert workspace.diff.count("\n+") == 2, "the head of a diff, and one line"
 
 
-def test_its_steps_are_its_calls_and_each_turn_has_the_form_that_steps_are_paid_in() -> None:
+def test_its_steps_are_its_calls_from_failing_tests_to_passing_ones() -> None:
     for task in generate_tasks(40, "train", 0):
-        problem = demonstrated(task, "train")
-        steps = steps_of(problem, "tool_call")
+        steps = steps_of(demonstrated(task, "train"), "tool_call")
         assert len(steps) == (5 if task.entry != task.path else 4)
-        actions = [action_of(turn.text) for turn in problem.turns if turn.role == "model"]
-        assert actions[:-1] == [step.text for step in steps]
+        assert steps[0].text == steps[-1].text
+        assert steps[0].observation.startswith("0 passed, 1 failed\nassert ")
         assert steps[-1].observation == "1 passed"
+
+
+def test_in_lines_its_calls_are_the_same_in_less_text() -> None:
+    problems = [demonstrated(task, "train") for task in generate_tasks(40, "train", 0)]
+    schemas = builtin_schemas("template", "repository")
+    for problem, shorter in zip(problems, problems_in_lines(problems, schemas), strict=True):
+        for turn, other in zip(problem.turns, shorter.turns, strict=True):
+            calls, again = parse_calls(turn.text), parse_either(other.text, schemas)
+            assert [(call.name, call.arguments) for call in again] == [(call.name, call.arguments) for call in calls]
+        length, less = (
+            sum(len(turn.text) for turn in each.turns if turn.role == "model") for each in (problem, shorter)
+        )
+        assert less < 0.6 * length
 
 
 FORGERIES = {

@@ -14,7 +14,6 @@ from training.config import SrlMethod
 from training.experience.steps import task_ids
 from training.problems.repositories import generate_tasks
 from training.problems.types import DemonstratedTurn
-from training.srl.response import action_of
 from training.srl.tasks import SOLVE, Task, reasons_of, tasks_of
 
 BUILT_IN = "<think>2+3=5\n5*5=25\n25-1=24</think><answer>24</answer>"
@@ -114,7 +113,7 @@ def test_a_demonstration_in_turns_is_gone_on_with_turn_by_turn() -> None:
     assert len(made) == len(calling) - 1, "the last step is no target"
     for place, each in enumerate(made):
         assert each.turns == expert.turns[: 2 * place]
-        assert each.target == action_of(calling[place].text)
+        assert each.target == calling[place].text.split("</think>")[-1]
         assert (each.prompt, each.given, each.opening) == (expert.prompt, "", "")
         assert len(each.context) == place
     whole = demonstration(expert, codec(tools="template"), TurnTemplate(codec(tools="template")))

@@ -11,6 +11,7 @@ _REPOSITORIES = (
     Choice("problems.heldout_count", 64, "Of functions and issues that no training problem has."),
     Choice("prompt.tools", "template", "The built-in model's template names the tools in the prompt."),
     Choice("prompt.toolset", "repository", "Read, edit, and run the tests."),
+    Choice("prompt.calls", "lines", "A third of the tokens of JSON, and little in an action that is the same in all."),
 )
 _ROOM = "The expert's longest way has 560 tokens, what tools say included."
 

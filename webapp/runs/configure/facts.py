@@ -173,7 +173,8 @@ def _about_tools(folder: Path | None, prompt: PromptConfig) -> str:
     """What the prompt says of tools, about."""
     schemas, marks = builtin_schemas(prompt.tools, prompt.toolset), ENGLISH[: TEMPLATE_CHARACTERS["chat"]]
     if prompt.tools == "schema":
-        return marks.join(message["content"] for message in schema_messages("", prompt.system, schemas, prompt.toolset))
+        told = schema_messages("", prompt.system, schemas, prompt.toolset, prompt.calls)
+        return marks.join(message["content"] for message in told)
     if prompt.tools == "none":
         return ""
     template = folder / "chat_template.jinja" if folder else None

@@ -15,6 +15,7 @@ LABELS = {
     "prompt.system": "System message",
     "prompt.tools": "Tools in the prompt",
     "prompt.toolset": "Which tools",
+    "prompt.calls": "Form of calls",
     "problems.kind": "Problem set",
     "problems.builtin.train_count": "Training problems",
     "problems.builtin.heldout_count": "Held-out problems",
