@@ -1,6 +1,5 @@
 """Advantages against the numbers that papers and implementations publish."""
 
-import itertools
 import math
 
 import pytest
@@ -67,10 +66,28 @@ def test_rounding_is_no_signal() -> None:
     assert equal_rewards(rewards).tolist() == [True, False]
 
 
-@pytest.mark.parametrize(("p", "of_eight"), [(0.01, 0.0773), (0.1, 0.5695), (0.5, 0.9922)])
-def test_a_group_has_signal_as_often_as_its_pass_rate_says(p: float, of_eight: float) -> None:
-    """1 - p^G - (1 - p)^G, by going through all outcomes of eight responses."""
-    outcomes = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
+@pytest.mark.parametrize(
+    ("size", "p", "signal"),
+    [(8, 0.01, 0.0773), (8, 0.1, 0.5695), (8, 0.5, 0.9922), (16, 0.01, 0.1485), (16, 0.1, 0.8147), (16, 0.5, 0.99997)],
+)
+def test_a_group_has_signal_as_often_as_its_pass_rate_says(size: int, p: float, signal: float) -> None:
+    """1 - p^G - (1 - p)^G, by going through all outcomes of a group's responses."""
+    outcomes = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * size)
     right = outcomes.sum(dim=-1)
-    chances = p**right * (1 - p) ** (8 - right)
-    assert float(chances[~equal_rewards(outcomes)].sum()) == pytest.approx(of_eight, abs=1e-4)
+    chances = p**right * (1 - p) ** (size - right)
+    assert float(chances[~equal_rewards(outcomes)].sum()) == pytest.approx(signal, abs=1e-4 if size == 8 else 5e-5)
+
+
+@pytest.mark.parametrize(("epsilon", "right", "wrong"), [(1e-4, 1.4997001, -0.4999), (1e-6, 1.499997, -0.499999)])
+def test_published_code_adds_to_the_deviation_what_is_not_added_here(
+    epsilon: float, right: float, wrong: float
+) -> None:
+    """TRL's and verl's advantages of one right answer of four are these, times 1 + epsilon over the deviation."""
+    found = group_advantages(torch.tensor([1.0, 0, 0, 0], dtype=torch.float64), "sample")
+    assert (found[:2] / (1 + epsilon / 0.5)).tolist() == pytest.approx([right, wrong], abs=5e-7)
+
+
+def test_leave_one_out_is_the_difference_from_the_mean_scaled_by_the_size_of_the_group() -> None:
+    """RLOO's baseline is the mean of the others: G / (G - 1) times what no scale gives."""
+    found = group_advantages(torch.tensor([1.0, 0, 0, 0], dtype=torch.float64), "none")
+    assert (found * 4 / 3).tolist() == pytest.approx([1.0, -1 / 3, -1 / 3, -1 / 3])

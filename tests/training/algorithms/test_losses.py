@@ -124,6 +124,16 @@ def test_aggregations_weigh_short_and_long_sequences_as_published(
     assert 2 * weights[0] * 1.0 + 8 * weights[1] * 0.5 == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize(("factor", "published"), [(1, 6.0 / 2), (16, 0.375 / 2), (8, 0.75 / 2)])
+def test_a_fixed_norm_divides_by_the_sequences_too(factor: int, published: float) -> None:
+    """verl divides a sum over tokens by its factor alone: 0.375 and 0.75 of two sequences are half that here.
+
+    Divided by one token and by the sequences it is verl's mean over sequences of token sums, 3.
+    """
+    weights = token_weights([2, 8], "sum_norm", factor)
+    assert 2 * weights[0] * 1.0 + 8 * weights[1] * 0.5 == pytest.approx(published, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("aggregation", "expected"), [("seq_mean_token_mean", 0.0), ("token_mean", 0.30), ("sum_norm", 0.1171875)]
 )
@@ -134,10 +144,16 @@ def test_the_first_on_policy_loss_is_zero_under_one_aggregation_only(aggregation
     assert float(loss.detach()) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_sequence_ratio_is_the_geometric_mean_of_its_tokens() -> None:
-    inputs = with_log_ratios([0.1, -0.1, 0.3])
+@pytest.mark.parametrize(
+    ("log_ratios", "mean", "product"), [([0.1, -0.1, 0.3], 1.105171, 1.349859), ([0.5, -0.2, 1.5], 1.8221, 6.0496)]
+)
+def test_a_sequence_ratio_is_the_geometric_mean_of_its_tokens(
+    log_ratios: list[float], mean: float, product: float
+) -> None:
+    inputs = with_log_ratios(log_ratios)
     outputs = policy_loss(inputs, LossConfig(ratio="sequence"))
-    assert outputs.ratios.tolist() == pytest.approx([1.105171] * 3, abs=1e-6)
+    assert outputs.ratios.tolist() == pytest.approx([mean] * 3, abs=5e-5)
+    assert math.prod(policy_loss(inputs, LossConfig()).ratios.tolist()) == pytest.approx(product, abs=5e-5)
 
 
 @pytest.mark.parametrize("level", ["sequence", "sequence_token"])
@@ -157,10 +173,10 @@ def test_both_sequence_ratios_have_one_value_and_their_own_gradients(level: str)
 
 def test_gspo_clips_whole_sequences_at_its_narrow_band() -> None:
     config = LossConfig(ratio="sequence", clip_low=3e-4, clip_high=4e-4)
-    for summed, kept in [(0.39, True), (0.41, False)]:
+    for summed, kept in [(0.39991, True), (0.39993, False)]:
         inputs = with_log_ratios([summed / 1000] * 1000)
         assert bool(policy_loss(inputs, config).clipped_high.any()) is not kept
-    for summed, kept in [(-0.29, True), (-0.31, False)]:
+    for summed, kept in [(-0.30004, True), (-0.30006, False)]:
         inputs = with_log_ratios([summed / 1000] * 1000, advantage=-1.0)
         assert bool(policy_loss(inputs, config).clipped_low.any()) is not kept
 

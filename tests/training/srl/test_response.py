@@ -2,7 +2,10 @@
 
 import pytest
 
+from training.rewards import follows
 from training.srl.response import MOST_CHARACTERS, action_of, step_reward
+
+FULL = "<think>\nsteps\n</think>\n<answer>\n5\n</answer>"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,26 @@ from training.srl.response import MOST_CHARACTERS, action_of, step_reward
 )
 def test_the_format(response: str, action: str | None) -> None:
     assert action_of(response) == action
+
+
+@pytest.mark.parametrize(
+    ("response", "think", "think_answer"),
+    [
+        ("<think>a</think>b", True, False),
+        ("<think></think>", False, False),  # thought of nothing and did nothing: TRL lets it pass
+        ("<think><think>a</think>", False, False),
+        ("\n" + FULL, True, False),  # white space before is no text: TRL refuses it
+        ("a<think>b</think>", False, False),
+        ("<think>a</think>b</think><answer>5</answer>", False, False),  # where does the action begin? TRL lets it pass
+        (FULL, True, True),
+        (FULL + "\nextra", True, True),
+    ],
+)
+def test_it_is_stricter_than_a_monologue_alone_and_looser_than_an_answer_in_tags(
+    response: str, think: bool, think_answer: bool
+) -> None:
+    assert (action_of(response) is not None) is think
+    assert follows(response, "think_answer") is think_answer
 
 
 def test_the_monologue_is_never_scored() -> None:

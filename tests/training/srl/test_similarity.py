@@ -38,6 +38,13 @@ def test_matching_characters_of_a_wrong_command() -> None:
     assert len(ANTLR) + len(INSTALL) == 123
 
 
+def test_words_are_fewer_and_so_less_alike_than_characters() -> None:
+    """Each word stands for a character here: what is compared is characters, as the paper's code would have it."""
+    letters = {word: chr(0x4E00 + place) for place, word in enumerate(sorted({*ANTLR.split(), *INSTALL.split()}))}
+    spelled = ["".join(letters[word] for word in text.split()) for text in (ANTLR, INSTALL)]
+    assert similarity(*spelled) == 0.5882352941176471
+
+
 @pytest.mark.parametrize(("length", "junk", "exact"), [(199, 0.997494, 0.997494), (200, 0.0, 0.997506)])
 def test_autojunk_falls_off_a_cliff_at_200_characters(length: int, junk: float, exact: float) -> None:
     expert = ("ab" * 200)[:length]

@@ -39,7 +39,8 @@ AGENTS_SFT = Preset(
 AGENTS_SRL = Preset(
     "agents-srl",
     "Software agents: SRL on expert steps",
-    "Make the expert's next tool call, paid by how alike it is; what is thought before it is never scored.",
+    "Make the expert's next tool call, paid by how alike it is; what is thought before it is never scored. The paper's "
+    "SFT resolves 8.4 % of SWE-bench Verified and its SRL 14.8 %, given the files to edit; without, 4.2 % and 8.6 %.",
     SRL_SOURCE.format("table 5"),
     (
         Choice("method.kind", "srl", "Each call of the expert is a problem of its own."),
