@@ -38,7 +38,7 @@ def advice_on_recipe(recipe: Recipe) -> Iterator[tuple[str, Fault]]:
         facts = facts_of(config)
         for fault in _without_reward_model(stage, advice_on(config, facts)):
             yield stage.name, fault
-        if disk := _disk_of(config, facts):
+        if disk := disk_of_run(config, facts):
             needed += disk.total
     free = this_machine().disk_free
     if needed > free:
@@ -65,7 +65,8 @@ def _without_reward_model(stage: Stage, faults: list[Fault]) -> list[Fault]:
     return [fault for fault in faults if not any(REWARD_MODEL in name for name in fault.about)]
 
 
-def _disk_of(config: RunConfig, facts: Facts) -> Disk | None:
+def disk_of_run(config: RunConfig, facts: Facts) -> Disk | None:
+    """What a run may leave on the disk; None while the model's size is not known."""
     if facts.shape is None:
         return None
     return disk_of(config, plan_of(config, facts.prompt_tokens), facts.shape, facts.reward_shape)

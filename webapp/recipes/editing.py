@@ -35,6 +35,16 @@ def rerun_by_edit(recipe_run: RecipeRun, name: str) -> list[str]:
     return [link.stage.name for link in links_of(recipe_run, recipe) if link.current and link.stage.name in touched]
 
 
+def kept_because(recipe_run: RecipeRun, name: str) -> str:
+    """Why a stage cannot be edited now; empty when it can."""
+    try:
+        begun = [link for link in links_of(recipe_run, read_recipe(recipe_run)) if link.stage.name == name]
+        _may_be_edited(recipe_run, [link for link in begun if link.current], renames=False, rerun=True)
+    except UserError as error:
+        return error.message
+    return ""
+
+
 @transaction.atomic
 def edit_stage(
     recipe_run: RecipeRun, name: str, stage: Stage, *, rerun: bool = False, go_on: bool = False

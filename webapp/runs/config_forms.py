@@ -22,6 +22,8 @@ class Fix:
     """Values that would put something right."""
 
     values: Values
+    label: str = ""
+    """What a button says; empty for the names of the knobs and their values."""
 
 
 @dataclass(frozen=True, slots=True)

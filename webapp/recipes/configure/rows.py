@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from training.config.evaluate import EvaluateMethod
 from training.config.recipe import Recipe, Stage, StageCheckpoint
 from training.config.run import RunConfig
+from webapp.recipes.configure.ways import Way, ways_of
 from webapp.runs.config_forms import Fault
 from webapp.runs.configure.names import KINDS
 from webapp.runs.configure.starting import Difference, differences
+from webapp.runs.configure.words import label_of
 from webapp.runs.knobs import values_of
 from webapp.runs.models import method_title
 
@@ -71,6 +73,25 @@ def rows_of(recipe: Recipe, faults: Sequence[tuple[str, Fault]]) -> list[StageRo
             )
         )
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Something that keeps a stage from being trained."""
+
+    stage: str
+    settings: str
+    """Labels of the knobs that it is about; empty for the stage as a whole."""
+    message: str
+    ways: list[Way]
+
+
+def reasons_of(faults: Sequence[tuple[str, Fault]]) -> list[Reason]:
+    """Everything that keeps a recipe from being started, with the ways out."""
+    return [
+        Reason(stage, ", ".join(map(label_of, fault.about)), fault.message, ways_of(stage, fault))
+        for stage, fault in faults
+    ]
 
 
 def _words(what: str, source: StageCheckpoint) -> str:

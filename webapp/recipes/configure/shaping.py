@@ -6,17 +6,30 @@ from pydantic import ValidationError
 
 from training.config.chain import SOURCES
 from training.config.recipe import MOST_STAGES, Recipe, Stage
+from training.config.run import RunConfig
 from webapp.core.errors import UserError
+from webapp.recipes.configure.ways import Way, ways_out
 from webapp.runs.config_forms import explain
 
 
-def with_stages(recipe: Recipe, stages: Sequence[Stage]) -> Recipe:
-    """The recipe with other stages. Raises UserError with what does not fit."""
+class Refused(UserError):  # noqa: N818  # a verdict with ways out, not a fault
+    """Why stages do not fit each other, and the ways out of it."""
+
+    def __init__(self, message: str, ways: Sequence[Way] = ()) -> None:
+        super().__init__(message, status=409)
+        self.ways = tuple(ways)
+
+
+def with_stages(recipe: Recipe, stages: Sequence[Stage], ways: Sequence[Way] = ()) -> Recipe:
+    """The recipe with other stages, of which some go these ways. Raises Refused with what does not fit."""
+    mended = list(stages)
     try:
-        return Recipe(name=recipe.name, stages=tuple(stages))
+        for way in ways:
+            mended = [way.applied(stage) if stage.name == way.stage else stage for stage in mended]
+        return Recipe(name=recipe.name, stages=tuple(mended))
     except ValidationError as error:
-        words = explain(error.errors(include_url=False)[0])
-        raise UserError(words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")) from error
+        first = error.errors(include_url=False)[0]
+        raise Refused(explain(first), tuple(ways_out(first, mended))) from error
 
 
 def place_of(recipe: Recipe, name: str) -> int:
@@ -27,15 +40,16 @@ def place_of(recipe: Recipe, name: str) -> int:
     raise UserError(f"{recipe.name} has no stage {name}.", status=404)
 
 
-def moved(recipe: Recipe, name: str, by: int) -> Recipe:
-    """The stage earlier (-1) or later (1). Raises UserError at an end, or where one would begin from a later one."""
+def moved(recipe: Recipe, name: str, by: int, ways: Sequence[Way] = ()) -> Recipe:
+    """The stage earlier (-1) or later (1). Raises UserError at an end, and Refused where one would begin from a later
+    one and none of ``ways`` leads out of it."""
     place = place_of(recipe, name)
     there = place + by
     if not 0 <= there < len(recipe.stages):
         raise UserError(f"{name} is the {'first' if by < 0 else 'last'} stage already.")
     stages = list(recipe.stages)
     stages[place], stages[there] = stages[there], stages[place]
-    return with_stages(recipe, stages)
+    return with_stages(recipe, stages, ways)
 
 
 def without(recipe: Recipe, name: str) -> tuple[Recipe, list[str]]:
@@ -63,10 +77,15 @@ def with_copy(recipe: Recipe, name: str) -> Recipe:
     return _with(recipe, place + 1, copy)
 
 
-def with_new(recipe: Recipe) -> Recipe:
-    """One more stage at the end, that does what the one before does, and goes on with its model where it has one."""
+def with_new(recipe: Recipe, run: RunConfig | None = None, name: str = "stage") -> Recipe:
+    """One more stage at the end, that goes on with the model of the one before where that has one.
+
+    It trains ``run``, or else what the one before trains.
+    """
     last = recipe.stages[-1]
-    stage = _changed(last, {"name": free_name(recipe, "stage")})
+    taken = {stage.name for stage in recipe.stages}
+    free = name if run is not None and name not in taken else free_name(recipe, name)
+    stage = Stage(name=free, run=run) if run is not None else _changed(last, {"name": free})
     try:
         return _with(recipe, len(recipe.stages), _changed(stage, {"model_from": {"stage": last.name}}, own_model=True))
     except UserError:  # a reward model's stage, say, has none that writes

@@ -1,6 +1,7 @@
 """One stage as a form: the form of a run's config, beside its name and the earlier stages that it begins from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django import forms
@@ -14,7 +15,8 @@ from training.config.recipe import Recipe, Stage, StageCheckpoint
 from training.config.selection import Measured, RunsModel
 from webapp.recipes.checks import faults_of_stage, foreseen
 from webapp.recipes.configure.shaping import place_of, replaced
-from webapp.runs.config_forms import ConfigForm, Fault, explain
+from webapp.recipes.configure.ways import as_fix
+from webapp.runs.config_forms import ConfigForm, Fault, Fix, explain
 from webapp.runs.configure.facts import Facts, facts_of
 from webapp.runs.configure.forms import as_posted, checked_form
 from webapp.runs.knobs import Values
@@ -106,7 +108,7 @@ def stage_edit(recipe: Recipe, name: str, data: QueryDict, may_rename: bool = Tr
         try:
             edited = replaced(recipe, name, _stage(fields, config))
         except ValidationError as error:
-            return facts_of(config), list(_faults(error))
+            return facts_of(config), list(_faults(error, config, place_of(recipe, name)))
         found.append(edited)
         stage = edited.stage(fields.cleaned_data["name"])
         return facts_of(foreseen(edited, stage)), faults_of_stage(edited, stage)
@@ -137,11 +139,29 @@ def _stage(fields: StageForm, config: RunConfig) -> Stage:
     return Stage.model_validate({"name": fields.cleaned_data["name"], "run": values, **sources})
 
 
-def _faults(error: ValidationError) -> Iterator[Fault]:
-    """Those of a recipe concern the stage as a whole."""
+def _faults(error: ValidationError, config: RunConfig, place: int) -> Iterator[Fault]:
+    """Those of a recipe concern the stage as a whole; what would put them right in this one is offered."""
     for problem in error.errors(include_url=False):
-        words = explain(problem)
-        yield Fault(words[:1].upper() + words[1:], ())
+        is_here = problem["loc"] in {(), ("stages", place)}
+        fixes = problem.get("ctx", {}).get("fixes", ()) if is_here else ()
+        yield Fault(explain(problem), (), tuple(_fixes(fixes, config)))
+
+
+def _fixes(fixes: Sequence[Mapping[str, object]], config: RunConfig) -> Iterator[Fix]:
+    for fields in fixes:
+        with suppress(ValidationError):  # what would do for the stage may not do for the rest of its run
+            yield _fix(fields, config)
+
+
+def _fix(fields: Mapping[str, object], config: RunConfig) -> Fix:
+    """Fields of the stage as its form has them."""
+    sent = {
+        f"{PREFIX}-{field}": _value(StageCheckpoint.model_validate(value) if value else None)
+        for field, value in fields.items()
+        if field in SOURCES
+    }
+    named = {f"{PREFIX}-name": str(fields["name"])} if "name" in fields else {}
+    return as_fix(fields, config, named | sent)
 
 
 def _checkpoints(field: str, earlier: Sequence[Stage]) -> dict[str, str]:

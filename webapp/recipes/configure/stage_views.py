@@ -1,5 +1,7 @@
 """The page of one stage: the form of a run, with where its models come from."""
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,7 +15,7 @@ from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
 from webapp.recipes import editing, services
 from webapp.recipes.configure.shaping import place_of
-from webapp.recipes.configure.stage_form import StageEdit, as_sent, stage_edit
+from webapp.recipes.configure.stage_form import PREFIX, StageEdit, as_sent, stage_edit
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RESUMABLE, RecipeState
 from webapp.recipes.views.common import get_recipe
@@ -24,6 +26,12 @@ from webapp.runs.configure.views import form_context
 from webapp.runs.knobs import NOT_OFFERED
 
 SAVE, SAVE_AND_GO_ON = "Save stage", "Save and go on"
+GIVEN_BY = {
+    "model": f"{PREFIX}-model_from",
+    "reward": f"{PREFIX}-reward_model_from",
+    "selection": f"{PREFIX}-selection_model_from",
+}
+"""Sections of the form whose model an earlier stage may give, and the field that says which."""
 
 
 @role_required(Role.RESEARCHER)
@@ -90,7 +98,11 @@ def _show(
     request: HttpRequest, recipe_run: RecipeRun, name: str, start: Start, edit: StageEdit, refused: str = ""
 ) -> HttpResponse:
     preview = _preview(recipe_run, edit, start)
-    context = form_context(request, start, edit.form, preview, refused) | {
+    context = form_context(request, start, edit.form, preview, refused)
+    context["sections"] = [
+        replace(shown, given_by=GIVEN_BY.get(shown.section.slug, "")) for shown in context["sections"]
+    ]
+    context |= {
         "nav": "recipes",
         "recipe": recipe_run,
         "stage": name,
@@ -98,6 +110,7 @@ def _show(
         "preview_address": reverse("recipes:preview-stage", args=[recipe_run.pk, name]),
         "fields": edit.fields,
         "reruns": editing.rerun_by_edit(recipe_run, name),
+        "kept": "" if refused else editing.kept_because(recipe_run, name),
         "is_draft": recipe_run.stands == RecipeState.DRAFT,
         "can_go_on": recipe_run.stands in RESUMABLE,
     }

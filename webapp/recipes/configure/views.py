@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from training.config.presets import PRESETS
 from training.config.recipe import Recipe, Stage
 from training.config.recipes import RECIPES, RecipePreset
 from webapp.accounts.models import Role
@@ -17,21 +18,31 @@ from webapp.core.errors import UserError
 from webapp.recipes import editing, services
 from webapp.recipes.checks import advice_on_recipe, faults_of_recipe
 from webapp.recipes.configure import shaping
-from webapp.recipes.configure.rows import rows_of
+from webapp.recipes.configure.rows import reasons_of, rows_of
+from webapp.recipes.configure.sizes import size_of
 from webapp.recipes.configure.text import read_recipe_text, write_recipe
+from webapp.recipes.configure.ways import read_ways
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RecipeState
 from webapp.recipes.views.common import get_recipe
 from webapp.runs.configure.files import FileError
+from webapp.runs.configure.picker import preset_groups
 from webapp.runs.configure.side_views import sent_text
 
 MOVES = {"up": -1, "down": 1}
+MOST_CLONED = 8
+"""Recipes that are offered to be cloned; the list of all is a click away."""
 
 
 @role_required(Role.RESEARCHER)
 def new(request: HttpRequest) -> HttpResponse:
     """Where to begin from; or, when that was sent, the draft made of it."""
-    context: dict[str, object] = {"nav": "recipes", "presets": list(RECIPES.values()), "start_id": uuid.uuid4()}
+    context: dict[str, object] = {
+        "nav": "recipes",
+        "presets": list(RECIPES.values()),
+        "start_id": uuid.uuid4(),
+        "existing": RecipeRun.objects.order_by("-pk")[:MOST_CLONED],
+    }
     if request.method == "POST":
         try:
             return _made(request, _begun_with(request))
@@ -49,15 +60,23 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("recipes:detail", number)
     if request.method == "POST":
         return _done(request, recipe_run)
+    return _show(request, recipe_run)
+
+
+def _show(request: HttpRequest, recipe_run: RecipeRun, refusal: dict[str, object] | None = None) -> HttpResponse:
+    """The editor; with a refusal, above it why the last thing was not done, and the ways out."""
     recipe = services.read_recipe(recipe_run)
-    faults = list(faults_of_recipe(recipe))
+    faults, size = list(faults_of_recipe(recipe)), size_of(recipe)
     context = {
         "nav": "recipes",
         "recipe": recipe_run,
-        "rows": rows_of(recipe, faults),
-        "faults": faults,
+        "rows": list(zip(rows_of(recipe, faults), size.stages, strict=True)),
+        "reasons": reasons_of(faults),
         "advice": list(advice_on_recipe(recipe)) if not faults else [],
         "steps": sum(stage.run.steps for stage in recipe.stages),
+        "size": size,
+        "presets": preset_groups(),
+        "refusal": refusal,
     }
     return render(request, "recipes/edit.html", context)
 
@@ -137,6 +156,11 @@ def _done(request: HttpRequest, recipe_run: RecipeRun) -> HttpResponse:
     try:
         recipe, focus = _reshaped(request, _draft(recipe_run), request.POST.get("do", ""), stage)
         editing.replace_config(recipe_run, recipe)
+    except shaping.Refused as error:
+        return _show(request, recipe_run, {
+            "message": error.message, "ways": error.ways, "do": request.POST.get("do", ""), "stage": stage,
+            "gone": request.POST.getlist("way"),
+        })  # fmt: skip
     except UserError as error:
         messages.error(request, error.message)
         focus = stage
@@ -145,10 +169,13 @@ def _done(request: HttpRequest, recipe_run: RecipeRun) -> HttpResponse:
 
 def _reshaped(request: HttpRequest, recipe: Recipe, do: str, stage: str) -> tuple[Recipe, str]:
     """The recipe after it, and the stage to look at then. Raises UserError."""
+    ways = read_ways(request.POST.getlist("way"))
     if do in MOVES:
-        return shaping.moved(recipe, stage, MOVES[do]), stage
+        return shaping.moved(recipe, stage, MOVES[do], ways), stage
+    if do == "mend":
+        return shaping.with_stages(recipe, recipe.stages, ways), stage
     if do == "add":
-        recipe = shaping.with_new(recipe)
+        recipe = _with_new(recipe, request.POST.get("preset", ""))
         return recipe, recipe.stages[-1].name
     if do == "copy":
         return shaping.with_copy(recipe, stage), stage
@@ -163,3 +190,12 @@ def _reshaped(request: HttpRequest, recipe: Recipe, do: str, stage: str) -> tupl
             raise UserError("A recipe needs a name of at most 120 characters.")
         return recipe.model_copy(update={"name": name}), ""
     raise UserError("This cannot be done to a recipe's stages.")
+
+
+def _with_new(recipe: Recipe, slug: str) -> Recipe:
+    """One more stage, from a preset of runs where one is named. Raises UserError when there is none of that name."""
+    if not slug:
+        return shaping.with_new(recipe)
+    if slug not in PRESETS:
+        raise UserError(f"There is no preset {slug!r}.", status=404)
+    return shaping.with_new(recipe, PRESETS[slug].config, slug)

@@ -74,6 +74,8 @@ class ShownSection:
     section: Section
     knobs: list[ShownKnob]
     faults: list[Fault]
+    given_by: str = ""
+    """Name of a field of the page that, when something is chosen in it, takes the place of knobs of this section."""
 
 
 def sections_of(form: ConfigForm, start: Start) -> list[ShownSection]:

@@ -208,7 +208,8 @@ def offered(fixes: Sequence[Fix]) -> list[OfferedFix]:
     """Fixes as buttons: ``Set warm-up to 10``."""
     return [
         OfferedFix(
-            "Set " + " and ".join(f"{label_within(name)} to {shown(value)}" for name, value in fix.values.items()),
+            fix.label
+            or "Set " + " and ".join(f"{label_within(name)} to {shown(value)}" for name, value in fix.values.items()),
             json.dumps({name: html_value(name, value) for name, value in fix.values.items()}),
         )
         for fix in fixes

@@ -50,6 +50,11 @@ function showChosen() {
     const { when, needs } = knob.dataset;
     knob.hidden = !holds(when) || !(holds(needs) || knob.classList.contains("has-error"));
   }
+  for (const note of form.querySelectorAll("[data-given-by]")) {
+    const [select] = inputs(note.dataset.givenBy);
+    note.hidden = !select.value;
+    note.querySelector("strong").textContent = select.selectedOptions[0]?.text ?? "";
+  }
 }
 
 function changed() {

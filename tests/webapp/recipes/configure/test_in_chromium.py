@@ -59,6 +59,7 @@ def test_from_a_preset_to_the_first_stage_queued(page: Page) -> None:
     page.get_by_role("link", name=f"Edit {before[-1]}").click()
     expect(page.locator("#start-run")).to_have_text("Save stage")
     expect(page.locator('.knob[data-name="model.kind"]')).to_be_hidden()
+    expect(page.locator("#part-model .given")).to_contain_text("checkpoint")
     look(page, "stage")
     page.locator("#id_steps").fill("0")
     expect(page.locator("#start-run")).to_contain_text("Mend")
@@ -76,6 +77,8 @@ def test_from_a_preset_to_the_first_stage_queued(page: Page) -> None:
     expect(first).to_have_text(before[0])
     page.get_by_role("button", name=f"{before[1]} earlier").press("Enter")
     expect(page.get_by_text("which does not come before it")).to_be_visible()
+    look(page, "refused")
+    page.goto(page.url)
     # As text, with a mistake and mended.
     page.get_by_role("link", name="As text").click()
     text = page.get_by_label("YAML or JSON").input_value()

@@ -1,20 +1,24 @@
 """Making a draft, changing its stages one by one or as text, and starting it."""
 
+import html
+import json
 from collections.abc import Mapping
 
 import pytest
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.urls import reverse
 
 from tests.webapp.recipes.made import end, launched, run_of, three_stages, two_stages
 from training.config.recipe import Recipe
 from training.config.recipes import RECIPES
-from webapp.recipes.configure.stage_form import as_sent
+from webapp.recipes.configure.sizes import size_of
+from webapp.recipes.configure.stage_form import as_sent, stage_edit
 from webapp.recipes.configure.text import write_recipe
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe
 from webapp.recipes.status import RecipeState
+from webapp.runs.configure.preview import offered
 from webapp.runs.knobs import values_of
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
@@ -26,6 +30,12 @@ def sent(recipe: RecipeRun, stage: str, **changes: str) -> dict[str, str]:
     """What a browser sends of a stage's form."""
     stored = recipe.recipe.stage(stage)
     return {name: str(value) for name, value in as_sent(stored, values_of(stored.run)).items()} | changes
+
+
+def querydict(values: Mapping[str, str]) -> QueryDict:
+    data = QueryDict(mutable=True)
+    data.update(dict(values))
+    return data
 
 
 def address(recipe: RecipeRun, what: str, *more: str) -> str:
@@ -117,6 +127,84 @@ def test_what_does_not_fit_is_said_and_not_saved(researcher_client: Client) -> N
         assert words in text_of(preview), changes
     assert draft.recipe == three_stages()
     assert researcher_client.get(address(draft, "edit-stage", "nobody")).status_code == 404
+
+
+def test_a_refused_move_is_done_with_a_way_out_and_only_then(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    up = {"do": "up", "stage": "policy"}
+    refused = researcher_client.post(address(draft, "edit"), up)
+    assert "policy starts from judge, which does not come before it" in text_of(refused)
+    [way] = refused.context["refusal"]["ways"]
+    assert way.words in text_of(refused)
+    draft.refresh_from_db()
+    assert draft.recipe == three_stages()
+    researcher_client.post(address(draft, "edit"), up | {"way": way.model_dump_json()})
+    draft.refresh_from_db()
+    assert [stage.name for stage in draft.recipe.stages] == ["warm-up", "policy", "judge"]
+    assert researcher_client.post(address(draft, "edit"), up | {"way": "{"}, follow=True).status_code == 200
+    draft.refresh_from_db()
+    assert draft.recipe.stages[1].name == "policy"
+
+
+def test_what_keeps_a_draft_from_starting_is_a_table_with_buttons(researcher_client: Client) -> None:
+    broken = two_stages().model_dump()
+    broken["stages"][1]["run"]["problems"] = {"kind": "builtin", "heldout_count": 8}
+    draft = create_recipe(Recipe.model_validate(broken))
+    page = researcher_client.get(address(draft, "edit"))
+    reasons = page.context["reasons"]
+    ways = [way for reason in reasons for way in reason.ways]
+    assert {reason.stage for reason in reasons} == {"second"}
+    assert ways
+    for reason in reasons:
+        assert reason.message in html.unescape(text_of(page))
+    changes = {"do": "mend", "stage": "second", "way": ways[0].model_dump_json()}
+    after = researcher_client.post(address(draft, "edit"), changes, follow=True)
+    draft.refresh_from_db()
+    run = draft.recipe.stage("second").run
+    assert {name: values_of(run)[name] for name in ways[0].knobs} == ways[0].knobs
+    assert len(after.context["reasons"]) < len(reasons)
+
+
+def test_the_stages_form_offers_what_would_put_it_right(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    changes = sent(draft, "policy", **{"method.kind": "sft"})
+    edit = stage_edit(draft.recipe, "policy", querydict(changes))
+    [fix] = offered(edit.form.faults[0].fixes)
+    assert fix.label == "Take the reward model that its own settings name"
+    assert json.loads(fix.json) == {"stage-reward_model_from": ""}
+    better = stage_edit(draft.recipe, "policy", querydict(changes | json.loads(fix.json)))
+    assert better.recipe is not None
+
+
+def test_a_stage_of_a_preset_is_added_and_a_recipe_that_is_here_can_be_cloned(researcher_client: Client) -> None:
+    draft = create_recipe(two_stages())
+    assert "Twice" in text_of(researcher_client.get(reverse("recipes:new")))
+    page = text_of(researcher_client.post(address(draft, "edit"), {"do": "add", "preset": "sft"}, follow=True))
+    draft.refresh_from_db()
+    assert draft.recipe.stages[-1].name == "sft"
+    assert "All stages leave at most" in page
+    refused = text_of(researcher_client.post(address(draft, "edit"), {"do": "add", "preset": "nothing"}, follow=True))
+    assert "There is no preset" in refused
+
+
+def test_a_stage_that_is_under_way_says_so_before_it_is_edited(researcher_client: Client) -> None:
+    recipe = launched()
+    page = text_of(researcher_client.get(address(recipe, "edit-stage", "first")))
+    assert "first has begun, and Twice is under way. Stop the recipe first." in page
+    assert "It cannot be saved now" not in text_of(researcher_client.get(address(recipe, "edit-stage", "second")))
+
+
+def test_the_whole_chain_is_sized_by_its_largest_stage_and_the_sum_of_the_disk() -> None:
+    size = size_of(three_stages())
+    assert [each.stage.name for each in size.stages] == ["warm-up", "judge", "policy"]
+    assert size.disk == sum(each.disk.total for each in size.stages if each.disk)
+    assert size.largest is not None
+    assert size.largest.fit is not None
+    assert size.largest.fit.needed == max(each.fit.needed for each in size.stages if each.fit)
+    assert not size.unsized
+    unknown = RECIPES["rlhf"].recipe("full")
+    assert size_of(unknown).unsized == [stage.name for stage in unknown.stages]
+    assert size_of(unknown).largest is None
 
 
 def test_an_earlier_stage_takes_the_place_of_the_knob(researcher_client: Client) -> None:

@@ -4,9 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from tests.webapp.recipes.made import three_stages, two_stages
+from training.config.presets import PRESETS
 from training.config.recipe import MOST_STAGES, Recipe, Stage
 from webapp.core.errors import UserError
-from webapp.recipes.configure.shaping import free_name, moved, replaced, with_copy, with_new, without
+from webapp.recipes.configure.shaping import Refused, free_name, moved, replaced, with_copy, with_new, without
+from webapp.recipes.configure.ways import Way, read_ways
 
 
 def names(recipe: Recipe) -> list[str]:
@@ -22,6 +24,30 @@ def test_a_stage_moves_past_what_it_does_not_begin_from() -> None:
         moved(recipe, "warm-up", -1)
     with pytest.raises(UserError, match="no stage nobody"):
         moved(recipe, "nobody", 1)
+
+
+def test_a_refused_move_offers_the_ways_out_and_goes_each_of_them() -> None:
+    recipe = three_stages()
+    with pytest.raises(Refused) as refused:
+        moved(recipe, "policy", -1)
+    [way] = refused.value.ways
+    assert (way.stage, way.label) == ("policy", "Take the reward model that its own settings name")
+    again = moved(recipe, "policy", -1, read_ways([way.model_dump_json()]))
+    assert (names(again), again.stage("policy").reward_model_from) == (["warm-up", "policy", "judge"], None)
+    with pytest.raises(Refused) as refused:
+        moved(again, "policy", -1)
+    assert [way.label for way in refused.value.ways] == ["Take the model that its own settings name"]
+    with pytest.raises(UserError, match="no way out that was offered"):
+        read_ways(['{"stage": 1}'])
+    with pytest.raises(Refused):
+        moved(recipe, "judge", -1, [Way(stage="judge", fields={"run.steps": 0})])
+
+
+def test_a_new_stage_can_be_that_of_a_preset_under_its_name() -> None:
+    recipe = with_new(two_stages(), PRESETS["sft"].config, "sft")
+    stage = recipe.stages[-1]
+    assert (stage.name, stage.run.method.kind, stage.model_from and stage.model_from.stage) == ("sft", "sft", "second")
+    assert with_new(recipe, PRESETS["sft"].config, "sft").stages[-1].name == "sft-2"
 
 
 def test_what_began_from_a_removed_stage_begins_from_its_origin() -> None:
