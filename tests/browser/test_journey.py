@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Stack
 from tests.browser.journeys import PASSWORD, SLOW, accessible, log_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_the_first_login_asks_for_a_password_of_ones_own(page: Page, stack: Stack) -> None:

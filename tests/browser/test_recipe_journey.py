@@ -12,7 +12,7 @@ from tests.browser.conftest import Stack
 from tests.browser.journeys import SLOW, accessible
 from training.problems.types import Problem, write_problems
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def own_problems(path: Path) -> Path:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.journeys import accessible, import_config, start_and_finish
 from training.config import RunConfig
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 CONFIG = RunConfig.model_validate(
     {

@@ -1,19 +1,15 @@
 """Runs for tests: tiny ones on the built-in model, and what their event files amount to."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.training.warm_trainer import WarmTrainer
 from training.events import AnyEvent, Metrics, RolloutGroup, Started, TreeRecord, all_events
 
 MACHINE = ("time", "system", "speed")
 """Groups of metrics that depend on the machine and the moment."""
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def tiny_config(**changes: Any) -> dict[str, Any]:
@@ -39,18 +35,12 @@ def new_run(folder: Path, config: dict[str, Any]) -> Path:
     return folder
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+def start(folder: Path, *options: str) -> WarmTrainer:
     """`python -m training run` on the folder, in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "training", "run", str(folder), *options],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return WarmTrainer(["run", str(folder), *options])
 
 
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+def finish(process: WarmTrainer, code: int = 0) -> str:
     """Wait for the end, check the exit code, return what was written to stderr."""
     _, errors = process.communicate(timeout=240)
     assert process.returncode == code, errors
@@ -62,7 +52,7 @@ def events(folder: Path) -> list[AnyEvent]:
     return list(all_events(folder / "events.jsonl"))
 
 
-def kill_when(process: subprocess.Popen[str], folder: Path, said: str) -> None:
+def kill_when(process: WarmTrainer, folder: Path, said: str) -> None:
     """SIGKILL as soon as the event file holds this text."""
     path = folder / "events.jsonl"
     deadline = time.monotonic() + 120

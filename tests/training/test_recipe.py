@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.training.runs import events, tiny_config
+from tests.training.warm_trainer import WarmTrainer
 from training.__main__ import BAD_INPUT, DONE, main
 from training.config.recipe import Recipe
 from training.config.recipes import RECIPES
@@ -34,7 +35,7 @@ def rlhf(**ppo: Any) -> dict[str, Any]:
 
 
 def train(path: Path, recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("training.recipe.launch", lambda count, arguments: WarmTrainer(arguments).wait())
     path.write_text(json.dumps(recipe))
     return main(["recipe", str(path), "--out", str(path.parent / "out")])
 

@@ -3,14 +3,13 @@
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.workers.stack import ROOT, RealStack, real_stack, until
+from tests.workers.stack import ROOT, RealStack, until
 from training.config import RunConfig
 from webapp.core.processes import marked
 from webapp.core.stack.stack import MARK
@@ -49,23 +48,22 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
+def story(stack: RealStack) -> Story:
     story = Story()
-    with real_stack(MAINTENANCE_SECONDS="2", SANDBOX_WORKERS="1") as stack:
-        story.second_up = stack.manage("up")
-        calm = stack.launch(CONFIG, "calm")
-        stormy = stack.launch(CONFIG, "stormy")
-        story.ends["calm"] = stack.wait_for_end(calm)
-        _storm(stack, stormy, story)
-        story.ends["stormy"] = stack.wait_for_end(stormy)
-        story.calm, story.stormy = stack.rows(calm), stack.rows(stormy)
-        story.weights = {name: _weights(stack.data, run) for name, run in (("calm", calm), ("stormy", stormy))}
-        with urllib.request.urlopen(f"http://localhost:{stack.port}/health", timeout=10) as answer:
-            story.web = answer.read()
-        story.sandboxes = stack.ask("SELECT state FROM sandbox_sandboxworker")
-        story.exit_code = stack.stop()
-        story.left = [*marked(MARK, str(stack.data)), *stack.postgres()]
-        yield story
+    story.second_up = stack.manage("up")
+    calm = stack.launch(CONFIG, "calm")
+    stormy = stack.launch(CONFIG, "stormy")
+    story.ends["calm"] = stack.wait_for_end(calm)
+    _storm(stack, stormy, story)
+    story.ends["stormy"] = stack.wait_for_end(stormy)
+    story.calm, story.stormy = stack.rows(calm), stack.rows(stormy)
+    story.weights = {name: _weights(stack.data, run) for name, run in (("calm", calm), ("stormy", stormy))}
+    with urllib.request.urlopen(f"http://localhost:{stack.port}/health", timeout=10) as answer:
+        story.web = answer.read()
+    story.sandboxes = stack.ask("SELECT state FROM sandbox_sandboxworker")
+    story.exit_code = stack.stop()
+    story.left = [*marked(MARK, str(stack.data)), *stack.postgres()]
+    return story
 
 
 def _storm(stack: RealStack, run: int, story: Story) -> None:

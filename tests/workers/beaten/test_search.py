@@ -2,16 +2,15 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.workers.stack import RealStack, real_stack, until
+from tests.workers.stack import RealStack, until
 from training.config import RunConfig
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
 KILLED_AT = 4
 """Step whose search is interrupted; the last checkpoint is two steps before."""
@@ -47,23 +46,22 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
+def story(stack: RealStack) -> Story:
     story = Story()
-    with real_stack() as stack:
-        calm = stack.launch(CONFIG, "calm")
-        assert stack.wait_for_end(calm)["status"] == "succeeded", stack.describe(calm)
-        story.calm = stack.rows(calm, of="searches")
-        stack.manage("shell", "--no-imports", "-c", FORGET)  # or the second run would not be the finder of its own
-        stormy = stack.launch(CONFIG, "stormy")
-        _kill_in_mid_search(stack, stormy)
-        story.killed = stack.wait_for_end(stormy)
-        query = "SELECT count(*) FROM search_searchtree WHERE run_id = %s AND step = %s"
-        story.stored_at_kill = stack.ask(query, stormy, KILLED_AT)[0][0]
-        stack.resume(stormy)
-        story.end = stack.wait_for_end(stormy)
-        story.stormy = stack.rows(stormy, of="searches")
-        story.log = (stack.data / "runs" / str(stormy) / "log.txt").read_text()
-        yield story
+    calm = stack.launch(CONFIG, "calm")
+    assert stack.wait_for_end(calm)["status"] == "succeeded", stack.describe(calm)
+    story.calm = stack.rows(calm, of="searches")
+    stack.manage("shell", "--no-imports", "-c", FORGET)  # or the second run would not be the finder of its own
+    stormy = stack.launch(CONFIG, "stormy")
+    _kill_in_mid_search(stack, stormy)
+    story.killed = stack.wait_for_end(stormy)
+    query = "SELECT count(*) FROM search_searchtree WHERE run_id = %s AND step = %s"
+    story.stored_at_kill = stack.ask(query, stormy, KILLED_AT)[0][0]
+    stack.resume(stormy)
+    story.end = stack.wait_for_end(stormy)
+    story.stormy = stack.rows(stormy, of="searches")
+    story.log = (stack.data / "runs" / str(stormy) / "log.txt").read_text()
+    return story
 
 
 def _kill_in_mid_search(stack: RealStack, run: int) -> None:

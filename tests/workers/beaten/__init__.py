@@ -1,0 +1,1 @@
+"""A whole stack is beaten: parts are killed while runs train."""
