@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from training.adapter import is_adapted, load_trained_state, trained_state
 from training.batching import Example
 from training.reward_model import SHIFT, RewardModel
 
@@ -45,12 +46,15 @@ class Critic:
         return self._model.at_tokens(examples)[:, 0]
 
     def state_dict(self) -> dict[str, Any]:
-        """The weights."""
-        return dict(self.module.state_dict())
+        """The weights; beside an adapter those that are trained."""
+        return trained_state(self.module) if is_adapted(self.module) else dict(self.module.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take other weights."""
-        self.module.load_state_dict(state)
+        if is_adapted(self.module):
+            load_trained_state(self.module, state)
+        else:
+            self.module.load_state_dict(state)
 
 
 def _unshifted(model: RewardModel, shift: float) -> RewardModel:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +10,6 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from training.batching import Example, Packed, Padded, pack, pad
-from training.offload import FrozenWeights
 from training.packed_attention import ATTENTION, attention_of
 
 CHUNK_ELEMENTS = 2**25
@@ -98,42 +96,6 @@ def probe_examples(model: PreTrainedModel) -> list[Example]:
     vocabulary = model.get_input_embeddings().num_embeddings
     ids = [(7 * i + 3) % vocabulary for i in range(12)]
     return [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
-
-
-class Reference:
-    """A frozen copy of the policy, that the KL penalty holds it to."""
-
-    def __init__(self, policy: Policy, offload: bool = False) -> None:
-        """With `offload` it waits in host memory, and answers within `in_use` only."""
-        self._policy = policy
-        self._copy = policy.frozen_copy()
-        self._weights = FrozenWeights(self._copy.model, policy.device, offload)
-
-    @property
-    def model(self) -> PreTrainedModel:
-        """The frozen model."""
-        return self._copy.model
-
-    def in_use(self) -> AbstractContextManager[None]:
-        """Within it the model is on its device."""
-        return self._weights.in_use()
-
-    @torch.no_grad()
-    def logprobs(self, examples: Sequence[Example], temperature: float) -> Tensor:
-        """Log-probabilities [N] of the response tokens."""
-        return self._copy.statistics(examples, temperature).logprobs
-
-    def refresh(self) -> None:
-        """Take the policy's weights of now."""
-        self.load_state_dict(self._policy.model.state_dict())
-
-    def state_dict(self) -> dict[str, Any]:
-        """The weights."""
-        return dict(self._copy.model.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take other weights."""
-        self._copy.model.load_state_dict(state)
 
 
 def _chunked_statistics(states: Tensor, head: Any, targets: Tensor, temperature: float) -> TokenStatistics:

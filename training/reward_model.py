@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
 
+from training.adapter import base_state, save_model
 from training.batching import Example, pack, pad
 from training.errors import InputError
 from training.policy import packed_states, probe_examples
@@ -56,7 +57,7 @@ class RewardModel:
                 "sequence classifier for it; choose a model of another family"
             )
         model = AutoModelForSequenceClassification.from_config(config).to(policy.device)
-        model.base_model.load_state_dict(policy.base_model.state_dict())
+        model.base_model.load_state_dict(base_state(policy.base_model))
         weights = torch.randn(model.score.weight.shape, generator=torch.Generator().manual_seed(seed))
         with torch.no_grad():
             model.score.weight.copy_(weights / (config.get_text_config().hidden_size + 1))
@@ -80,7 +81,7 @@ class RewardModel:
 
     def save(self, folder: Path) -> None:
         """Weights and config, as a Hugging Face folder."""
-        self.model.save_pretrained(folder)
+        save_model(self.model, folder)
 
     @property
     def shift(self) -> Tensor:

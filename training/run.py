@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
 from training.assembly.preferences import REFERENCE_FILE
@@ -21,10 +20,9 @@ from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
 from training.methods.types import Method
 from training.recorder import Recorder
-from training.reward_model import RewardModel
 from training.search.journal import JOURNAL_FOLDER
-from training.seeds import derive_seed
-from training.sources import load_folder, load_model, load_problems, load_tokenizer
+from training.sources import load_problems
+from training.start import start_policy, start_reward_model
 from training.stopping import StopSignal
 from training.trainer import Trainer
 
@@ -59,13 +57,12 @@ def run(
         begun = checkpoints.of(resumed) if resumed is not None else None
         if isinstance(config.method, RewardModelMethod):
             rewarding = RewardParts.of(
-                config, problems, *_reward_model(config, begun, device), recorder, processes, folder
+                config, problems, *start_reward_model(config, begun, device), recorder, processes, folder
             )
             torch.manual_seed(config.seed)
             training = build_reward_model(rewarding)
             return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
-        start = load_folder(begun, device) if begun else load_model(config, device)
-        parts = Parts.of(config, problems, *start, recorder, processes, folder)
+        parts = Parts.of(config, problems, *start_policy(config, begun, device), recorder, processes, folder)
         if isinstance(config.method, EvaluateMethod):
             torch.manual_seed(config.seed)
             return evaluate(parts, folder, history, resume, stop, stack)
@@ -79,22 +76,3 @@ def run(
         if processes.is_first:  # a checkpoint holds the last step
             shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         return reason
-
-
-def _reward_model(
-    config: RunConfig, begun: Path | None, device: torch.device
-) -> tuple[RewardModel, PreTrainedTokenizerBase]:
-    """That of a checkpoint, whose rewards are trained as they come; without one a new head on the config's model."""
-    if begun is None:
-        return new_reward_model(config, device)
-    model = RewardModel.load(begun, device, config.hardware.dtype)
-    model.drop_shift()
-    return model, load_tokenizer(begun)
-
-
-def new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:
-    """The body of the config's model with untrained heads, and its tokenizer."""
-    assert isinstance(config.method, RewardModelMethod)  # whoever asks has looked
-    policy, tokenizer = load_model(config, device)
-    seed = derive_seed(config.seed, "heads")
-    return RewardModel.from_policy(policy, config.method.heads, seed, config.hardware.dtype), tokenizer

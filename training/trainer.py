@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from training.adapter import save_model as save_whole_model
 from training.assembly import Parts, RewardParts
 from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.config import OveroptimisationConfig, RlMethod
@@ -43,7 +45,7 @@ class Trainer:
         self._build = build
         self._method: Method
         self._model = parts.model
-        self._save_model = save_model or parts.model.save_pretrained
+        self._save_model = save_model or partial(save_whole_model, parts.model)
         self._codec = parts.codec
         self._optimiser = parts.optimiser
         self._recorder = parts.recorder

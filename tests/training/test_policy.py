@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from tests.training.models import VOCABULARY, tiny_gemma, tiny_qwen
 from training import policy as policy_module
 from training.batching import Example, micro_batches
-from training.policy import Policy, Reference
+from training.policy import Policy
+from training.reference import CopiedReference
 
 
 def examples_of_groups(groups: int = 3, siblings: int = 3, seed: int = 0) -> list[Example]:
@@ -107,7 +108,7 @@ def test_bfloat16_forwards_keep_float32_gradients() -> None:
 def test_a_reference_stays_until_it_is_refreshed() -> None:
     model, examples = tiny_qwen(), examples_of_groups()
     policy = Policy(model)
-    reference = Reference(policy)
+    reference = CopiedReference(policy)
     before = policy.statistics(examples).logprobs.detach()
     with torch.no_grad():
         for parameter in model.parameters():

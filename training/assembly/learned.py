@@ -9,7 +9,7 @@ from training.codec import vocabulary_digest
 from training.config import LearnedRewardConfig, LocalModel, RewardCheckpoint, RlMethod
 from training.errors import InputError
 from training.experience.learned import LearnedReward, ReferenceRewards, ResponseScores
-from training.policy import Reference
+from training.reference import Reference, reference_to
 from training.reward_model import RewardModel
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
@@ -19,8 +19,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def reference_of(parts: Parts, method: RlMethod) -> Reference | None:
-    """A frozen copy of the policy, where the method has a use for one."""
-    return Reference(parts.policy, parts.config.hardware.offloads_frozen) if method.needs_reference else None
+    """The policy as it is now, where the method has a use for it."""
+    return reference_to(parts.policy, parts.config.hardware.offloads_frozen) if method.needs_reference else None
 
 
 def load_reward_model(parts: Parts, config: LearnedRewardConfig) -> RewardModel | None:
@@ -72,7 +72,7 @@ def learned_reward(
         seed=0,  # each problem has its own
     )
     engine = TorchEngine(reference.model, max_rows=sampling.max_rows)
-    anchors = ReferenceRewards(engine, params, parts.config.seed, scores, parts.processes, reference.in_use)
+    anchors = ReferenceRewards(engine, params, parts.config.seed, scores, parts.processes, reference.answering)
     return LearnedReward(scores, config, anchors)
 
 

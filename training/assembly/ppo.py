@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from training.adapter import adapt
 from training.algorithms.kl_control import AdaptiveKl, FixedKl, KlControl
 from training.assembly.learned import learned_reward, load_reward_model, reference_of
 from training.assembly.parts import Parts
@@ -13,6 +14,7 @@ from training.methods.critic_update import CriticUpdater
 from training.methods.ppo import PpoTraining
 from training.optimiser import Optimiser
 from training.reward_model import RewardModel
+from training.seeds import derive_seed
 from training.stream import ShuffledStream
 
 
@@ -36,6 +38,7 @@ def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | 
         critic = Critic.from_reward_model(reward_model, dtype, scale=1.0 if learned.anchored else learned.weight)
     else:
         critic = Critic.from_policy(parts.policy.model, dtype)
+    adapt(critic.module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
     own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
     optimiser = Optimiser(critic.module, own, parts.config.steps, parts.processes)
     budget = optimisation.micro_batch_tokens

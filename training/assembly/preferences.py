@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from training.adapter import adapter_of, is_adapted
 from training.algorithms.preferences import TieModel
 from training.assembly.parts import Parts
 from training.assembly.sampling import evaluator_of, sampled_experience
@@ -174,10 +175,11 @@ def _reference_logprobs(parts: Parts, items: Sequence[RankedItem]) -> list[Tenso
         if stored["digest"] == digest:
             return list(stored["logprobs"])
     policy = parts.policy
-    if _is_resumed(parts):
+    adapted = is_adapted(policy.model)
+    if not adapted and _is_resumed(parts):
         model, _ = load_model(parts.config, parts.policy.device)
         policy = Policy(model, parts.config.hardware.dtype)
-    with parts.recorder.phase("scoring"):
+    with parts.recorder.phase("scoring"), adapter_of(policy.model, {}) if adapted else nullcontext():
         found = reference_logprobs(policy, items, parts.config.optimisation.micro_batch_tokens)
     if path is not None and parts.processes.is_first:
         draft = path.with_suffix(".draft")

@@ -15,8 +15,8 @@ from training.methods.grpo import GrpoTraining
 from training.methods.hard_subset import HardProblems
 from training.methods.policy_update import PolicyUpdater
 from training.methods.reuse import SolutionReuse
-from training.policy import Reference
 from training.problems.types import Problem
+from training.reference import Reference
 from training.sampling.types import Engine
 from training.search.journal import JOURNAL_FOLDER, SearchJournal
 from training.solutions.file import SOLUTIONS_FILE

@@ -3,6 +3,7 @@
 Imports the standard library and pydantic only, so that the web can load it in a tenth of a second.
 """
 
+from training.config.adapter import LoraAdapter, LowRankAdapter, QloraAdapter, WholeModel
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.agentic import AgenticConfig
 from training.config.base import Config
@@ -70,7 +71,9 @@ __all__ = [
     "KlConfig",
     "LearnedRewardConfig",
     "LocalModel",
+    "LoraAdapter",
     "LossConfig",
+    "LowRankAdapter",
     "Measured",
     "NoJudge",
     "NoRewardModel",
@@ -83,6 +86,7 @@ __all__ = [
     "PreferenceMethod",
     "ProjectRankings",
     "PromptConfig",
+    "QloraAdapter",
     "RankingsFile",
     "RejectionSampling",
     "RewardCheckpoint",
@@ -103,4 +107,5 @@ __all__ = [
     "SurrogateConfig",
     "TreeCreditConfig",
     "TreeLossConfig",
+    "WholeModel",
 ]

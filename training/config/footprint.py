@@ -4,16 +4,18 @@ Upper estimates: every response as long as it may be. They are for choosing numb
 those one can do something about.
 """
 
+from training.config.adapter import LowRankAdapter, QloraAdapter
 from training.config.evaluate import EvaluateMethod
 from training.config.memory import BFLOAT16, FLOAT32, Disk, Memory, Part
 from training.config.methods import DeepSearchMethod, GrpoMethod
-from training.config.models_beside import critic_of, critic_parameters, frozen_models, keeps_reference, larger_frozen
+from training.config.models_beside import critic_of, critic_shape, frozen_models, keeps_reference, larger_frozen
 from training.config.plan import Plan
 from training.config.ppo import PpoMethod
 from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
+from training.config.trained import trained_parameters, weight_bytes
 
 LOGITS_HELD = 2**25
 """Most logits the trainer holds at once; more tokens are taken in chunks."""
@@ -46,12 +48,12 @@ def memory_of(
     config: RunConfig, plan: Plan, shape: ModelShape, device: str, reward_model: ModelShape | None = None
 ) -> Memory:
     """Memory of each process on ``device`` ("cpu" or "cuda"); a reward model of unknown shape counts as the policy."""
-    weights = shape.parameters * FLOAT32
     trains = not isinstance(config.method, EvaluateMethod)
     acts = isinstance(config.method, PpoMethod)
-    always = [Part("Actor" if acts else "Weights", weights, f"{shape.parameters:,} parameters in float32")]
+    trained = trained_parameters(config, shape) * FLOAT32
+    always = [Part("Actor" if acts else "Weights", weight_bytes(config, shape), _held(config, shape))]
     if trains:
-        always.append(Part("Optimizer", 2 * weights, "AdamW keeps two moments of every weight"))
+        always.append(Part("Optimizer", 2 * trained, "AdamW keeps two moments of every trained weight"))
     always += critic_of(config, shape, reward_model)
     frozen = frozen_models(config, shape, reward_model)
     put_away = config.hardware.offloads_frozen and device != "cpu"
@@ -60,9 +62,10 @@ def memory_of(
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
-    largest = max(weights, critic_parameters(config, shape, reward_model) * FLOAT32)
+    critic = critic_shape(config, shape, reward_model)
+    largest = max(trained, trained_parameters(config, critic) * FLOAT32 if critic else 0)
     taking_turns = ", of actor and critic in turn" if acts else ""
-    gradients = Part("Gradients", largest, "one for every weight" + taking_turns)
+    gradients = Part("Gradients", largest, "one for every trained weight" + taking_turns)
     updating = [gradients, *_one_pass(config, plan, shape)] if trains else []
     judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
@@ -79,13 +82,26 @@ def _judging(config: RunConfig, plan: Plan, shape: ModelShape, frozen: list[Part
 
 def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: ModelShape | None = None) -> Disk:
     """Disk for checkpoints, stored rollouts and trees, each as long as it may be."""
-    # A checkpoint holds the weights, two moments of each, and the reference's weights; the same of a critic.
-    checkpoint = shape.parameters * FLOAT32 * (4 if keeps_reference(config) else 3)
-    checkpoint += 3 * critic_parameters(config, shape, reward_model) * FLOAT32
+    # A checkpoint holds the weights, two moments of each that is trained, and the reference's weights; the same of a
+    # critic, of which an adapter is held alone. That of the policy stands beside the merged weights.
+    adapted, trained = isinstance(config.adapter, LowRankAdapter), trained_parameters(config, shape)
+    checkpoint = shape.parameters * (2 if keeps_reference(config) else 1) + trained * (3 if adapted else 2)
+    critic = critic_shape(config, shape, reward_model)
+    checkpoint += 3 * trained_parameters(config, critic) if critic else 0
+    checkpoint *= FLOAT32
     trained = plan.steps * plan.sequences * plan.oversample * plan.rounds if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     rollouts = (trained + plan.evaluations * plan.answers) * rollout
     return Disk(plan.checkpoints_kept * checkpoint, rollouts, _stored_trees(config, plan))
+
+
+def _held(config: RunConfig, shape: ModelShape) -> str:
+    """What the weights are, in words."""
+    words = f"{shape.parameters:,} parameters"
+    if not isinstance(config.adapter, LowRankAdapter):
+        return f"{words} in float32"
+    held = "in 4 bits where they are matrices of a layer" if isinstance(config.adapter, QloraAdapter) else "in float32"
+    return f"{words} {held}; {trained_parameters(config, shape):,} of an adapter are trained"
 
 
 def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:

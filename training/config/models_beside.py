@@ -1,25 +1,29 @@
 """The models that a run loads beside the one it trains, and their size: a critic, a reference, a reward model."""
 
+from training.config.adapter import LowRankAdapter
 from training.config.memory import FLOAT32, Part
 from training.config.ppo import PpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
+from training.config.trained import trained_parameters, weight_bytes
 
 
 def critic_of(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
     """PPO's critic, which shares no weights with another model."""
-    critic = critic_parameters(config, shape, reward_model) * FLOAT32
-    why = "a body of its own with a value head, and two moments of every weight"
-    return [Part("Critic", 3 * critic, why)] if critic else []
+    critic = critic_shape(config, shape, reward_model)
+    if critic is None:
+        return []
+    held = weight_bytes(config, critic) + 2 * trained_parameters(config, critic) * FLOAT32
+    return [Part("Critic", held, "a body of its own with a value head, and two moments of every trained weight")]
 
 
-def critic_parameters(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> int:
-    """Of PPO's critic, which has the body of what it starts from; 0 for other methods."""
+def critic_shape(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> ModelShape | None:
+    """Of PPO's critic, which has the body of what it starts from; None for other methods."""
     if not isinstance(config.method, PpoMethod):
-        return 0
+        return None
     of_reward_model = config.method.critic.start == "reward_model" and config.method.reward.learned.enabled
-    return (reward_model or shape).parameters if of_reward_model else shape.parameters
+    return reward_model or shape if of_reward_model else shape
 
 
 def frozen_models(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
@@ -43,5 +47,6 @@ def larger_frozen(frozen: list[Part]) -> Part:
 
 
 def keeps_reference(config: RunConfig) -> bool:
-    """Whether a second copy of the model is loaded."""
-    return isinstance(config.method, RlMethod) and config.method.needs_reference
+    """Whether a second copy of the model is loaded; with an adapter it is the model without it."""
+    whole = not isinstance(config.adapter, LowRankAdapter)
+    return whole and isinstance(config.method, RlMethod) and config.method.needs_reference

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from training.config.adapter import Adapter, WholeModel
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
 from training.config.finish import FinishConfig
@@ -40,6 +41,8 @@ class RunConfig(Config):
 
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Fixes data order, sampling and initialisation."""
+
+    adapter: Adapter = WholeModel()
 
     optimisation: OptimisationConfig = OptimisationConfig()
 
@@ -97,6 +100,12 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _adapters_are_trained(self) -> Self:
+        if isinstance(self.method, EvaluateMethod) and self.adapter.kind != "none":
+            raise impossible("an evaluation trains nothing, so an adapter has no use", {"adapter.kind": "none"})
+        return self
+
+    @model_validator(mode="after")
     def _finish_looks_at_what_is_measured(self) -> Self:
         finish, method = self.finish, self.method
         of_steps: dict[str, object] = {"finish.reward_flat": False} if finish.reward_flat else {}
@@ -142,10 +151,10 @@ class RunConfig(Config):
         problems, toolset = self.problems, self.prompt.toolset
         if isinstance(problems, BuiltinProblems) and not isinstance(self.method, PreferenceMethod):
             if problems.level == "repositories" and toolset != "repository":
+                fixes = [{"prompt.toolset": "repository"}, {"problems.builtin.level": "tools"}]
                 raise impossible(
                     "the problems are repositories, which are read, edited and tested by tools of their own",
-                    {"prompt.toolset": "repository"},
-                    {"problems.builtin.level": "tools"},
+                    *(fixes if hasattr(self.method, "agentic") else reversed(fixes)),
                 )
             if problems.level != "repositories" and toolset == "repository":
                 raise impossible(

@@ -16,8 +16,9 @@ from training.distributed import Processes
 from training.experience.types import Floats, Group, Rollout
 from training.methods.types import UpdateReport
 from training.optimiser import Optimiser
-from training.policy import Policy, Reference, TokenStatistics
+from training.policy import Policy, TokenStatistics
 from training.recorder import Recorder
+from training.reference import Reference
 
 
 @dataclass(slots=True, eq=False)

@@ -15,8 +15,8 @@ from training.experience.types import Group
 from training.interleaving import interleaving_rates
 from training.methods.policy_update import PolicyUpdater
 from training.methods.types import Outcome, UpdateReport
-from training.policy import Reference
 from training.problems.types import Problem
+from training.reference import Reference
 from training.reflection import reflection_rates, text_before_reflection
 from training.sampling.types import Engine, SamplingParams
 from training.stream import ShuffledStream

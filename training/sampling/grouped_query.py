@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM, Qwen3ForCausalLM
 
+from training.adapter import LowRank, base_layer, low_rank_of
 from training.sampling.attention import attention_over
 from training.sampling.kv_cache import Window
 from training.sampling.shared_cache import SharedWindow
@@ -23,10 +24,18 @@ FIXED_ROTARY_TYPES = {"default", "linear", "llama3", "yarn"}
 
 
 class Linear(NamedTuple):
-    """Arguments of `F.linear`."""
+    """A matrix, and what an adapter adds to it."""
 
     weight: Tensor
     bias: Tensor | None
+    adapter: LowRank | None
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """States [..., inputs] -> [..., outputs]."""
+        result = F.linear(states, self.weight, self.bias)
+        if self.adapter is None:
+            return result
+        return result + F.linear(F.linear(states, self.adapter.down), self.adapter.up)
 
 
 class Norm(NamedTuple):
@@ -102,32 +111,34 @@ class GroupedQueryForward:
         for index, layer in enumerate(self._layers):
             normed = F.rms_norm(hidden, *layer.attention_norm)
             attended = attend(index, *self._project(layer, normed, rotation), layer.scale)
-            hidden = hidden + F.linear(attended, *layer.output)
+            hidden = hidden + layer.output(attended)
             normed = F.rms_norm(hidden, *layer.mlp_norm)
-            gated = layer.activation(F.linear(normed, *layer.gate)).mul_(F.linear(normed, *layer.up))
-            hidden = hidden + F.linear(gated, *layer.down)
-        return F.linear(F.rms_norm(hidden[:, -1], *self._norm), *self._head)
+            gated = layer.activation(layer.gate(normed)).mul_(layer.up(normed))
+            hidden = hidden + layer.down(gated)
+        return self._head(F.rms_norm(hidden[:, -1], *self._norm))
 
     def _project(self, layer: Layer, normed: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Rotated queries, rotated keys, values: each [rows, heads, new, head size]."""
         heads = (*normed.shape[:2], -1, self._head_dim)
-        query = F.linear(normed, *layer.query).view(heads)
-        keys = F.linear(normed, *layer.key).view(heads)
-        values = F.linear(normed, *layer.value).view(heads)
+        query = layer.query(normed).view(heads)
+        keys = layer.key(normed).view(heads)
+        values = layer.value(normed).view(heads)
         if layer.query_norm is not None and layer.key_norm is not None:
             query, keys = F.rms_norm(query, *layer.query_norm), F.rms_norm(keys, *layer.key_norm)
         return rotation(query).transpose(1, 2), rotation(keys).transpose(1, 2), values.transpose(1, 2)
 
 
 def has_known_structure(model: PreTrainedModel) -> bool:
-    """Whether `model` is part for part what is computed here: nothing adapted, hooked, quantised or sharded."""
+    """Whether `model` is part for part what is computed here: nothing hooked, quantised or sharded, nor adapted in
+    another way than by LoRA."""
     if type(model) not in FAMILY:
         return False
     body = model.model
     blocks = list(body.layers)
     linears = [model.lm_head, *(part for block in blocks for part in _linear_parts(block))]
     return (
-        all(type(part) is nn.Linear for part in linears)
+        all(type(base_layer(part)) is nn.Linear for part in linears)
+        and type(body.embed_tokens) is nn.Embedding
         and all(type(parameter) is nn.Parameter for parameter in model.parameters())
         and not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
         and set(getattr(model.config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
@@ -165,7 +176,8 @@ def _layer(block: Any) -> Layer:
 
 
 def _linear(part: Any) -> Linear:
-    return Linear(part.weight, part.bias)
+    original = base_layer(part)
+    return Linear(original.weight, original.bias, low_rank_of(part))  # type: ignore[arg-type]
 
 
 def _norm(part: Any) -> Norm:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
+from training.adapter import adapt, trained_state
 from training.batching import Example
 from training.builtin import MODEL_DIR
-from training.config import RunConfig
+from training.config import LoraAdapter, RunConfig
 from training.config.footprint import (
     EVALUATION_ROWS,
     KV_LIMIT,
@@ -111,6 +112,34 @@ def test_a_kl_penalty_loads_a_second_model() -> None:
     shape = read_shape(MODEL_DIR)
     parts = sizes(memory(shape, method={"kind": "grpo", "loss": {"kl_coefficient": 0.01}}))
     assert parts["Reference"] == parts["Weights"]
+
+
+@pytest.mark.parametrize("targets", ["all-linear", "q_proj, down_proj"])
+def test_an_adapter_is_counted_as_it_is_put_in_and_the_reference_costs_nothing(targets: str) -> None:
+    model = Qwen2ForCausalLM(Qwen2Config.from_pretrained(MODEL_DIR))
+    adapt(model, LoraAdapter(rank=8, targets=targets), seed=0)
+    trained = 4 * sum(weights.numel() for weights in trained_state(model).values())
+    shape = read_shape(MODEL_DIR)
+    method = {"kind": "grpo", "loss": {"kl_coefficient": 0.01}}
+    whole = sizes(memory(shape, method=method))
+    parts = sizes(memory(shape, method=method, adapter={"kind": "lora", "rank": 8, "targets": targets}))
+    assert parts["Gradients"] == parts["Optimizer"] / 2 == parts["Weights"] - whole["Weights"] == trained
+    assert "Reference" in whole
+    assert "Reference" not in parts
+
+
+def test_four_bits_leave_an_eighth_of_the_matrices_and_adapters_small_checkpoints() -> None:
+    """Qwen2.5-0.5B: 358 million of its 494 million parameters are in the matrices of its blocks."""
+    shape = ModelShape(494_032_768, 24, 896, 4864, 896, 128, 151_936, 32_768)
+    matrices = 24 * (2 * 896 * 896 + 2 * 896 * 128 + 3 * 896 * 4864)
+    parts = sizes(memory(shape, adapter={"kind": "qlora", "rank": 16}))
+    trained = parts["Gradients"]
+    assert trained == 4 * 8_798_208
+    assert parts["Weights"] - trained == pytest.approx((494_032_768 - matrices) * 4 + matrices * 0.516, rel=1e-3)
+    config = RunConfig.model_validate({"adapter": {"kind": "lora", "rank": 16}})
+    plan = plan_of(config, 40)
+    of_one = disk_of(config, plan, shape).checkpoints / plan.checkpoints_kept
+    assert of_one == 4 * 494_032_768 + 3 * trained
 
 
 def test_ppo_holds_four_models_and_trains_two_of_them() -> None:

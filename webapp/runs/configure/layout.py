@@ -88,6 +88,12 @@ SECTIONS = (
         "What makes an advantage of every token, and what leaving the reference costs in its reward.",
     ),
     Section("loss", "Loss", ("method.loss", "method.dpo.beta", "method.dpo.smoothing")),
+    Section(
+        "adapter",
+        "Adapter",
+        ("adapter",),
+        "What is trained: the whole model, or small matrices beside it (LoRA), which takes a fraction of the memory.",
+    ),
     Section("optimisation", "Optimisation", ("optimisation",)),
     Section("evaluation", "Evaluation", ("evaluation",), "Accuracy on held-out problems, while training goes on."),
     Section("checkpoints", "Checkpoints", ("checkpoints",)),

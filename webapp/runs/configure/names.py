@@ -177,6 +177,8 @@ LABELS = {
     "method.reward_model.shift": "Reward 0 for",
     "method.dpo.beta": "Strength of the reference β",
     "optimisation.micro_batch_tokens": "Tokens in a pass",
+    "adapter.kind": "Adapter",
+    "adapter.rslora": "Multiply by α / √rank",
     "optimisation.max_grad_norm": "Gradient norm at most",
     "optimisation.min_rate_share": "Rate left at the end",
     "optimisation.warmup_steps": "Warm-up",
@@ -213,6 +215,8 @@ KINDS = {
     "not_cached": "Without a known solution",
     "rejection_sampling": "Own right responses",
     "run": "The model it starts from",
+    "lora": "LoRA",
+    "qlora": "QLoRA (4 bits)",
 }
 """Kinds of tagged unions, as they are offered."""
 

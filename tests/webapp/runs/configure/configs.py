@@ -17,6 +17,8 @@ SAMPLES = {
     **{f"selection.{kind}.measured_by.hub.name": HUB_NAMES for kind in MEASURED},
     "selection.rejection_sampling.judge.hub.name": HUB_NAMES,
     "model.hub.name": HUB_NAMES,
+    "adapter.lora.targets": st.sampled_from(["all-linear", "q_proj, v_proj"]),
+    "adapter.qlora.targets": st.sampled_from(["all-linear", "o_proj"]),
     "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.dpo.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "problems.imported.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),

@@ -1,0 +1,64 @@
+"""Matrices held in 4 bits (NF4, arXiv 2305.14314), for what is not trained: needs bitsandbytes, an optional package."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from training.errors import InputError
+
+
+def quantise(model: PreTrainedModel) -> None:
+    """Put 4-bit layers in place of all linear layers of the body; they compute in bfloat16.
+
+    Raises InputError without a GPU or without bitsandbytes.
+    """
+    if model.device.type != "cuda":
+        raise InputError("QLoRA needs a GPU, and none is used here; set adapter to lora, or hardware.device to cuda")
+    try:
+        import bitsandbytes
+    except ImportError as error:
+        raise InputError(
+            "QLoRA needs the package bitsandbytes: pip install 'espalier[qlora]', or set adapter to lora"
+        ) from error
+    put_four_bits(model, bitsandbytes.nn)
+
+
+def put_four_bits(model: PreTrainedModel, layers: Any) -> None:
+    """The same with bitsandbytes' `layers`, wherever the model is."""
+    for module in list(model.base_model.modules()):
+        for name, part in module.named_children():
+            if type(part) is nn.Linear:
+                setattr(module, name, _four_bits(part, layers))
+    model.is_loaded_in_4bit = True  # by which peft knows
+
+
+def _four_bits(linear: nn.Linear, layers: Any) -> nn.Module:
+    with torch.device("meta"):
+        made = layers.Linear4bit(
+            linear.in_features,
+            linear.out_features,
+            bias=linear.bias is not None,
+            compute_dtype=torch.bfloat16,
+            compress_statistics=True,
+            quant_type="nf4",
+        )
+    weight = linear.weight.data
+    made.weight = layers.Params4bit(
+        weight.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
+    )
+    made.bias = linear.bias
+    quantised: nn.Module = made.to(weight.device)
+    return quantised
+
+
+def whole_weight(weight: Tensor) -> Tensor:
+    """A matrix as it is, or in float32 where it is held in 4 bits."""
+    state = getattr(weight, "quant_state", None)
+    if state is None:
+        return weight.data
+    from bitsandbytes.functional import dequantize_4bit
+
+    whole: Tensor = dequantize_4bit(weight.data, state)
+    return whole.float()

@@ -1,0 +1,56 @@
+"""The models that a run trains: those its config names, or those of the checkpoint it goes on from."""
+
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.adapter import adapt, load_adapter
+from training.config import LowRankAdapter, RewardModelMethod, RunConfig
+from training.reward_model import RewardModel
+from training.seeds import derive_seed
+from training.sources import load_folder, load_model, load_tokenizer
+
+
+def start_policy(
+    config: RunConfig, begun: Path | None, device: torch.device
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The policy and its tokenizer; beside an adapter, the model is always the one that the config names.
+
+    Raises InputError when it cannot be had.
+    """
+    if begun and not isinstance(config.adapter, LowRankAdapter):
+        return load_folder(begun, device)
+    model, tokenizer = load_model(config, device)
+    _adapt(model, config, begun)
+    return model, tokenizer
+
+
+def start_reward_model(
+    config: RunConfig, begun: Path | None, device: torch.device
+) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+    """That of a checkpoint, whose rewards are trained as they come; without one a new head on the config's model.
+
+    Raises InputError when it cannot be had.
+    """
+    if begun is None or isinstance(config.adapter, LowRankAdapter):
+        model, tokenizer = _new_reward_model(config, device)
+        _adapt(model.model, config, begun)
+        return model, tokenizer
+    model = RewardModel.load(begun, device, config.hardware.dtype)
+    model.drop_shift()
+    return model, load_tokenizer(begun)
+
+
+def _new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+    """The body of the config's model with untrained heads, and its tokenizer."""
+    assert isinstance(config.method, RewardModelMethod)  # whoever asks has looked
+    policy, tokenizer = load_model(config, device)
+    seed = derive_seed(config.seed, "heads")
+    return RewardModel.from_policy(policy, config.method.heads, seed, config.hardware.dtype), tokenizer
+
+
+def _adapt(model: PreTrainedModel, config: RunConfig, begun: Path | None) -> None:
+    adapt(model, config.adapter, derive_seed(config.seed, "adapter"))
+    if begun and isinstance(config.adapter, LowRankAdapter):
+        load_adapter(model, begun)
