@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PretrainedConfig, PreTrainedModel
 
 ATTENTION = "espalier_packed"
 
@@ -122,7 +122,13 @@ def _take(states: Tensor, places: Tensor, segments: int, head_size: int) -> Tens
 @contextmanager
 def attention_of(model: PreTrainedModel, implementation: str) -> Iterator[None]:
     """Run the model with another attention implementation for a while; samplers share the module."""
-    config = model.config.get_text_config()
+    with implementation_of(model.config.get_text_config(), implementation):
+        yield
+
+
+@contextmanager
+def implementation_of(config: PretrainedConfig, implementation: str) -> Iterator[None]:
+    """The same for all models of this config."""
     before = config._attn_implementation
     config._attn_implementation = implementation
     try:

@@ -103,14 +103,14 @@ def _filtered(source: ImportedProblems | FileProblems, train: list[Problem], hel
 
 def load_model(config: RunConfig, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer a run starts from, weights in float32. Raises InputError when they cannot be had."""
-    source = config.model
+    source, attention = config.model, config.hardware.attention
     if isinstance(source, HubModel):
-        return _load(source.name, device, revision=source.revision)
+        return _load(source.name, device, attention, revision=source.revision)
     if isinstance(source, BuiltinModel):
-        return load_folder(MODEL_DIRS[source.variant], device)
+        return load_folder(MODEL_DIRS[source.variant], device, attention)
     if isinstance(source, CheckpointModel):
-        return load_folder(checkpoint_path(source.run, source.step), device)
-    return load_folder(Path(source.path), device)
+        return load_folder(checkpoint_path(source.run, source.step), device, attention)
+    return load_folder(Path(source.path), device, attention)
 
 
 def checkpoint_path(run: int, step: int) -> Path:
@@ -121,20 +121,29 @@ def checkpoint_path(run: int, step: int) -> Path:
     return path
 
 
-def load_folder(path: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_folder(
+    path: Path, device: torch.device, attention: str = "auto"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a Hugging Face folder."""
     if not (path / "config.json").is_file():
         raise InputError(f"{path} is no Hugging Face model folder: it has no config.json")
-    return _load(str(path), device)
+    return _load(str(path), device, attention)
 
 
-def _load(name: str, device: torch.device, revision: str = "main") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _load(
+    name: str, device: torch.device, attention: str, revision: str = "main"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     transformers.utils.logging.disable_progress_bar()  # the log is read by people
     try:
         _refuse_classifier(name, AutoConfig.from_pretrained(name, revision=revision))
-        model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            name,
+            revision=revision,
+            dtype=torch.float32,  # whatever it was saved in
+            attn_implementation=None if attention == "auto" else attention,
+        )
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"cannot load the model {name}: {_first_sentence(error)}") from error
     for parameter in model.parameters():
         # Weights read from a file may lie at any address; results must not depend on that, to the last bit.

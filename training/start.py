@@ -6,7 +6,9 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.adapter import adapt, load_adapter
-from training.config import LowRankAdapter, RewardModelMethod, RunConfig
+from training.compilation import compile_parts
+from training.config import HardwareConfig, LowRankAdapter, RewardModelMethod, RunConfig
+from training.recomputation import recompute_layers
 from training.reward_model import RewardModel
 from training.seeds import derive_seed
 from training.sources import load_folder, load_model, load_tokenizer
@@ -20,9 +22,11 @@ def start_policy(
     Raises InputError when it cannot be had.
     """
     if begun and not isinstance(config.adapter, LowRankAdapter):
-        return load_folder(begun, device)
-    model, tokenizer = load_model(config, device)
-    _adapt(model, config, begun)
+        model, tokenizer = load_folder(begun, device, config.hardware.attention)
+    else:
+        model, tokenizer = load_model(config, device)
+        _adapt(model, config, begun)
+    prepare(model, config.hardware)
     return model, tokenizer
 
 
@@ -36,10 +40,19 @@ def start_reward_model(
     if begun is None or isinstance(config.adapter, LowRankAdapter):
         model, tokenizer = _new_reward_model(config, device)
         _adapt(model.model, config, begun)
-        return model, tokenizer
-    model = RewardModel.load(begun, device, config.hardware.dtype)
-    model.drop_shift()
-    return model, load_tokenizer(begun)
+    else:
+        model, tokenizer = RewardModel.load(begun, device, config.hardware.dtype), load_tokenizer(begun)
+        model.drop_shift()
+    prepare(model.model, config.hardware)
+    return model, tokenizer
+
+
+def prepare(model: PreTrainedModel, hardware: HardwareConfig) -> None:
+    """Make a model that is trained run as the hardware wants it. Raises InputError where it cannot."""
+    if hardware.gradient_checkpointing:
+        recompute_layers(model)
+    if hardware.compile:
+        compile_parts(model)
 
 
 def _new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:

@@ -1,5 +1,6 @@
 """What every training method is built from."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,8 @@ from training.optimiser import Optimiser
 from training.policy import Policy
 from training.recorder import Recorder
 from training.sources import Problems
+
+logger = logging.getLogger("training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,15 @@ class Parts:
             processes,
             folder,
         )
+
+
+def within_context(model: PreTrainedModel, max_length: int) -> int:
+    """The longest sequence to learn from: `max_length`, or what the model has positions for."""
+    context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None or max_length <= context:
+        return max_length
+    logger.warning("what is longer than the model's context of %d is left out (max_length is %d)", context, max_length)
+    return context
 
 
 def turn_prefix(config: RunConfig) -> str:

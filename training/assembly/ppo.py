@@ -15,6 +15,7 @@ from training.methods.ppo import PpoTraining
 from training.optimiser import Optimiser
 from training.reward_model import RewardModel
 from training.seeds import derive_seed
+from training.start import prepare
 from training.stream import ShuffledStream
 
 
@@ -39,6 +40,7 @@ def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | 
     else:
         critic = Critic.from_policy(parts.policy.model, dtype)
     adapt(critic.module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
+    prepare(critic.module, parts.config.hardware)
     own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
     optimiser = Optimiser(critic.module, own, parts.config.steps, parts.processes)
     budget = optimisation.micro_batch_tokens

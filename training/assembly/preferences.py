@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.adapter import adapter_of, is_adapted
 from training.algorithms.preferences import TieModel
-from training.assembly.parts import Parts
+from training.assembly.parts import Parts, within_context
 from training.assembly.sampling import evaluator_of, sampled_experience
 from training.batching import Example
 from training.checkpoints import CheckpointFolder
@@ -126,9 +126,10 @@ def _ranked_items(
     """Both halves; says which labels they are made of."""
     labels = load_labels(method, parts.config.seed, parts.folder or Path())
     rankings = labels.rankings
-    train = RankedItems.of(rankings.train, parts.codec, method.max_length, ties, margins)
-    train.require_some(method.max_length)
-    heldout = RankedItems.of(rankings.heldout, parts.codec, method.max_length, ties, margins, len(train.items))
+    longest = within_context(parts.model, method.max_length)
+    train = RankedItems.of(rankings.train, parts.codec, longest, ties, margins)
+    train.require_some(longest)
+    heldout = RankedItems.of(rankings.heldout, parts.codec, longest, ties, margins, len(train.items))
     parts.recorder.emit(_told(labels, train, heldout))
     if not heldout.items:
         logger.warning("no ranked prompt is held out, so accuracy is not measured on labels that are not learned from")

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from training.assembly.parts import Parts
+from training.assembly.parts import Parts, within_context
 from training.assembly.sampling import evaluator_of, sampled_experience
 from training.config import RewardConfig, SftMethod
 from training.methods.sft import SftTraining, Solutions
@@ -10,15 +10,16 @@ from training.sampling.torch_engine import TorchEngine
 
 
 def sft(parts: Parts, method: SftMethod, stack: ExitStack) -> SftTraining:
-    solutions = Solutions(parts.problems.train, parts.codec, method.max_length)
-    solutions.require_some(method.max_length)
+    longest = within_context(parts.model, method.max_length)
+    solutions = Solutions(parts.problems.train, parts.codec, longest)
+    solutions.require_some(longest)
     engine = TorchEngine(parts.policy.model)
     _, experience = sampled_experience(parts, engine, RewardConfig(), method.max_length, stack)
     heldout = parts.problems.heldout[: parts.config.evaluation.problems]
     return SftTraining(
         method,
         solutions,
-        Solutions(heldout, parts.codec, method.max_length),
+        Solutions(heldout, parts.codec, longest),
         parts.policy,
         parts.optimiser,
         parts.config.optimisation.micro_batch_tokens,

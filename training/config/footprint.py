@@ -182,6 +182,8 @@ def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
     undivided = plan.longest * (RESPONSES_RANKED if isinstance(config.method, PreferenceMethod) else 1)
     tokens = min(max(config.optimisation.micro_batch_tokens, undivided), per_process * plan.longest)
     kept = tokens * activation_bytes_per_token(shape, config.hardware.dtype)
+    if config.hardware.gradient_checkpointing:  # the input of each layer, and of one layer all
+        kept = tokens * shape.layers * shape.hidden * FLOAT32 + kept // shape.layers
     activations = round(WAY_BACK * kept) + tokens * plan.longest * FLOAT32  # and who sees whom
     why = f"what {tokens:,} tokens in one pass leave for the way back (“tokens in a pass”)"
     if config.hardware.dtype != "float32":

@@ -24,6 +24,19 @@ class HardwareConfig(Config):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the forward pass; the weights being trained stay float32."""
 
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    """How padded passes attend, and models that the engine does not know; packed passes have an attention of their
+    own. auto: the fastest that the model and this machine have. flash_attention_2 needs a GPU, bfloat16 and the package
+    flash-attn."""
+
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input for the way back, and run the layer again then. Saves most of the activations for a
+    third more arithmetic in an update; changes no result. For models that would not fit; not for tiny ones."""
+
+    compile: bool = False
+    """Compile norms and MLPs (torch.compile). Pays on a GPU after some slow first steps, and changes results by
+    rounding; where the compiler fails, the run goes on without it and says so."""
+
     offload: Literal["none", "frozen"] = "none"
     """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
     a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""

@@ -278,3 +278,11 @@ def test_responses_that_wait_for_their_tools_keep_their_memory() -> None:
     tokens = 4 * 8 * plan_of(waiting, 40).longest_sampled
     assert parts["Waiting responses"].bytes == tokens * key_value_bytes_per_token(shape)
     assert "Waiting responses" not in {p.name for p in memory_of(plain, plan_of(plain, 40), shape, "cpu").always}
+
+
+def test_gradient_checkpointing_leaves_the_inputs_of_layers_and_one_layer() -> None:
+    shape = replace(read_shape(MODEL_DIR), layers=24)
+    whole, recomputed = (
+        sizes(memory(shape, hardware={"gradient_checkpointing": on}))["Activations"] for on in (False, True)
+    )
+    assert recomputed < whole / 6

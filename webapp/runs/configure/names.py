@@ -178,6 +178,7 @@ LABELS = {
     "method.dpo.beta": "Strength of the reference β",
     "optimisation.micro_batch_tokens": "Tokens in a pass",
     "adapter.kind": "Adapter",
+    "hardware.attention": "Attention of padded passes",
     "adapter.rslora": "Multiply by α / √rank",
     "optimisation.max_grad_norm": "Gradient norm at most",
     "optimisation.min_rate_share": "Rate left at the end",
