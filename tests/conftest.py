@@ -1,14 +1,18 @@
 """Fixtures for all tests: users of each role, and a client logged in as one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser
 
-from tests.chromium import open_browser
 from webapp.accounts.models import Role, User
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_configure() -> None:
@@ -40,4 +44,6 @@ def researcher_client(client: Client, researcher: User) -> Client:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process."""
+    from tests.chromium import open_browser  # the tests of the web alone run where there is no Playwright
+
     yield from open_browser()

@@ -15,7 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 GPU_QUEUE = "gpu"
 """Runs and jobs of models: one at a time on each worker."""
 CPU_QUEUE = "cpu"
-"""Everything short."""
+"""Everything short; its workers need no torch."""
+PREFLIGHT_QUEUE = "preflight"
+"""Samples for those who are about to launch a run: they need torch, and must not wait for the run that trains."""
 SANDBOX_QUEUE = "sandbox"
 """Programs that models wrote; its workers are those of `workers.sandbox.app`."""
 
@@ -27,7 +29,10 @@ app.conf.update(
     task_serializer="json",
     task_ignore_result=True,
     task_default_queue=CPU_QUEUE,
-    task_routes={f"workers.{name}.*": {"queue": GPU_QUEUE} for name in ("runs", "generation", "teaching")},
+    task_routes={
+        **{f"workers.{name}.*": {"queue": GPU_QUEUE} for name in ("runs", "generation", "teaching")},
+        "workers.preflight.*": {"queue": PREFLIGHT_QUEUE},
+    },
     task_acks_late=False,
     # A busy worker takes no message in advance: another one may be idle.
     worker_prefetch_multiplier=1,

@@ -9,7 +9,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from webapp.core.errors import UserError
-from workers.app import CPU_QUEUE, GPU_QUEUE, SANDBOX_QUEUE, app
+from workers.app import CPU_QUEUE, GPU_QUEUE, PREFLIGHT_QUEUE, SANDBOX_QUEUE, app
 from workers.sandbox.mailbox import Mailbox
 from workers.sandbox.mailbox import Waiting as Waiting  # for pages
 
@@ -33,7 +33,7 @@ def fetch_import(import_id: int) -> None:
 
 def preflight(key: UUID) -> None:
     """Ask a worker to answer the question in the preflight folder ``key``. Raises UserError like the others."""
-    transaction.on_commit(partial(_send, "workers.preflight.preflight", CPU_QUEUE, str(key)))
+    transaction.on_commit(partial(_send, "workers.preflight.preflight", PREFLIGHT_QUEUE, str(key)))
 
 
 def generate_items(job_id: int) -> None:

@@ -65,7 +65,12 @@ class Stack:
         self._start_servers()
         self._prepare()
         sandboxes = [self._sandbox_worker(number + 1) for number in range(settings.SANDBOX_WORKERS)]
-        self._children = [self._web(), self._worker("gpu", 1), self._worker("cpu", 2), *sandboxes]
+        self._children = [
+            self._web(),
+            self._worker("gpu", "gpu", 1),
+            self._worker("cpu", "cpu,preflight", 2),
+            *sandboxes,
+        ]
         for child in self._children:
             child.start()
         self._wait_for_web()
@@ -139,12 +144,12 @@ class Stack:
             ],
         )  # fmt: skip
 
-    def _worker(self, queue: str, concurrency: int) -> Child:
+    def _worker(self, name: str, queues: str, concurrency: int) -> Child:
         return self._child(
-            f"worker-{queue}",
+            f"worker-{name}",
             [
-                sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--queues", queue,
-                "--concurrency", str(concurrency), "--hostname", f"{queue}@%h", "--loglevel", "INFO",
+                sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--queues", queues,
+                "--concurrency", str(concurrency), "--hostname", f"{name}@%h", "--loglevel", "INFO",
                 "--without-gossip", "--without-mingle", "--without-heartbeat",
             ],
         )  # fmt: skip

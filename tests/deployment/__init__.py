@@ -1,0 +1,1 @@
+"""What runs where no developer is: the web without torch, the images, their settings."""
