@@ -26,6 +26,7 @@ class Environment(BaseSettings):
     csrf_trusted_origins: str = ""
     https: bool = False
     log_level: str = "INFO"
+    metrics_token: str = ""
     hashed_static: bool = True
     heartbeat_lost_seconds: float = 60.0
     maintenance_seconds: float = 15.0
@@ -91,6 +92,9 @@ SANDBOX_SLOTS = env.sandbox_slots
 SANDBOX_LEASE_SECONDS = env.sandbox_lease_seconds
 """Silence after which the calls in the hands of a sandbox worker go to another one."""
 
+METRICS_TOKEN = env.metrics_token
+"""Opens `/metrics` to whoever sends it; empty: to this machine itself and to admins."""
+
 SECRET_KEY = env.secret_key or EMBEDDED.secret_key()
 DEBUG = env.debug
 ALLOWED_HOSTS = [host for host in env.allowed_hosts.split(",") if host]
@@ -120,10 +124,12 @@ INSTALLED_APPS = [
     "webapp.teaching",
     "webapp.reports",
     "webapp.recipes",
+    "webapp.operations",
     "workers",
 ]
 
 MIDDLEWARE = [
+    "webapp.operations.latency.LatencyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -6,7 +6,7 @@ from webapp.accounts.views import home
 
 urlpatterns = [
     path("", home, name="home"),
-    path("", include("webapp.core.urls")),
+    path("", include("webapp.operations.urls")),
     path("accounts/", include("webapp.accounts.urls")),
     path("datasets/teach/", include("webapp.teaching.urls")),
     path("datasets/", include("webapp.datasets.urls")),

@@ -80,9 +80,28 @@ def waiting_for_sandbox() -> Waiting | None:
 
 def waiting_messages() -> int:
     """Number of messages for the GPU that no worker has taken. Raises kombu's OperationalError."""
+    return _waiting(GPU_QUEUE)[GPU_QUEUE]
+
+
+def messages_by_queue() -> dict[str, int]:
+    """Number of messages of each queue that no worker has taken. Raises kombu's OperationalError."""
+    return _waiting(GPU_QUEUE, CPU_QUEUE, PREFLIGHT_QUEUE, SANDBOX_QUEUE)
+
+
+def broker_answers() -> bool:
+    """Whether messages can be sent now; a broker that is away is known within seconds."""
+    try:
+        _waiting()
+    except OperationalError:
+        return False
+    return True
+
+
+def _waiting(*queues: str) -> dict[str, int]:
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.1)
-        return int(app.amqp.queues[GPU_QUEUE].bind(connection.default_channel).queue_declare().message_count)
+        channel = connection.default_channel
+        return {name: int(app.amqp.queues[name].bind(channel).queue_declare().message_count) for name in queues}
 
 
 def _send(

@@ -16,7 +16,7 @@ from webapp.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
 
-ANYBODY = "health login"
+ANYBODY = "healthz readyz metrics login"
 """Without logging in."""
 
 EVERY_ROLE = "home logout password_change labeling:list"

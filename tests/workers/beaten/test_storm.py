@@ -1,5 +1,6 @@
 """A whole stack is beaten: SIGKILL to each of its parts while a run trains. Nothing may be lost, doubled or stuck."""
 
+import json
 import subprocess
 import sys
 import urllib.request
@@ -58,7 +59,7 @@ def story(stack: RealStack) -> Story:
     story.ends["stormy"] = stack.wait_for_end(stormy)
     story.calm, story.stormy = stack.rows(calm), stack.rows(stormy)
     story.weights = {name: _weights(stack.data, run) for name, run in (("calm", calm), ("stormy", stormy))}
-    with urllib.request.urlopen(f"http://localhost:{stack.port}/health", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://localhost:{stack.port}/readyz", timeout=10) as answer:
         story.web = answer.read()
     story.sandboxes = stack.ask("SELECT state FROM sandbox_sandboxworker")
     story.exit_code = stack.stop()
@@ -127,7 +128,7 @@ def test_a_run_that_waited_in_the_killed_broker_is_not_lost(story: Story) -> Non
 
 
 def test_the_web_answers_again(story: Story) -> None:
-    assert b"ok" in story.web
+    assert json.loads(story.web) == {"status": "ready", "failures": {}}
 
 
 def test_a_worker_for_models_programs_is_there(story: Story) -> None:

@@ -138,9 +138,9 @@ class Stack:
         return self._child(
             "web",
             [
-                sys.executable, "-m", "gunicorn", "webapp.wsgi", "--bind", f"{host}:{self._options.port}",
-                "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5",
-                "--no-control-socket",
+                sys.executable, "-m", "gunicorn", "webapp.wsgi", "--config", "python:webapp.serving",
+                "--bind", f"{host}:{self._options.port}", "--worker-class", "gthread", "--workers", "2",
+                "--threads", "4", "--graceful-timeout", "5", "--no-control-socket",
             ],
         )  # fmt: skip
 
@@ -181,7 +181,7 @@ class Stack:
         known = settings.ALLOWED_HOSTS[0] if settings.ALLOWED_HOSTS else "localhost"
         host = "127.0.0.1" if self._options.host == "0.0.0.0" else self._options.host  # noqa: S104
         request = urllib.request.Request(  # http, and our own
-            f"http://{f'[{host}]' if ':' in host else host}:{self._options.port}/health",
+            f"http://{f'[{host}]' if ':' in host else host}:{self._options.port}/readyz",
             headers={"Host": "localhost" if known.startswith(("*", ".")) else known},
         )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,0 +1,1 @@
+"""What those who run Espalier need: probes and metrics."""
