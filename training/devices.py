@@ -13,11 +13,12 @@ def choose_device(hardware: HardwareConfig) -> torch.device:
     gpus = torch.cuda.device_count()
     if hardware.device == "cuda" and not gpus:
         raise InputError("hardware.device is cuda, but no GPU was found; set it to auto or cpu")
-    torch.set_num_threads(hardware.threads or max((os.cpu_count() or 1) // hardware.processes, 1))
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", hardware.processes))  # torchrun's: others may be on other machines
+    torch.set_num_threads(hardware.threads or max((os.cpu_count() or 1) // here, 1))
     if hardware.device == "cpu" or not gpus:
         return torch.device("cpu")
-    if hardware.processes > gpus:
-        raise InputError(f"{hardware.processes} processes need as many GPUs, but there are {gpus}")
+    if here > gpus:
+        raise InputError(f"{here} processes need as many GPUs, but there are {gpus}")
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     return device

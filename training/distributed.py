@@ -59,6 +59,13 @@ class Processes:
         shares = self.gather(list(items))
         return [shares[i % self.count][i // self.count] for i in range(sum(map(len, shares)))]
 
+    def in_step(self, batches: list[list[int]], together: bool) -> list[list[int]]:
+        """The batches; where all must pass through the model `together`, with empty ones until all have as many."""
+        if not together:
+            return batches
+        most = max(self.gather(len(batches)))
+        return [*batches, *([] for _ in range(most - len(batches)))]
+
     def any(self, flag: bool) -> bool:
         """Whether it is so in any process."""
         return any(self.gather(flag))

@@ -17,6 +17,8 @@ from types import FrameType
 from training.stopping import SAME_REQUEST_S
 
 POLL_S = 0.1
+LOST = "rank {rank} of {count} processes ended first"
+"""What is said when one of several fails."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -28,10 +30,10 @@ def is_launched() -> bool:
 def launch(count: int, arguments: Sequence[str]) -> int:
     """Run `python -m training ARGUMENTS` in `count` processes; returns the first exit code that is not 0.
 
-    When one fails the others are killed: they would wait for it for ever. SIGTERM and SIGINT are passed on as SIGTERM,
-    a second one ends all at once.
+    When one fails the others are killed: they would wait for it for ever; which one it was is said on stderr. SIGTERM
+    and SIGINT are passed on as SIGTERM, a second one ends all at once.
     """
-    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(count)}
+    rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count)}
     children = [
         subprocess.Popen(
             [sys.executable, "-m", "training", *arguments],
@@ -43,10 +45,13 @@ def launch(count: int, arguments: Sequence[str]) -> int:
     _pass_signals_on(children)
     while True:
         codes = [child.poll() for child in children]
-        failed = next((code for code in codes if code), None)
-        if failed is not None:
+        failed = [(code, rank) for rank, code in enumerate(codes) if code]
+        if failed:
+            code, rank = min(failed)  # a killed one, with a code below 0, before those that fail for want of it
             _kill(children)
-            return failed if failed > 0 else 128 - failed
+            if count > 1:
+                print(LOST.format(rank=rank, count=count), file=sys.stderr)
+            return code if code > 0 else 128 - code
         if all(code == 0 for code in codes):
             return 0
         time.sleep(POLL_S)
@@ -81,7 +86,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -2,15 +2,19 @@
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
+from training.adapter import save_model
 from training.batching import Example, Packed, Padded, pack, pad
+from training.distributed import Processes
 from training.packed_attention import ATTENTION, attention_of
+from training.sharding import ShardedModel, Slices
 
 CHUNK_ELEMENTS = 2**25
 """Most logits that are held at once (128 MB as float32); more tokens are taken in chunks, recomputed going backward."""
@@ -42,39 +46,75 @@ class Policy:
         self.device: torch.device = model.device
         self._dtype = getattr(torch, dtype)
         self.packed = packing and self._runs_packed()
+        self.shards: Slices | None = None
+        """What this process has of the model, where it is shared out; `model` is whole only while they are gathered."""
+
+    def shard(self, processes: Processes, device: torch.device) -> None:
+        """Share the model out among the processes, to compute on `device` from now on."""
+        self.shards = ShardedModel(self.model, processes, device, self._dtype)
+        self.model, self.device = self.shards.whole, device
+
+    @property
+    def trained(self) -> nn.Module:
+        """The module whose parameters learn."""
+        return self.shards.trained if isinstance(self.shards, ShardedModel) else self.model
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a Hugging Face folder. Shards have been fetched before."""
+        if self.shards is not None:
+            self.shards.save(folder)
+        else:
+            save_model(self.model, folder)
 
     def statistics(self, examples: Sequence[Example], temperature: float = 1.0) -> TokenStatistics:
         """Log-probabilities and entropies of the response tokens at `temperature`."""
-        with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
-            if self.packed:
-                return self._packed_statistics(pack(examples, self.device), temperature)
-            return self._padded_statistics(pad(examples, self.device), temperature)
+
+        def of(model: PreTrainedModel) -> TokenStatistics:
+            with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+                if self.packed:
+                    return _packed_statistics(model, pack(examples, self.device), temperature)
+                return _padded_statistics(model, pad(examples, self.device), temperature)
+
+        if isinstance(self.shards, ShardedModel) and torch.is_grad_enabled():
+            return self.shards.learning(of)
+        return of(self.model)
+
+    def take_part(self) -> None:
+        """Make a learning pass with nothing to learn, beside other processes' passes over shared-out weights."""
+        logprobs = self.statistics(probe_examples(self.model)).logprobs
+        logprobs.backward(torch.zeros_like(logprobs))  # type: ignore[no-untyped-call]
 
     def frozen_copy(self) -> "Policy":
         """A policy of the same weights that never changes by itself."""
         frozen = copy.copy(self)
-        frozen.model = copy.deepcopy(self.model).requires_grad_(False)
+        if self.shards is not None:
+            frozen.shards = self.shards.frozen_copy()
+            frozen.model = frozen.shards.whole
+        else:
+            frozen.model = copy.deepcopy(self.model).requires_grad_(False)
         return frozen
-
-    def _packed_statistics(self, packed: Packed, temperature: float) -> TokenStatistics:
-        states = packed_states(self.model, packed)
-        return _chunked_statistics(states, self.model.get_output_embeddings(), packed.targets, temperature)
-
-    def _padded_statistics(self, padded: Padded, temperature: float) -> TokenStatistics:
-        output = self.model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
-        logits = output.logits.flatten(0, 1).index_select(0, padded.predictors)
-        return TokenStatistics(*_logprobs_and_entropies(_scaled(logits, temperature), padded.targets))
 
     @torch.no_grad()
     def _runs_packed(self) -> bool:
         """Whether the packed forward agrees with the model's own on a few tokens."""
         probe = probe_examples(self.model)
         try:
-            found = self._packed_statistics(pack(probe, self.device), 1.0).logprobs
+            found = _packed_statistics(self.model, pack(probe, self.device), 1.0).logprobs
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
-        expected = self._padded_statistics(pad(probe, self.device), 1.0).logprobs
+        expected = _padded_statistics(self.model, pad(probe, self.device), 1.0).logprobs
         return bool((found - expected).abs().max() < PROBE_TOLERANCE)
+
+
+def _packed_statistics(model: PreTrainedModel, packed: Packed, temperature: float) -> TokenStatistics:
+    states = packed_states(model, packed)
+    return _chunked_statistics(states, model.get_output_embeddings(), packed.targets, temperature)
+
+
+def _padded_statistics(model: PreTrainedModel, padded: Padded, temperature: float) -> TokenStatistics:
+    output = model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
+    logits = output.logits.flatten(0, 1).index_select(0, padded.predictors)
+    return TokenStatistics(*_logprobs_and_entropies(_scaled(logits, temperature), padded.targets))
 
 
 def packed_states(model: PreTrainedModel, packed: Packed) -> Tensor:

@@ -56,10 +56,10 @@ class CopiedReference:
     """A frozen copy of the policy."""
 
     def __init__(self, policy: Policy, offload: bool = False) -> None:
-        """With `offload` it waits in host memory, and answers within `in_use` only."""
+        """With `offload` it waits in host memory, or shared out as the policy is; it answers within `in_use` only."""
         self._policy = policy
         self._copy = policy.frozen_copy()
-        self._weights = FrozenWeights(self._copy.model, policy.device, offload)
+        self._weights = self._copy.shards or FrozenWeights(self._copy.model, policy.device, offload)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -79,15 +79,18 @@ class CopiedReference:
 
     def refresh(self) -> None:
         """See `Reference`."""
-        self.load_state_dict(self._policy.model.state_dict())
+        if self._copy.shards is not None and self._policy.shards is not None:
+            self._copy.shards.take(self._policy.shards)
+        else:
+            self.load_state_dict(self._policy.model.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
-        """The weights."""
-        return dict(self._copy.model.state_dict())
+        """The weights; of shards, in the first process only."""
+        return dict((self._copy.shards or self._copy.model).state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take other weights."""
-        self._copy.model.load_state_dict(state)
+        (self._copy.shards or self._copy.model).load_state_dict(state)
 
 
 class AdapterReference:

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
+from training.assembly.parts import is_sharded
 from training.assembly.preferences import REFERENCE_FILE
 from training.assembly.selection import SELECTION_FILE, select_problems
 from training.checkpoints import CheckpointFolder
@@ -62,7 +63,9 @@ def run(
             torch.manual_seed(config.seed)
             training = build_reward_model(rewarding)
             return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
-        parts = Parts.of(config, problems, *start_policy(config, begun, device), recorder, processes, folder)
+        held = torch.device("cpu") if is_sharded(config, processes) else device  # no GPU needs to hold it all
+        start = start_policy(config, begun, held)
+        parts = Parts.of(config, problems, *start, recorder, processes, folder, device)
         if isinstance(config.method, EvaluateMethod):
             torch.manual_seed(config.seed)
             return evaluate(parts, folder, history, resume, stop, stack)

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from training.adapter import save_model as save_whole_model
 from training.assembly import Parts, RewardParts
 from training.checkpoints import STATE_FILE, CheckpointFolder, sync
 from training.config import OveroptimisationConfig, RlMethod
@@ -40,12 +38,14 @@ class Trainer:
 
         `save_model` writes the model into a folder where that takes more than its weights and config.
         """
+        self._shards = parts.shards
         self._config = parts.config
         self._folder = folder
         self._build = build
         self._method: Method
         self._model = parts.model
-        self._save_model = save_model or partial(save_whole_model, parts.model)
+        self._save_model = save_model or parts.save_model
+        self._device = parts.device
         self._codec = parts.codec
         self._optimiser = parts.optimiser
         self._recorder = parts.recorder
@@ -57,7 +57,7 @@ class Trainer:
         watched = rl.overoptimisation if isinstance(rl, RlMethod) else OveroptimisationConfig(enabled=False)
         self._gaming = OveroptimisationMonitor(watched)
         self._aha = AhaDetector(self._config.steps)
-        self._gauge = SystemGauge(self._model.device)
+        self._gauge = SystemGauge(self._device)
         self._score: float | None = None
         self._best: tuple[float, int] | None = None
         self._finish = FinishMonitor(self._config.finish)
@@ -93,6 +93,8 @@ class Trainer:
     def _step(self, step: int) -> None:
         self._recorder.step = step
         start = time.perf_counter()
+        if isinstance(self._config.method, RlMethod):
+            self._gather()
         outcome = self._method.step(step)
         elapsed = time.perf_counter() - start
         metrics = outcome.metrics | {"time/step_s": elapsed} | self._gauge.read()
@@ -105,6 +107,7 @@ class Trainer:
 
     def _evaluate(self, step: int) -> None:
         self._recorder.step = step
+        self._gather()
         outcome = self._method.evaluate()
         if outcome is None:
             return
@@ -112,6 +115,11 @@ class Trainer:
         seconds = self._recorder.take_seconds()
         metrics = outcome.metrics | {"time/evaluating_s": seconds["evaluating"]}
         self._report(step, outcome, metrics, "heldout")
+
+    def _gather(self) -> None:
+        """Have the model whole for whoever samples, where the processes share it."""
+        if self._shards is not None:
+            self._shards.gather()
 
     def _report(self, step: int, outcome: Outcome, metrics: dict[str, float], split: Split) -> None:
         if self._processes.is_first:
@@ -131,9 +139,13 @@ class Trainer:
         with self._recorder.phase("saving"):
             if self._score is not None and (self._best is None or self._score > self._best[0]):
                 self._best = (self._score, step)
+            if self._shards is not None:
+                self._gather()
+                self._shards.fetch()
+            state = self._state_dict(step)  # all have a part in it where the model is shared out
             if self._processes.is_first:
                 sync(self._folder / EVENTS_FILE)  # a checkpoint must not outlive what was said before it
-                size = self._checkpoints.save(step, lambda folder: self._write(folder, step))
+                size = self._checkpoints.save(step, lambda folder: self._write(folder, state))
                 self._announce(step, size)
                 self._prune()
             self._processes.wait()
@@ -154,10 +166,10 @@ class Trainer:
         alarm = self._gaming.alarm or 0
         return max((step for step in self._checkpoints.steps() if step < alarm), default=None)
 
-    def _write(self, folder: Path, step: int) -> None:
+    def _write(self, folder: Path, state: dict[str, Any]) -> None:
         self._save_model(folder)
         self._codec.tokenizer.save_pretrained(folder)
-        torch.save(self._state_dict(step), folder / STATE_FILE)
+        torch.save(state, folder / STATE_FILE)
 
     def _state_dict(self, step: int) -> dict[str, Any]:
         return {
@@ -184,10 +196,11 @@ class Trainer:
                 total_steps=self._config.steps,
                 resumed_step=resumed,
                 parameters=self._model.num_parameters(),
-                device=str(self._model.device),
+                device=str(self._device),
                 processes=self._processes.count,
             )
         )
+        self._gather()
         self._method = self._build()
         if resumed is not None:
             self._load(self._checkpoints.of(resumed) / STATE_FILE)
@@ -205,7 +218,8 @@ class Trainer:
         self._prune()
 
     def _load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self._model.device, weights_only=True)
+        # What is shared out goes to the device slice by slice.
+        state = torch.load(path, map_location="cpu" if self._shards else self._device, weights_only=True)
         self._optimiser.load_state_dict(state["optimiser"])
         self._method.load_state_dict(state["method"], state["step"])
         self._score, self._best = state["score"], state["best"]

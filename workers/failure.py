@@ -1,8 +1,11 @@
 """Says in words why a trainer ended: its exit code or signal, and the last it wrote."""
 
+import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from training.launch import LOST
 
 LAST_LINES = 40
 LAST_BYTES = 8_192
@@ -11,6 +14,8 @@ BAD_INPUT = 2
 SIGNAL_BASE = 128
 """A trainer of several processes exits with this plus the number of the signal that killed one of them."""
 VMSTAT = Path("/proc/vmstat")
+_LOST = re.compile(LOST.format(rank=r"(?P<rank>\d+)", count=r"(?P<count>\d+)"))
+"""How a launcher says which of several processes failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,9 @@ GENERATION = Words(
 def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words = TRAINER) -> str:
     """What happened to a process that ended with `code`. `begin` is where its part of the log starts, in bytes."""
     lines = _last_lines(log, begin)
+    if lines and (lost := _LOST.fullmatch(lines[-1])):  # a launcher's last word
+        lines.pop()
+        words = replace(words, who=f"Rank {lost['rank']} of the {lost['count']} processes of the run")
     if code == BAD_INPUT:
         errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
         if errors:

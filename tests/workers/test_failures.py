@@ -31,7 +31,8 @@ def resumed(run: Run) -> Run:
         ({"exit": 0}, 0, "The trainer exited without saying that it was done."),
         ({"exit": 0, "signal": signal.SIGKILL}, -9, "killed by signal 9 (SIGKILL) (out of memory?"),
         ({"exit": 0, "signal": signal.SIGSEGV}, -11, "killed by signal 11 (SIGSEGV)."),
-        ({"exit": 137}, 137, "killed by signal 9 (SIGKILL)"),
+        ({"exit": 137, "words": "rank 1 of 2 processes ended first"}, 137,
+         "Rank 1 of the 2 processes of the run was killed by signal 9 (SIGKILL)"),
     ],
 )  # fmt: skip
 def test_every_end_is_told_in_words(supervised: Supervised, behaviour: dict[str, Any], code: int, words: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.codec import Codec, stop_ids
@@ -13,6 +14,7 @@ from training.distributed import Processes
 from training.optimiser import Optimiser
 from training.policy import Policy
 from training.recorder import Recorder
+from training.sharding import Slices
 from training.sources import Problems
 
 logger = logging.getLogger("training")
@@ -37,6 +39,20 @@ class Parts:
         """What is trained and saved."""
         return self.policy.model
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.policy.device
+
+    @property
+    def shards(self) -> Slices | None:
+        """What this process has of it, where it is shared out."""
+        return self.policy.shards
+
+    def save_model(self, folder: Path) -> None:
+        """Write it as a Hugging Face folder."""
+        self.policy.save(folder)
+
     @classmethod
     def of(
         cls,
@@ -47,15 +63,20 @@ class Parts:
         recorder: Recorder,
         processes: Processes,
         folder: Path | None = None,
+        device: torch.device | None = None,
     ) -> Self:
-        """The parts for this model."""
+        """The parts for this model, shared out among the processes where the config says so."""
         packing = not isinstance(config.method, SftMethod) or config.method.packing
+        codec = Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), turn_prefix(config))
+        policy = Policy(model, config.hardware.dtype, packing)
+        if is_sharded(config, processes):
+            policy.shard(processes, device or model.device)
         return cls(
             config,
             problems,
-            Codec(tokenizer, config.prompt, stop_ids(model, tokenizer), turn_prefix(config)),
-            Policy(model, config.hardware.dtype, packing),
-            Optimiser(model, config.optimisation, config.steps, processes),
+            codec,
+            policy,
+            Optimiser(policy.trained, config.optimisation, config.steps, processes),
             recorder,
             processes,
             folder,
@@ -69,6 +90,11 @@ def within_context(model: PreTrainedModel, max_length: int) -> int:
         return max_length
     logger.warning("what is longer than the model's context of %d is left out (max_length is %d)", context, max_length)
     return context
+
+
+def is_sharded(config: RunConfig, processes: Processes) -> bool:
+    """Whether the processes share the model's weights; one alone has them all."""
+    return config.hardware.sharding == "fsdp2" and processes.count > 1
 
 
 def turn_prefix(config: RunConfig) -> str:

@@ -78,6 +78,20 @@ class RewardParts:
         """What is trained and saved."""
         return self.reward_model.model
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.reward_model.device
+
+    @property
+    def shards(self) -> None:
+        """Every process has all of it."""
+        return None
+
+    def save_model(self, folder: Path) -> None:
+        """Write it as a Hugging Face folder."""
+        self.reward_model.save(folder)
+
 
 def reward_model(parts: RewardParts, method: RewardModelMethod) -> RewardModelTraining:
     """Raises InputError when there are no labels to learn from."""

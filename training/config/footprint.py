@@ -15,6 +15,7 @@ from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
+from training.config.sharded_memory import blocks_under_way, whole_model, whole_reference
 from training.config.trained import trained_parameters, weight_bytes
 
 LOGITS_HELD = 2**25
@@ -48,36 +49,47 @@ def memory_of(
     config: RunConfig, plan: Plan, shape: ModelShape, device: str, reward_model: ModelShape | None = None
 ) -> Memory:
     """Memory of each process on ``device`` ("cpu" or "cuda"); a reward model of unknown shape counts as the policy."""
+    slices = config.hardware.slices
+    shared = f", a slice in each of {slices} processes" if slices > 1 else ""
     trains = not isinstance(config.method, EvaluateMethod)
     acts = isinstance(config.method, PpoMethod)
-    trained = trained_parameters(config, shape) * FLOAT32
-    always = [Part("Actor" if acts else "Weights", weight_bytes(config, shape), _held(config, shape))]
+    trained = trained_parameters(config, shape) * FLOAT32 // slices
+    held = weight_bytes(config, shape) // slices
+    always = [Part("Actor" if acts else "Weights", held, _held(config, shape) + shared)]
     if trains:
-        always.append(Part("Optimizer", 2 * trained, "AdamW keeps two moments of every trained weight"))
+        always.append(Part("Optimizer", 2 * trained, f"AdamW keeps two moments of every trained weight{shared}"))
     always += critic_of(config, shape, reward_model)
     frozen = frozen_models(config, shape, reward_model)
-    put_away = config.hardware.offloads_frozen and device != "cpu"
+    put_away = config.hardware.offloads_frozen and device != "cpu" and slices == 1
     always += [] if put_away else frozen
     if cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
-    sampling = [_keys_and_values(config, plan, shape)] if plan.longest_sampled else []
+    whole = [whole_model(config, shape)] if slices > 1 else []
+    sampling = [*whole, _keys_and_values(config, plan, shape)] if plan.longest_sampled else []
     critic = critic_shape(config, shape, reward_model)
     largest = max(trained, trained_parameters(config, critic) * FLOAT32 if critic else 0)
     taking_turns = ", of actor and critic in turn" if acts else ""
     gradients = Part("Gradients", largest, "one for every trained weight" + taking_turns)
-    updating = [gradients, *_one_pass(config, plan, shape)] if trains else []
+    under_way = [blocks_under_way(config, shape)] if slices > 1 else []
+    updating = [gradients, *under_way, *_one_pass(config, plan, shape)] if trains else []
     judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
+    if slices > 1 and keeps_reference(config):
+        judging = [*whole, whole_reference(config, shape), _asking(config, plan, shape)]
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
 
 
 def _judging(config: RunConfig, plan: Plan, shape: ModelShape, frozen: list[Part]) -> list[Part]:
     """What is there while a frozen model is, that waits in host memory otherwise."""
+    return [larger_frozen(frozen), _asking(config, plan, shape)]
+
+
+def _asking(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
     activations, *logits = _one_pass(config, plan, shape)
     asking = activations.bytes // shape.layers + sum(part.bytes for part in logits)  # one layer at a time
     if isinstance(config.method, RlMethod) and config.method.reward.learned.anchored:  # the reference samples
         asking = max(asking, _keys_and_values(config, plan, shape).bytes)
-    return [larger_frozen(frozen), Part("Asking it", asking, "what a forward pass or a response under way keeps")]
+    return Part("Asking it", asking, "what a forward pass or a response under way keeps")
 
 
 def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: ModelShape | None = None) -> Disk:
@@ -186,7 +198,7 @@ def _one_pass(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
         kept = tokens * shape.layers * shape.hidden * FLOAT32 + kept // shape.layers
     activations = round(WAY_BACK * kept) + tokens * plan.longest * FLOAT32  # and who sees whom
     why = f"what {tokens:,} tokens in one pass leave for the way back (“tokens in a pass”)"
-    if config.hardware.dtype != "float32":
+    if config.hardware.dtype != "float32" and config.hardware.slices == 1:
         activations += shape.parameters * BFLOAT16
         why += ", and a cast copy of the weights"
     if isinstance(config.method, RewardModelMethod):

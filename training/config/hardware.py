@@ -37,9 +37,19 @@ class HardwareConfig(Config):
     """Compile norms and MLPs (torch.compile). Pays on a GPU after some slow first steps, and changes results by
     rounding; where the compiler fails, the run goes on without it and says so."""
 
+    sharding: Literal["none", "fsdp2"] = "none"
+    """fsdp2: each process keeps and trains its slice of the weights, gradients and moments, of the reference too; all
+    weights are together only while it samples. none: each has all. With one process, or in float32, the result does
+    not depend on it."""
+
     offload: Literal["none", "frozen"] = "none"
     """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
     a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
+
+    @property
+    def slices(self) -> int:
+        """How many processes share the weights, each having a slice."""
+        return self.processes if self.sharding == "fsdp2" else 1
 
     @property
     def offloads_frozen(self) -> bool:

@@ -30,7 +30,10 @@ def frozen_models(config: RunConfig, shape: ModelShape, reward_model: ModelShape
     """A reference and a reward model, each with weights of its own."""
     parts = []
     if keeps_reference(config):
-        parts.append(Part("Reference", shape.parameters * FLOAT32, "a frozen copy of the policy, to tell its KL"))
+        slices = config.hardware.slices
+        shared = f", a slice in each of {slices} processes" if slices > 1 else ""
+        kept = shape.parameters * FLOAT32 // slices
+        parts.append(Part("Reference", kept, "a frozen copy of the policy, to tell its KL" + shared))
     if isinstance(config.method, RlMethod) and config.method.reward.learned.enabled:
         size = (reward_model or shape).parameters * FLOAT32
         parts.append(Part("Reward model", size, "frozen; it scores whole responses"))

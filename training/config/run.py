@@ -79,6 +79,21 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _what_is_sharded_learns(self) -> Self:
+        kind, whole = self.method.kind, {"hardware.sharding": "none"}
+        if self.hardware.sharding == "none":
+            return self
+        if kind in ("ppo", "reward_model", "evaluate"):
+            raise impossible(f"the weights of {kind} cannot be shared out among processes; each needs all", whole)
+        if self.adapter.kind != "none":
+            raise impossible(
+                "of a model beside an adapter next to nothing is trained, and what is frozen is not shared out",
+                whole,
+                {"adapter.kind": "none"},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _selection_has_a_use(self) -> Self:
         kind, method = self.selection.kind, self.method.kind
         if kind == "all":

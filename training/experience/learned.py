@@ -54,8 +54,8 @@ class ReferenceRewards:
     def answers(self, groups: Sequence[Group]) -> dict[str, list[Example]]:
         """What the reference answers to the problems that are not known yet, by their keys."""
         prompts = {_key(group): group.prompt_ids for group in groups if _key(group) not in self.known}
-        if not prompts:
-            return {}
+        if not self._processes.any(bool(prompts)):
+            return {}  # else all let the reference come, who may have to put it together
         params = [replace(self._params, seed=derive_seed(self._seed, "reference", key), stream=0) for key in prompts]
         with self._in_use():
             completions = self._engine.sample(list(prompts.values()), params)

@@ -94,8 +94,8 @@ class PolicyUpdater:
         Asked for together, so that a reference that waits in host memory comes but once.
         """
         missing = [update for update in updates if any(r.reference_logprobs is None for r in update.own)]
-        if self._reference is None or not missing:
-            return
+        if self._reference is None or not self._processes.any(bool(missing)):
+            return  # else all let it come, who may have to put it together
         temperature = self._config.sampling.temperature
         with self._recorder.phase("updating"), self._reference.in_use():
             for update in missing:
@@ -111,7 +111,10 @@ class PolicyUpdater:
         loss = 0.0
         found: dict[int, TrainedArrays] = {}
         with self._recorder.phase("updating"):
-            for places in self._micro_batches(update):
+            for places in self._processes.in_step(self._micro_batches(update), self._policy.shards is not None):
+                if not places:
+                    self._policy.take_part()
+                    continue
                 outputs, arrays = self._backward(update, places)
                 loss += float(outputs.loss.detach())
                 found |= dict(zip(places, arrays, strict=True))

@@ -101,7 +101,11 @@ class SftTraining:
         weight = 1 / sum(example.predicted for example in examples)
         mine = [examples[i] for i in share_of_work(examples, self._processes.rank, self._processes.count)]
         total = 0.0
-        for places in micro_batches(mine, self._micro_batch_tokens, padded=not self._policy.packed):
+        batches = micro_batches(mine, self._micro_batch_tokens, padded=not self._policy.packed)
+        for places in self._processes.in_step(batches, backward and self._policy.shards is not None):
+            if not places:
+                self._policy.take_part()
+                continue
             logprobs = self._policy.statistics([mine[place] for place in places]).logprobs
             loss = negative_log_likelihood(logprobs, torch.full_like(logprobs, weight))
             if backward:

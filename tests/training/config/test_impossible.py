@@ -189,3 +189,11 @@ def test_selections_that_make_no_sense_are_refused_with_a_way_out(changes: dict[
 )
 def test_signs_that_nobody_could_see_are_refused(changes: dict[str, Any], said: str) -> None:
     assert said in refused(**changes)["msg"]
+
+
+@pytest.mark.parametrize("kind", ["ppo", "reward_model", "evaluate"])
+def test_weights_are_shared_out_only_where_that_is_known_to_work(kind: str) -> None:
+    hardware = {"processes": 2, "sharding": "fsdp2"}
+    problem = refused(method={"kind": kind}, hardware=hardware)
+    assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}]
+    RunConfig.model_validate({"method": {"kind": kind}, "hardware": hardware | {"sharding": "none"}})

@@ -1,0 +1,34 @@
+"""Memory that a model needs for a while where processes share its weights: what is together, and how much of it."""
+
+from training.config.memory import BFLOAT16, FLOAT32, Part
+from training.config.run import RunConfig
+from training.config.shape import ModelShape
+
+BLOCKS_TOGETHER = 2
+"""One that computes, and the next on its way."""
+
+
+def whole_model(config: RunConfig, shape: ModelShape) -> Part:
+    """The model while it samples."""
+    return Part("Whole weights", shape.parameters * _element(config), "all slices together while it samples")
+
+
+def whole_reference(config: RunConfig, shape: ModelShape) -> Part:
+    """The reference while it is asked."""
+    return Part("Whole reference", shape.parameters * _element(config), "all slices together while it is asked")
+
+
+def blocks_under_way(config: RunConfig, shape: ModelShape) -> Part:
+    """What of the model is together in a learning pass, each weight with its gradient; embeddings and head throughout.
+
+    They count as two matrices, which they are unless they are tied.
+    """
+    ends = min(2 * shape.vocabulary * shape.hidden, shape.parameters)
+    inner = max(shape.parameters - shape.vocabulary * shape.hidden, 0)
+    together = min(ends + BLOCKS_TOGETHER * inner // shape.layers, shape.parameters)
+    why = f"weights and gradients of embeddings, head and {BLOCKS_TOGETHER} of {shape.layers} blocks together"
+    return Part("Blocks under way", 2 * together * _element(config), why)
+
+
+def _element(config: RunConfig) -> int:
+    return FLOAT32 if config.hardware.dtype == "float32" else BFLOAT16
