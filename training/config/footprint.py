@@ -75,7 +75,7 @@ def memory_of(
     updating = [gradients, *under_way, *_one_pass(config, plan, shape)] if trains else []
     judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
     if slices > 1 and keeps_reference(config):
-        judging = [*whole, whole_reference(config, shape), _asking(config, plan, shape)]
+        judging = [whole_reference(config, shape), _asking(config, plan, shape)]
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
 
 

@@ -14,8 +14,9 @@ def whole_model(config: RunConfig, shape: ModelShape) -> Part:
 
 
 def whole_reference(config: RunConfig, shape: ModelShape) -> Part:
-    """The reference while it is asked."""
-    return Part("Whole reference", shape.parameters * _element(config), "all slices together while it is asked")
+    """The reference while it is asked, and the policy, which has sampled and is about to learn."""
+    why = "all slices of the reference together while it is asked, and still those of the policy"
+    return Part("Whole reference", 2 * shape.parameters * _element(config), why)
 
 
 def blocks_under_way(config: RunConfig, shape: ModelShape) -> Part:

@@ -286,3 +286,21 @@ def test_gradient_checkpointing_leaves_the_inputs_of_layers_and_one_layer() -> N
         sizes(memory(shape, hardware={"gradient_checkpointing": on}))["Activations"] for on in (False, True)
     )
     assert recomputed < whole / 6
+
+
+def test_shared_weights_are_a_slice_at_rest_and_whole_only_in_turns() -> None:
+    """Large enough that what learning has together of them is no more than its blocks."""
+    shape = replace(read_shape(MODEL_DIR), parameters=1_000_000_000, layers=40)
+    method = {"kind": "grpo", "loss": {"kl_coefficient": 0.01}}
+    kept, shared = (
+        memory(shape, method=method, hardware={"processes": 4, "sharding": sharding}) for sharding in ("none", "fsdp2")
+    )
+    for part in ("Weights", "Optimizer", "Reference", "Gradients"):
+        assert sizes(shared)[part] * 4 == sizes(kept)[part]
+    assert sizes(shared)["Whole weights"] == 4_000_000_000
+    assert sizes(shared)["Whole reference"] == 8_000_000_000
+    assert sizes(shared)["Blocks under way"] < 600_000_000
+    assert shared.peak < kept.peak / 1.5
+    assert len({part.name for part in shared.parts}) == len(shared.parts)
+    narrow = memory(shape, method=method, hardware={"processes": 4, "sharding": "fsdp2", "dtype": "bfloat16"})
+    assert sizes(narrow)["Whole weights"] == 2_000_000_000
