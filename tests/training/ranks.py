@@ -16,7 +16,9 @@ def train(folders: Sequence[Path]) -> None:
         count = read_config(folder).hardware.processes
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count)}
         ranks = [
-            WarmTrainer(["run", str(folder)], {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {})
+            WarmTrainer(
+                ["run", str(folder)], {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
+            )
             for rank in range(count)
         ]
         said = [rank.communicate(MOST_S)[1] for rank in ranks]
