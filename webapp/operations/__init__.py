@@ -1,1 +1,1 @@
-"""What those who run Espalier need: probes and metrics."""
+"""What those who run Espalier need: probes, metrics, backup and restore."""

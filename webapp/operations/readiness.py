@@ -18,7 +18,7 @@ def failures() -> dict[str, str]:
     """Why each part that fails does, by its name; empty when all is well. Words hold no address and no secret."""
     found: dict[str, str] = {}
     try:
-        missing = sorted(_known_migrations() - applied_migrations())
+        missing = sorted(known_migrations() - applied_migrations())
     except Error as error:
         logger.warning("the database does not answer: %s", str(error).strip())
         found["database"] = "The database does not answer."
@@ -40,6 +40,6 @@ def applied_migrations() -> set[tuple[str, str]]:
 
 
 @cache
-def _known_migrations() -> frozenset[tuple[str, str]]:
+def known_migrations() -> frozenset[tuple[str, str]]:
     """App and name of each that this version has: files do not change while a process lives."""
     return frozenset(MigrationLoader(None).disk_migrations)

@@ -1,1 +1,1 @@
-"""Probes, metrics."""
+"""Probes, metrics, backup and restore."""
