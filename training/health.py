@@ -59,6 +59,9 @@ UNREADABLE_SHARE = 0.5
 SERVICE_SHARE = 0.02
 """Where tools fail without the model's doing, right calls are punished; a few in a hundred are an outage, not luck."""
 
+MISMATCH_KL = 0.01
+"""Nats a token. Rounding in bfloat16 stays near 0.001; ten times that is another policy, whose samples mislead."""
+
 Severity = Literal["info", "warning", "error"]
 History = Mapping[str, Sequence[float]]
 
@@ -153,6 +156,13 @@ def _overfitting(history: History) -> str | None:
     return f"The held-out loss rose from {min(losses):.3f} to {losses[-1]:.3f}: the solutions are being memorised."
 
 
+def _sampler_mismatch(history: History) -> str | None:
+    kl = _recent(history, "mismatch/kl")
+    if kl is None or kl <= MISMATCH_KL:
+        return None
+    return f"The policy that samples is not the one that learns: they are {kl:.3f} nats a token apart."
+
+
 def _unreadable_calls(history: History) -> str | None:
     share = _recent(history, "tools/malformed_share")
     if share is None or share <= UNREADABLE_SHARE:
@@ -200,6 +210,11 @@ RULES = (
     Rule(
         "overfitting", "warning", "heldout/loss", _overfitting,
         "Stop here and take the best checkpoint, or train on more solutions.",
+    ),
+    Rule(
+        "sampler_mismatch", "warning", "mismatch/kl", _sampler_mismatch,
+        "Weigh what was sampled by importance (token_truncate, or token_mask), or bring the two together: less "
+        "staleness, float32 on both sides, top_p at 1 and top_k at 0.",
     ),
     Rule(
         "unreadable_calls", "warning", "tools/malformed_share", _unreadable_calls,

@@ -62,6 +62,7 @@ def group(step: int, index: int = 0, split: str = "train", samples: int = 3) -> 
             tokens={"logprob": floats(-0.5 * i, -1.0)},
             length=2 + i,
             selected=i != 1,
+            weights_version=step if i else None,
             trace=trace(step) if i == 2 else None,
         )
         for i in range(samples)

@@ -26,7 +26,8 @@ def of_run(run: Run) -> dict[str, list[Any]]:
     )  # fmt: skip
     rollouts = inspection.Rollout.objects.filter(run=run).values_list(
         "step", "split", "group__index", "index", "reward", "advantage", "correct", "extracted", "finish_reason",
-        "length", "greedy", "cached", "selected", "parts", "body__text", *(f"tokens__{name}" for name in ARRAYS),
+        "length", "greedy", "cached", "selected", "weights_version", "parts", "body__text",
+        *(f"tokens__{name}" for name in ARRAYS),
     )  # fmt: skip
     calls = inspection.ToolCall.objects.filter(run=run).values_list(
         "step", "split", "rollout__group__index", "rollout__index", "index", "turn", "name", "status", "arguments",

@@ -63,6 +63,8 @@ class Conversation:
     """When the turn under way could begin."""
     texts: list[str] = field(default_factory=list)
     """What the model wrote, by turn."""
+    weights_version: int | None = None
+    """Of the weights that drew the first turn."""
 
     @property
     def ids(self) -> list[int]:
@@ -77,6 +79,8 @@ class Conversation:
     def add_turn(self, completion: Completion, now: float, entered: float | None = None) -> list[CallRequest]:
         """Append what the model began to draw at `entered`; returns the calls to run, none when it has ended."""
         start = len(self.response)
+        if not start:
+            self.weights_version = completion.weights_version
         self.response += completion.token_ids
         self.drawn += [True] * len(completion.token_ids)
         self.logprobs += completion.logprobs.tolist()
@@ -147,6 +151,7 @@ class Conversation:
             mask=None if all(self.drawn) else np.array(self.drawn),
             trace=self.trace,
             written="\n".join(of_model),
+            weights_version=self.weights_version,
             graded=whole if self.rules.config.reward_scope == "response" else last_answer(of_model),
         )
 

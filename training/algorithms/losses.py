@@ -8,10 +8,12 @@ of the whole, however it was split.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from training.algorithms.importance import importance_weights, sequence_sums
 from training.algorithms.kl import kl_estimate
 from training.config import LossConfig, SurrogateConfig
 
@@ -53,6 +55,8 @@ class LossOutputs:
     """bool: the upper clip or the dual clip removed the token's gradient."""
     kl: Tensor | None
     """Per-token estimate of KL(policy‖reference)."""
+    bounded: Tensor | None = None
+    """bool: the importance weight was cut or masked; None where tokens have none."""
 
 
 def token_weights(lengths: Sequence[int], aggregation: str, max_tokens: int) -> list[float]:
@@ -90,41 +94,42 @@ def policy_loss(inputs: LossInputs, config: SurrogateConfig) -> LossOutputs:
             beyond = (ratios > config.dual_clip) & (advantages < 0)
             losses = torch.where(beyond, -config.dual_clip * advantages, losses)
             clipped_high = clipped_high | beyond
-    if config.importance != "none":
-        weights = importance_weights(inputs, config)
-        if inputs.cached is not None:
-            weights = torch.where(inputs.cached & ~_corrected(inputs), 1.0, weights)
+    weights, bounded = _importance(inputs, config)
+    if weights is not None:
         losses = losses * weights
-    elif inputs.corrected is not None:
-        weights = importance_weights(inputs, config.model_copy(update={"importance": "token_truncate"}))
-        losses = losses * torch.where(inputs.corrected, weights, 1.0)
     kl = None
     if isinstance(config, LossConfig) and config.kl_coefficient > 0:
         kl = kl_estimate(inputs.logprobs, _required(inputs.reference_logprobs, "reference"), config.kl_estimator)
         losses = losses + config.kl_coefficient * kl
     loss = (inputs.weights * losses).sum()
-    return LossOutputs(loss, ratios.detach(), clipped_low, clipped_high, None if kl is None else kl.detach())
+    return LossOutputs(loss, ratios.detach(), clipped_low, clipped_high, None if kl is None else kl.detach(), bounded)
 
 
-def _corrected(inputs: LossInputs) -> Tensor:
-    return torch.zeros_like(inputs.weights, dtype=torch.bool) if inputs.corrected is None else inputs.corrected
+def _importance(inputs: LossInputs, config: SurrogateConfig) -> tuple[Tensor | None, Tensor | None]:
+    """Importance weights [N] and where they are bounded, as the config asks for them; None where it asks for none.
 
-
-def importance_weights(inputs: LossInputs, config: SurrogateConfig) -> Tensor:
-    """Weights [N] π_old / π_sampler that correct for a sampler whose arithmetic is not the trainer's.
-
-    Of a token, or the product over its sequence; truncate cuts what lies above the cap to it, mask to zero.
-    No gradient flows through them.
+    Tokens of an older policy may ask for weights of their own, and tokens that this policy did not draw have none.
     """
+    if config.importance != "none":
+        weights, bounded = _weights(inputs, config.importance, config)
+        if inputs.cached is None:
+            return weights, bounded
+        corrected = torch.zeros_like(bounded) if inputs.corrected is None else inputs.corrected
+        exempt = inputs.cached & ~corrected
+        return torch.where(exempt, 1.0, weights), bounded & ~exempt
+    if inputs.corrected is None:
+        return None, None
+    weights, _ = _weights(inputs, "token_truncate", config)
+    return torch.where(inputs.corrected, weights, 1.0), None
+
+
+def _weights(inputs: LossInputs, importance: str, config: SurrogateConfig) -> tuple[Tensor, Tensor]:
     sampled = _required(inputs.sampler_logprobs, "sampler")
-    log_weights = (inputs.old_logprobs - sampled).detach()
-    level, action = config.importance.split("_")
-    if level == "sequence":
-        log_weights = _sequence_sums(log_weights, inputs.sequences)[inputs.sequences]
-    weights = log_weights.exp()
-    if action == "truncate":
-        return weights.clamp(max=config.importance_cap)
-    return weights.masked_fill(weights > config.importance_cap, 0.0)
+    level: Any
+    action: Any
+    level, action = importance.split("_")
+    bounds = {"cap": config.importance_cap, "floor": config.importance_floor}
+    return importance_weights(inputs.old_logprobs, sampled, inputs.sequences, level, action, **bounds)
 
 
 def negative_log_likelihood(logprobs: Tensor, weights: Tensor) -> Tensor:
@@ -140,18 +145,12 @@ def _ratios(inputs: LossInputs, level: str) -> Tensor:
     log_ratios = inputs.logprobs - inputs.old_logprobs
     if level == "token":
         return log_ratios.exp()
-    lengths = _sequence_sums(torch.ones_like(log_ratios), inputs.sequences)
-    means = _sequence_sums(log_ratios, inputs.sequences) / lengths.clamp(min=1)
+    lengths = sequence_sums(torch.ones_like(log_ratios), inputs.sequences)
+    means = sequence_sums(log_ratios, inputs.sequences) / lengths.clamp(min=1)
     if level == "sequence":
         return means.exp()[inputs.sequences]
     own = (inputs.logprobs - inputs.logprobs.detach()).exp()
     return means.detach().exp()[inputs.sequences] * own
-
-
-def _sequence_sums(values: Tensor, sequences: Tensor) -> Tensor:
-    """Sums [S] of the tokens' values [N] over each sequence."""
-    count = int(sequences.max()) + 1 if sequences.numel() else 0
-    return values.new_zeros(count).index_add(0, sequences, values)
 
 
 def _required(logprobs: Tensor | None, of: str) -> Tensor:

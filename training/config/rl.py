@@ -88,10 +88,38 @@ class SurrogateConfig(Config):
     """token_mean (DAPO), seq_mean_token_mean (GRPO), sum_norm: token sum over sequences × max_tokens (Dr. GRPO)."""
 
     importance: Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = "none"
-    """Correction for the difference between sampler and trainer log-probabilities."""
+    """Weigh what the sampler drew by π_trainer / π_sampler, where these differ: kernels, precision, older weights.
+    Of each token, or the product over a response; truncate (TIS) cuts large weights, mask (MIS, IcePop) drops them."""
 
     importance_cap: float = Field(default=2.0, gt=0)
     """Weights above this are cut to it (truncate) or to zero (mask)."""
+
+    importance_floor: float = Field(default=0.0, ge=0)
+    """mask: weights below this are set to zero, too (IcePop: 0.5, with a cap of 5); truncate has none."""
+
+    old_policy: Literal["recomputed", "sampler"] = "recomputed"
+    """What the clipped ratio compares with: log-probabilities by the trainer's own forward as the step begins, or those
+    the sampler reported, which saves that forward and clips the sampler's difference with the update's."""
+
+    @model_validator(mode="after")
+    def _bounds_leave_something(self) -> Self:
+        if self.importance_floor >= self.importance_cap:
+            raise impossible(
+                f"no weight is at least {self.importance_floor:g} and at most {self.importance_cap:g}",
+                {"importance_floor": self.importance_cap / 2},
+                {"importance_floor": 0.0},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _corrects_once(self) -> Self:
+        if self.old_policy == "sampler" and self.importance != "none":
+            raise impossible(
+                "a ratio to the sampler's own log-probabilities leaves no difference for importance weights to correct",
+                {"importance": "none"},
+                {"old_policy": "recomputed"},
+            )
+        return self
 
 
 class LossConfig(SurrogateConfig):
@@ -142,7 +170,7 @@ class RlMethod(Config):
     @property
     def keeps_old_policy(self) -> bool:
         """Whether log-probabilities are fixed before the first update, since later ones still need them."""
-        return self.updates_per_step > 1
+        return self.updates_per_step > 1 and self.loss.old_policy == "recomputed"
 
     @model_validator(mode="after")
     def _updates_divide_prompts(self) -> Self:

@@ -88,6 +88,8 @@ class RolloutRecord(BaseModel):
     """A verified solution of an earlier policy, in place of a response of this one."""
     selected: bool = True
     """False where resample-on-correct left it out of the update."""
+    weights_version: int | None = None
+    """Step after which the weights that drew it stood; None of what is not known, such as a cached solution."""
     trace: TraceRecord | None = None
     """Of a response that may call tools."""
 

@@ -83,4 +83,5 @@ class DirectExperience:
             finish_reason=completion.finish_reason,
             sampler_logprobs=completion.logprobs,
             entropies=completion.entropies,
+            weights_version=completion.weights_version,
         )

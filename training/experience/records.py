@@ -37,7 +37,7 @@ def group_event(group: Group, step: int, split: Split, index: int, codec: Codec)
         problem_id=group.problem.id if task is None else task.id,
         prompt=prompt,
         answer=group.problem.answer,
-        rollouts=[_record(rollout, split, codec) for rollout in group.rollouts],
+        rollouts=[_record(rollout, split, codec, group.weights_version) for rollout in group.rollouts],
         weights_version=group.weights_version,
         trained=group.trained,
         expert=None if group.expert is None else _expert(group.expert),
@@ -56,7 +56,7 @@ def _expert(expert: Expert) -> ExpertRecord:
     )
 
 
-def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
+def _record(rollout: Rollout, split: Split, codec: Codec, of_group: int) -> RolloutRecord:
     arrays: dict[str, npt.ArrayLike | None] = {
         "id": rollout.token_ids,
         "end": codec.token_ends(rollout.token_ids, rollout.text),
@@ -86,8 +86,14 @@ def _record(rollout: Rollout, split: Split, codec: Codec) -> RolloutRecord:
         greedy=rollout.greedy,
         cached=rollout.cached,
         selected=rollout.selected,
+        weights_version=_version(rollout, of_group),
         trace=None if rollout.trace is None else _trace(rollout.trace),
     )
+
+
+def _version(rollout: Rollout, of_group: int) -> int | None:
+    """Of the weights that drew it; unknown of what an earlier policy left in a cache."""
+    return of_group if rollout.weights_version is None and not rollout.cached else rollout.weights_version
 
 
 def _trace(trace: Trace) -> TraceRecord:

@@ -98,6 +98,7 @@ class StepExperience:
             finish_reason="stop" if kept < len(completion.token_ids) else completion.finish_reason,
             sampler_logprobs=completion.logprobs[:kept],
             entropies=completion.entropies[:kept],
+            weights_version=completion.weights_version,
         )
         self._pay(rollout, reading.action, reading.fault, expert.task)
         return rollout

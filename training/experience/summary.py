@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.algorithms.advantages import EQUAL_SPREAD
+from training.algorithms.importance import mismatch
 from training.experience.learned import LEARNED
 from training.experience.types import Floats, Group, Rollout
 from training.methods.types import UpdateReport
@@ -63,18 +64,22 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
     trained = [rollout for group in groups if group.trained for rollout in group.learned]
     run = [rollout for rollout in trained if rollout.ratios is not None]
     tokens = max(sum(rollout.drawn for rollout in trained), 1)
+    gaps = [
+        rollout.of_drawn(rollout.logprobs - rollout.sampler_logprobs)
+        for rollout in run
+        if rollout.logprobs is not None and not rollout.cached
+    ]
     figures: dict[str, float] = {
         "policy/clip_low_share": _count(run, 1) / tokens,
         "policy/clip_high_share": _count(run, 2) / tokens,
         "policy/ratio_max": max(
             (float(rollout.ratios.max()) for rollout in run if rollout.ratios is not None), default=1.0
         ),
-        "policy/sampler_gap": _mean(
-            np.abs(rollout.of_drawn(rollout.logprobs - rollout.sampler_logprobs))
-            for rollout in run
-            if rollout.logprobs is not None and not rollout.cached
-        ),
+        "policy/sampler_gap": _mean(np.abs(gap) for gap in gaps),
     }
+    figures |= mismatch(gaps)
+    if bounded := [rollout.of_drawn(rollout.bounded) for rollout in run if rollout.bounded is not None]:
+        figures["mismatch/bounded_share"] = float(np.concatenate(bounded).mean())
     if any(rollout.kl is not None for rollout in run):
         figures["policy/kl"] = _mean(rollout.of_drawn(rollout.kl) for rollout in run if rollout.kl is not None)
     left = [_left(rollout) for rollout in run if not rollout.cached]

@@ -41,6 +41,8 @@ class Rollout:
     """What the model wrote of the text, where others wrote too."""
     graded: str | None = None
     """What the verifier reads, where that is not the whole text."""
+    weights_version: int | None = None
+    """Of the weights that drew its first token; None of what another policy wrote, or where the group's are known."""
 
     # As scored
     parts: dict[str, float] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class Rollout:
     clipped: npt.NDArray[np.uint8] | None = None
     """1 where the lower clip removed the gradient, 2 where the upper or the dual clip did."""
     kl: Floats | None = None
+    bounded: npt.NDArray[np.bool_] | None = None
+    """Where its importance weight was cut or masked; None without such weights."""
     values: Floats | None = None
     """With a critic: the reward it expected before each token, when the step began."""
     returns: Floats | None = None

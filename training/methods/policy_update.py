@@ -150,13 +150,20 @@ class PolicyUpdater:
         outputs.loss.backward()  # type: ignore[no-untyped-call]
         clipped = outputs.clipped_low.to(torch.uint8) + 2 * outputs.clipped_high.to(torch.uint8)
         columns = {
-            "logprobs": inputs.old_logprobs,
+            "logprobs": self._own_logprobs(rollouts, inputs, now),
             "ratios": outputs.ratios,
             "clipped": clipped,
             "reference_logprobs": inputs.reference_logprobs,
             "kl": outputs.kl,
+            "bounded": outputs.bounded,
         }
         return outputs, by_rollout(columns, rollouts)
+
+    def _own_logprobs(self, rollouts: Sequence[Rollout], inputs: LossInputs, now: TokenStatistics) -> Tensor | None:
+        """What this trainer's policy gives the tokens, where that is not known yet."""
+        if self._config.loss.old_policy == "recomputed":
+            return inputs.old_logprobs
+        return now.logprobs.detach() if any(rollout.logprobs is None for rollout in rollouts) else None
 
     def _inputs(self, update: Update, places: Sequence[int], now: TokenStatistics) -> LossInputs:
         rollouts = [update.rollouts[place] for place in places]
@@ -167,19 +174,25 @@ class PolicyUpdater:
             return torch.tensor(values, dtype=torch.float32).repeat_interleave(lengths).to(device)
 
         kept_old = [None if r.logprobs is None else r.of_drawn(r.logprobs) for r in rollouts]
+        sampled = joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device)
+        cached = per_token([r.cached for r in rollouts]) > 0 if any(r.cached for r in rollouts) else None
+        if self._config.loss.old_policy == "sampler":
+            old = sampled if cached is None else torch.where(cached, now.logprobs.detach(), sampled)
+        else:
+            old = joined(kept_old, device) if self._config.keeps_old_policy else now.logprobs.detach()
         of_reference = [None if r.reference_logprobs is None else r.of_drawn(r.reference_logprobs) for r in rollouts]
         return LossInputs(
             logprobs=now.logprobs,
-            old_logprobs=joined(kept_old, device) if self._config.keeps_old_policy else now.logprobs.detach(),
+            old_logprobs=old,
             advantages=joined([rollout.of_drawn(rollout.advantages) for rollout in rollouts], device),
             sequences=torch.arange(len(rollouts)).repeat_interleave(lengths).to(device),
             weights=per_token([update.weights[place] for place in places]),
             reference_logprobs=joined(of_reference, device) if self._reference else None,
-            sampler_logprobs=joined([rollout.of_drawn(rollout.sampler_logprobs) for rollout in rollouts], device),
+            sampler_logprobs=sampled,
             corrected=per_token([rollout.corrected for rollout in rollouts]) > 0
             if any(r.corrected for r in rollouts)
             else None,
-            cached=per_token([rollout.cached for rollout in rollouts]) > 0 if any(r.cached for r in rollouts) else None,
+            cached=cached,
         )
 
     @torch.no_grad()

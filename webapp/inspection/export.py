@@ -12,9 +12,9 @@ COLUMNS = {
     "id": "id", "step": "step", "split": "split", "group": "group_id", "problem_id": "group__prompt__problem_id",
     "sample": "index", "greedy": "greedy", "cached": "cached", "reward": "reward", "advantage": "advantage",
     "correct": "correct", "extracted": "extracted", "reference": "group__prompt__answer", "parts": "parts",
-    "finish_reason": "finish_reason", "length": "length", "selected": "selected", "turns": "trace__turn_count",
-    "calls": "trace__call_count", "failed": "trace__failed_count", "prompt": "group__prompt__text",
-    "response": "body__text",
+    "finish_reason": "finish_reason", "length": "length", "selected": "selected",
+    "weights_version": "weights_version", "turns": "trace__turn_count", "calls": "trace__call_count",
+    "failed": "trace__failed_count", "prompt": "group__prompt__text", "response": "body__text",
 }  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes cells that begin so for formulas."""

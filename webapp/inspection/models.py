@@ -140,6 +140,8 @@ class Rollout(models.Model):
     """A verified solution of an earlier policy, in place of a response of this one."""
     selected = models.BooleanField(default=True)
     """False where resample-on-correct left it out of the update."""
+    weights_version = models.PositiveIntegerField(null=True)
+    """Step after which the weights that drew it stood; null where that is not known."""
 
     class Meta:
         indexes = [
@@ -159,6 +161,12 @@ class Rollout(models.Model):
     @property
     def is_truncated(self) -> bool:
         return self.finish_reason == "length"
+
+    @property
+    def steps_behind(self) -> int | None:
+        """Steps that the weights which drew it were older than those it was learned with; of training alone."""
+        known = self.weights_version is not None and self.split == "train"
+        return max(self.step - 1 - (self.weights_version or 0), 0) if known else None
 
 
 class RolloutText(models.Model):

@@ -17,7 +17,7 @@ from webapp.inspection.trace import TraceView
 Json = dict[str, Any]
 ROLLOUT_FIELDS = (
     "id", "step", "split", "index", "reward", "advantage", "correct", "finish_reason", "length", "greedy",
-    "cached", "selected",
+    "cached", "selected", "weights_version",
 )  # fmt: skip
 CALL_FIELDS = (
     "id", "turn", "name", "status", "arguments", "result", "stdout", "stderr", "value", "error", "truncated",

@@ -25,6 +25,7 @@ ROLLOUT_COLUMNS = {
     "id": "int8", "run_id": "int8", "group_id": "int8", "step": "int4", "split": "varchar", "index": "int4",
     "reward": "float8", "advantage": "float8", "correct": "bool", "extracted": "text", "parts": "jsonb",
     "finish_reason": "varchar", "length": "int4", "greedy": "bool", "cached": "bool", "selected": "bool",
+    "weights_version": "int4",
 }  # fmt: skip
 TEXT_COLUMNS = {"rollout_id": "int8", "text": "text"}
 TOKEN_COLUMNS = {"rollout_id": "int8"} | {f"{name}_array": "bytea" for name in TOKEN_ARRAYS}
@@ -109,7 +110,7 @@ def _rollout_row(
     return (
         pk, run.pk, group_id, group.step, group.split, index, rollout.reward, rollout.advantage, rollout.correct,
         extracted, Jsonb(parts), rollout.finish_reason, rollout.length, rollout.greedy, rollout.cached,
-        rollout.selected,
+        rollout.selected, rollout.weights_version,
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from training.algorithms.losses import (
     LossInputs,
     LossOutputs,
-    importance_weights,
     negative_log_likelihood,
     policy_loss,
     token_weights,
@@ -179,27 +178,6 @@ def test_gspo_clips_whole_sequences_at_its_narrow_band() -> None:
     for summed, kept in [(-0.30004, True), (-0.30006, False)]:
         inputs = with_log_ratios([summed / 1000] * 1000, advantage=-1.0)
         assert bool(policy_loss(inputs, config).clipped_low.any()) is not kept
-
-
-@pytest.mark.parametrize(
-    ("importance", "cap", "expected"),
-    [
-        ("token_truncate", 3.0, [1.6487213, 0.8187308, 3.0]),
-        ("token_truncate", 2.0, [1.6487213, 0.8187308, 2.0]),
-        ("token_mask", 3.0, [1.6487213, 0.8187308, 0.0]),
-        ("sequence_truncate", 3.0, [3.0] * 3),
-        ("sequence_truncate", 9.0, [6.0496475] * 3),
-        ("sequence_mask", 3.0, [0.0] * 3),
-    ],
-)
-def test_importance_weights_correct_for_another_sampler(importance: str, cap: float, expected: list[float]) -> None:
-    old = double(-1.0, -2.0, -3.0)
-    sampled = old - double(0.5, -0.2, 1.5)
-    inputs = LossInputs(
-        old.clone(), old, double(1, 1, 1), torch.zeros(3, dtype=torch.long), double(1, 1, 1), sampler_logprobs=sampled
-    )
-    weights = importance_weights(inputs, LossConfig(importance=importance, importance_cap=cap))  # type: ignore[arg-type]
-    assert weights.tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_kl_penalty_is_added_per_token_after_importance_weighting() -> None:

@@ -1,8 +1,10 @@
 """GRPO steps on the built-in model."""
 
+import math
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,6 +66,42 @@ def test_with_one_update_every_ratio_is_exactly_one() -> None:
     assert all((rollout.ratios == 1).all() for rollout in run)
     assert metrics["policy/ratio_max"] == 1
     assert metrics["policy/sampler_gap"] < 1e-4
+
+
+def test_in_float32_sampler_and_trainer_are_one_policy_and_in_bfloat16_measurably_not() -> None:
+    found = {}
+    for dtype in ("float32", "bfloat16"):
+        method = grpo(loss={"importance": "token_truncate", "importance_cap": 1.0001})
+        with ExitStack() as stack:
+            hardware = {"device": "cpu", "threads": 1, "dtype": dtype}
+            _, groups, metrics, _ = first_step(stack, method=method, hardware=hardware)
+        found[dtype] = metrics
+        gaps = [
+            float(gap)
+            for group in groups
+            for rollout in group.learned
+            if rollout.logprobs is not None
+            for gap in rollout.logprobs - rollout.sampler_logprobs
+        ]
+        bounded = sum(math.exp(gap) > 1.0001 for gap in gaps) / len(gaps)
+        assert metrics["mismatch/bounded_share"] == pytest.approx(bounded, abs=0.02)
+        assert metrics["mismatch/kl_k1"] == pytest.approx(-sum(gaps) / len(gaps), abs=1e-6)
+    assert found["float32"]["mismatch/kl"] < 1e-8
+    assert found["bfloat16"]["mismatch/kl"] > 1e-6
+    assert found["float32"]["mismatch/ratio_max"] < 1.001 < found["bfloat16"]["mismatch/ratio_max"]
+
+
+def test_the_old_policy_may_be_the_sampler_itself() -> None:
+    """Then nothing is computed before the first update, and the ratios hold what the two differ by."""
+    method = grpo(updates_per_step=2, loss={"old_policy": "sampler"})
+    with ExitStack() as stack:
+        _, groups, metrics, _ = first_step(stack, method=method, optimisation={"learning_rate": 1e-3})
+    run = [rollout for group in groups for rollout in group.rollouts if rollout.ratios is not None]
+    assert run
+    for rollout in run:
+        assert rollout.logprobs is not None
+        assert np.exp(rollout.logprobs - rollout.sampler_logprobs) == pytest.approx(rollout.ratios, rel=1e-5)
+    assert metrics["policy/ratio_max"] > 1.001
 
 
 def test_with_several_updates_all_compare_with_the_policy_that_sampled() -> None:

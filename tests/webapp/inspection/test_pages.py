@@ -93,6 +93,17 @@ def test_comparing_needs_two_different_responses(researcher_client: Client, quer
     assert "wo" in answer.content.decode().split("That did not work")[-1]
 
 
+def test_a_response_says_which_weights_sampled_it_and_how_far_behind_they_were(researcher_client: Client) -> None:
+    group = make_group(small_run(step=5), rewards=[1, 0, 0])
+    for index, version in enumerate((2, 4, None)):
+        Rollout.objects.filter(group=group, index=index).update(weights_version=version)
+    stale, fresh, unknown = (fetch(researcher_client, f"/rollouts/{each.pk}/") for each in group.rollouts.all())
+    assert "sampled by those after step 2, <b>2 steps behind</b>" in stale
+    assert "sampled by those after step 4</dd>" in fresh
+    assert "<dt>Weights</dt>" not in unknown
+    assert twin(researcher_client, f"/rollouts/{group.rollouts.get(index=0).pk}/")["weights_version"] == 2
+
+
 def test_pages_need_a_login(client: Client) -> None:
     run = small_run()
     for address in (f"/runs/{run.pk}/rollouts/", f"/runs/{run.pk}/rollouts/export/csv", f"/runs/{run.pk}/steps/1/"):
