@@ -22,3 +22,15 @@ def choose_device(hardware: HardwareConfig) -> torch.device:
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     return device
+
+
+def sampling_device(hardware: HardwareConfig, trained_on: torch.device) -> torch.device:
+    """The device of a copy of the weights that samples. Raises InputError when the GPU asked for is missing."""
+    asked = hardware.sampling_device
+    if asked == "same":
+        return trained_on
+    device = torch.device(asked)
+    gpus = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        raise InputError(f"hardware.sampling_device is {asked}, but {gpus} GPUs were found; set it to same or cpu")
+    return device

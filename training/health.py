@@ -62,6 +62,9 @@ SERVICE_SHARE = 0.02
 MISMATCH_KL = 0.01
 """Nats a token. Rounding in bfloat16 stays near 0.001; ten times that is another policy, whose samples mislead."""
 
+MISMATCH_KL_WEIGHED = 0.1
+"""Where importance weights correct for the mismatch, it takes more to mislead: then too many weights are bounded."""
+
 Severity = Literal["info", "warning", "error"]
 History = Mapping[str, Sequence[float]]
 
@@ -158,9 +161,11 @@ def _overfitting(history: History) -> str | None:
 
 def _sampler_mismatch(history: History) -> str | None:
     kl = _recent(history, "mismatch/kl")
-    if kl is None or kl <= MISMATCH_KL:
+    weighed = bool(history.get("mismatch/bounded_share"))
+    if kl is None or kl <= (MISMATCH_KL_WEIGHED if weighed else MISMATCH_KL):
         return None
-    return f"The policy that samples is not the one that learns: they are {kl:.3f} nats a token apart."
+    though = ", too far for importance weights to make up for" if weighed else ""
+    return f"The policy that samples is not the one that learns: they are {kl:.3f} nats a token apart{though}."
 
 
 def _unreadable_calls(history: History) -> str | None:
@@ -226,7 +231,9 @@ RULES = (
     ),
 )  # fmt: skip
 
-WATCHED = {rule.metric for rule in RULES} | {"reward/accuracy", "srl/exact_share", "optim/grad_norm"}
+WATCHED = {rule.metric for rule in RULES} | {
+    "reward/accuracy", "srl/exact_share", "optim/grad_norm", "mismatch/bounded_share",
+}  # fmt: skip
 """Metrics the rules look at."""
 
 

@@ -51,6 +51,14 @@ def test_a_healthy_run_is_left_in_peace() -> None:
         ),
         ("fallen_reward", {"reward__mean": lambda step: 0.4 if step < 30 else 0.1}, 33),
         ("sampler_mismatch", {"mismatch__kl": lambda step: 0.001 if step < 20 else 0.04}, 21),
+        (
+            "sampler_mismatch",
+            {
+                "mismatch__kl": lambda step: 0.04 if step < 20 else 0.4,
+                "mismatch__bounded_share": lambda step: 0.01,
+            },
+            20,
+        ),
         ("unreadable_calls", {"tools__malformed_share": lambda step: 0.3 if step < 20 else 0.9}, 21),
         ("tool_service", {"tools__infrastructure_share": lambda step: 0.0 if step < 20 else 0.05}, 22),
         ("flat_reward", {"reward__mean": lambda step: 0.3 + 0.02 * (-1) ** step}, 50),

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from typing import Any
 
+from training.assembly.ahead import gathering_ahead
 from training.assembly.learned import learned_reward, reference_of
 from training.assembly.parts import Parts
 from training.assembly.sampling import answerable, evaluator_of, sampled_experience, sampling_engine, search_engine
@@ -16,6 +17,7 @@ from training.methods.hard_subset import HardProblems
 from training.methods.policy_update import PolicyUpdater
 from training.methods.reuse import SolutionReuse
 from training.problems.types import Problem
+from training.recorder import Recorder
 from training.reference import Reference
 from training.sampling.types import Engine
 from training.search.journal import JOURNAL_FOLDER, SearchJournal
@@ -24,6 +26,7 @@ from training.stream import ShuffledStream
 
 
 def grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
+    """Its loop; where sampling runs ahead, what samples batches is all its own, and the loop's is left to evaluate."""
     engine = sampling_engine(parts, method.sampling.max_rows, method.agentic)
     reference = reference_of(parts, method)
     scorer, experience = sampled_experience(
@@ -38,9 +41,13 @@ def grpo(parts: Parts, method: GrpoMethod, stack: ExitStack) -> GrpoTraining:
     problems = answerable(parts, parts.problems.train, method.sampling.max_tokens)
     stream = ShuffledStream(problems, parts.config.seed)
     hard = HardProblems(method.hard_subset, problems)
-    return GrpoTraining(
-        method, hard, parts.recorder, *loop_parts(parts, method, stream, engine, scorer, experience, reference)
-    )
+    seed, _, _, *loop = loop_parts(parts, method, stream, engine, scorer, experience, reference)
+    ahead = None
+    recorder = parts.recorder
+    if method.lag:
+        ahead, experience = gathering_ahead(parts, method, stack)
+        recorder = Recorder()
+    return GrpoTraining(method, hard, recorder, ahead, seed, stream, experience, *loop)
 
 
 def deepsearch(parts: Parts, method: DeepSearchMethod, stack: ExitStack) -> DeepSearchTraining:

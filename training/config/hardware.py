@@ -46,6 +46,10 @@ class HardwareConfig(Config):
     """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
     a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
 
+    sampling_device: str = Field(default="same", pattern=r"^(same|cpu|cuda(:\d{1,3})?)$")
+    """Where batches are sampled while others are learned from: same, cpu, cuda, or one GPU, as cuda:1. Without
+    staleness, sampling shares the trainer's model and is always where that is."""
+
     @property
     def slices(self) -> int:
         """How many processes share the weights, each having a slice."""

@@ -8,13 +8,15 @@ from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.agentic import AgenticConfig
 from training.config.base import Config, impossible
 from training.config.evaluate import EvaluateMethod
-from training.config.nearest import MOST_SEQUENCES
+from training.config.nearest import MOST_SEQUENCES, nearest_multiple
 from training.config.ppo import PpoMethod
 from training.config.preferences import DpoMethod, RewardModelMethod
 from training.config.rl import LossConfig, RlMethod
 from training.config.roc import RocConfig, minimums_fit
 from training.config.search import SearchConfig, TreeCreditConfig, TreeLossConfig, unequal_steps
 from training.config.srl import SrlMethod
+
+MOST_STALENESS = 64
 
 
 class DynamicSamplingConfig(Config):
@@ -25,6 +27,19 @@ class DynamicSamplingConfig(Config):
 
     max_rounds: int = Field(default=4, ge=1, le=64)
     """Sampling rounds a step may take before it trains on what it has."""
+
+    over_generation: float = Field(default=1.0, ge=1, le=16)
+    """Groups asked for at once, as a multiple of those still missing: they are sampled side by side, so that replacing
+    groups of equal rewards takes no further round. Batches take the first that differ, in the order asked for."""
+
+    surplus: Literal["drop", "keep"] = "drop"
+    """What becomes of groups that differ beyond the batch. keep: the first of the next step, as old as staleness
+    allows; one step of that bound is taken by it."""
+
+    @property
+    def keeps_surplus(self) -> bool:
+        """Whether groups are left for the next step."""
+        return self.enabled and self.surplus == "keep"
 
 
 class GrpoMethod(RlMethod):
@@ -42,10 +57,60 @@ class GrpoMethod(RlMethod):
 
     hard_subset: HardSubsetConfig = HardSubsetConfig()
 
+    staleness: int = Field(default=0, ge=0, le=MOST_STALENESS)
+    """Most optimiser updates between the weights that sample a batch and those that begin to learn from it. 0: sampling
+    and training alternate. Above: the next batches are sampled by a copy of the weights while one is learned from."""
+
+    @property
+    def oldest(self) -> int:
+        """The same in steps."""
+        return self.staleness // self.updates_a_step
+
+    @property
+    def lag(self) -> int:
+        """Steps that sampling runs ahead; 0 where it alternates with training."""
+        return self.oldest - self.dynamic_sampling.keeps_surplus if self.oldest else 0
+
     @model_validator(mode="after")
     def _minimums_fit_the_group(self) -> Self:
         minimums_fit(self.roc, self.sampling.samples_per_prompt)
         return self
+
+    @model_validator(mode="after")
+    def _staleness_is_possible(self) -> Self:
+        staleness_fits(self)
+        return self
+
+
+def in_turn(method: GrpoMethod) -> dict[str, object]:
+    """Knobs, and what they are where sampling and training alternate."""
+    keeps = method.dynamic_sampling.keeps_surplus
+    return {"staleness": 0} | ({"dynamic_sampling.surplus": "drop"} if keeps else {})
+
+
+def staleness_fits(method: GrpoMethod) -> None:
+    """Raises `impossible` where batches cannot be as old as asked for."""
+    updates, staleness, keeps = method.updates_a_step, method.staleness, method.dynamic_sampling.keeps_surplus
+    if staleness and method.reward.learned.enabled:
+        raise impossible(
+            "a reward model is asked by the trainer, in turn with it: no batch can be scored while another is learned",
+            in_turn(method),
+        )
+    if staleness % updates:
+        raise impossible(
+            f"batches grow older by the {updates} updates of a step at a time, so that a staleness of {staleness} "
+            f"cannot be kept to exactly",
+            {"staleness": nearest_multiple(staleness, updates, max(MOST_STALENESS // updates, 1) * updates)},
+            in_turn(method),
+        )
+    if keeps and method.agentic.enabled:
+        raise impossible("responses with tools cannot be kept for later", {"dynamic_sampling.surplus": "drop"})
+    if keeps and not staleness:
+        raise impossible(
+            f"groups kept for the next step are {updates} update{'s' * (updates > 1)} old by then",
+            {"staleness": updates},
+            {"dynamic_sampling.surplus": "drop"},
+        )
 
 
 class DeepSearchMethod(RlMethod):

@@ -10,7 +10,7 @@ from training.config.evaluate import EvaluateMethod
 from training.config.finish import FinishConfig
 from training.config.hardware import MOST_PROCESSES, HardwareConfig
 from training.config.keeping import CheckpointConfig, EvaluationConfig
-from training.config.methods import DeepSearchMethod, GrpoMethod, Method
+from training.config.methods import DeepSearchMethod, GrpoMethod, Method, in_turn
 from training.config.model import BuiltinModel, ModelSource, PromptConfig
 from training.config.nearest import MOST_SEQUENCES, nearest_divisor, nearest_multiple
 from training.config.optimisation import OptimisationConfig
@@ -91,6 +91,25 @@ class RunConfig(Config):
                 whole,
                 {"adapter.kind": "none"},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sampling_ahead_is_possible(self) -> Self:
+        method, hardware = self.method, self.hardware
+        ahead = isinstance(method, GrpoMethod) and method.lag > 0
+        if isinstance(method, GrpoMethod) and ahead and hardware.processes > 1:
+            raise impossible(
+                f"{hardware.processes} processes tell each other what they sampled and learned in turn, so that they "
+                f"cannot sample ahead; nearest that work: 1 process, or no staleness",
+                {"hardware.processes": 1},
+                {f"method.grpo.{knob}": value for knob, value in in_turn(method).items()},
+            )
+        if hardware.sampling_device != "same" and not ahead:
+            fixes: list[dict[str, object]] = [{"hardware.sampling_device": "same"}]
+            if isinstance(method, GrpoMethod) and hardware.processes == 1:
+                least = method.updates_a_step * (1 + method.dynamic_sampling.keeps_surplus)
+                fixes.append({"method.grpo.staleness": least})
+            raise impossible("without staleness, sampling is where training is, and has no device of its own", *fixes)
         return self
 
     @model_validator(mode="after")

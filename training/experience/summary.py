@@ -92,6 +92,18 @@ def summarise_updates(groups: Sequence[Group], reports: Sequence[UpdateReport]) 
     return figures
 
 
+def summarise_staleness(groups: Sequence[Group], step: int, updates_a_step: int) -> dict[str, float]:
+    """By how many updates the weights that sampled what `step` learns from were behind; nothing without any."""
+    behind = [
+        (step - 1 - (group.weights_version if rollout.weights_version is None else rollout.weights_version))
+        * updates_a_step
+        for group in groups
+        if group.trained
+        for rollout in group.learned
+    ]
+    return {"staleness/mean": float(np.mean(behind)), "staleness/max": float(max(behind))} if behind else {}
+
+
 def _left(rollout: Rollout) -> float | None:
     """How far the policy has left the reference on this response: Σ log π_old - log π_ref, in nats."""
     if rollout.logprobs is None or rollout.reference_logprobs is None:

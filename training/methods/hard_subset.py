@@ -75,6 +75,10 @@ class HardProblems:
         self.phase += 1
         return kept
 
+    def problem(self, name: str) -> Problem:
+        """The problem of this id, hard or not."""
+        return self._all[name]
+
     def figures(self) -> dict[str, float]:
         """How many problems are trained on, and their share of all."""
         return {"hard/problems": float(len(self.current)), "hard/share": len(self.current) / max(len(self._all), 1)}

@@ -94,7 +94,7 @@ def test_comparing_needs_two_different_responses(researcher_client: Client, quer
 
 
 def test_a_response_says_which_weights_sampled_it_and_how_far_behind_they_were(researcher_client: Client) -> None:
-    group = make_group(small_run(step=5), rewards=[1, 0, 0])
+    group = make_group(small_run(step=5), step=5, rewards=[1, 0, 0])
     for index, version in enumerate((2, 4, None)):
         Rollout.objects.filter(group=group, index=index).update(weights_version=version)
     stale, fresh, unknown = (fetch(researcher_client, f"/rollouts/{each.pk}/") for each in group.rollouts.all())

@@ -1,0 +1,143 @@
+"""GRPO whose batches are sampled in a second thread: which weights they come from, and that timing changes nothing."""
+
+import io
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training.methods.parts import build
+from training.experience.direct import DirectExperience
+from training.experience.types import Group
+from training.methods.ahead import GatheringAhead
+from training.methods.grpo import GrpoTraining
+
+RATE = {"learning_rate": 1e-3}
+LIMIT_S = 60
+
+
+def grpo(**options: Any) -> dict[str, Any]:
+    sampling = {"prompts_per_step": 4, "samples_per_prompt": 4, "max_tokens": 24}
+    return {"kind": "grpo", "sampling": sampling, "loss": {"importance": "token_truncate"}} | options
+
+
+def drawn(groups: list[Group]) -> list[list[int]]:
+    return [rollout.token_ids for group in groups for rollout in group.rollouts]
+
+
+def weights(method_parts: Any) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in method_parts.policy.model.parameters()]
+
+
+def train(steps: range, method: Any) -> list[Any]:
+    return [method.step(step) for step in steps]
+
+
+def test_each_batch_is_sampled_by_the_weights_that_the_bound_says() -> None:
+    """Against sampling by hand, with copies of the weights of each step."""
+    with ExitStack() as stack:
+        parts, method = build(stack, method=grpo(staleness=2), optimisation=RATE)
+        kept, outcomes = [parts.policy.frozen_copy()], []
+        for step in range(1, 5):
+            outcomes.append(method.step(step))
+            kept.append(parts.policy.frozen_copy())
+    versions = [{rollout.weights_version for group in o.groups for rollout in group.rollouts} for o in outcomes]
+    assert versions == [{0}, {0}, {0}, {1}]
+    assert [o.metrics["staleness/mean"] for o in outcomes] == [0, 1, 2, 2]
+    assert outcomes[3].metrics["mismatch/kl"] > 1e-6 > outcomes[0].metrics["mismatch/kl"]
+    for step, outcome in enumerate(outcomes, start=1):
+        (version,) = versions[step - 1]
+        group = outcome.groups[0]
+        examples = group.examples
+        logprobs = kept[version].statistics(examples).logprobs.detach()
+        sampled = torch.cat([torch.from_numpy(rollout.sampler_logprobs) for rollout in group.rollouts])
+        assert torch.allclose(logprobs, sampled, atol=1e-4)
+
+
+def test_what_is_learned_does_not_depend_on_which_thread_is_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    gather = DirectExperience.gather
+    found = []
+    for slow in (False, True):
+        learned = threading.Semaphore(0)
+
+        def delayed(self: DirectExperience, *args: Any, slow: bool = slow, **more: Any) -> list[Group]:
+            if slow and threading.current_thread() is not threading.main_thread():
+                learned.acquire(timeout=LIMIT_S)  # noqa: B023  (called within this pass alone)
+            return gather(self, *args, **more)
+
+        monkeypatch.setattr(DirectExperience, "gather", delayed)
+        with ExitStack() as stack:
+            parts, method = build(stack, method=grpo(staleness=1), optimisation=RATE)
+            tokens = []
+            for step in range(1, 4):
+                learned.release()  # sampling begins only when this step already waits, or has been learned
+                tokens.append(drawn(method.step(step).groups))
+            learned.release(2)
+            found.append((tokens, weights(parts)))
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))
+
+
+def test_a_resumed_run_goes_on_with_the_batches_that_were_under_way() -> None:
+    """With two updates a step, kept surplus, and a batch sampled ahead; to the last bit."""
+    dynamic = {"enabled": True, "over_generation": 2.0, "surplus": "keep", "max_rounds": 2}
+    changes = {"method": grpo(staleness=4, updates_per_step=2, dynamic_sampling=dynamic), "optimisation": RATE}
+    with ExitStack() as stack:
+        parts, method = build(stack, **changes)
+        train(range(1, 3), method)
+        model = {name: weight.clone() for name, weight in parts.policy.model.state_dict().items()}
+        state, optimiser = method.state_dict(), parts.optimiser.state_dict()
+        assert state["ahead"]["versions"] == {3: 1}
+        assert state["batches"]["surplus"]
+        saved = {"method": state, "optimiser": optimiser}
+        copied = torch.load(_stored(saved), weights_only=True)
+        undisturbed = [(drawn(o.groups), o.metrics["staleness/mean"]) for o in train(range(3, 6), method)]
+        wanted = weights(parts)
+    with ExitStack() as stack:
+        parts, method = build(stack, **changes)
+        parts.policy.model.load_state_dict(model)
+        parts.optimiser.load_state_dict(copied["optimiser"])
+        method.load_state_dict(copied["method"], 2)
+        resumed = [(drawn(o.groups), o.metrics["staleness/mean"]) for o in train(range(3, 6), method)]
+        assert resumed == undisturbed
+        assert all(torch.equal(one, other) for one, other in zip(weights(parts), wanted, strict=True))
+
+
+def test_leaving_ends_sampling_at_once() -> None:
+    long = {"prompts_per_step": 64, "samples_per_prompt": 64, "max_tokens": 400}  # minutes of sampling
+    with ExitStack() as stack:
+        _, method = build(stack, method=grpo(staleness=1, sampling=long))
+        assert isinstance(method, GrpoTraining)
+        ahead = method._ahead
+        assert isinstance(ahead, GatheringAhead)
+        ahead._begin([1], 0)
+        _, future = ahead._pending[1]
+        deadline = time.monotonic() + LIMIT_S
+        while not future.running():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        began = time.monotonic()
+    assert time.monotonic() - began < LIMIT_S / 2
+    assert future.done()
+
+
+def test_a_failure_in_the_sampling_thread_ends_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise FloatingPointError("the logits are NaN")
+
+    with ExitStack() as stack:
+        _, method = build(stack, method=grpo(staleness=1))
+        monkeypatch.setattr("training.sampling.torch_engine.Session", fail)
+        with pytest.raises(FloatingPointError, match="logits are NaN"):
+            method.step(1)
+
+
+def _stored(state: dict[str, Any]) -> Any:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return buffer
