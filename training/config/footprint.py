@@ -8,7 +8,15 @@ from training.config.adapter import LowRankAdapter, QloraAdapter
 from training.config.evaluate import EvaluateMethod
 from training.config.memory import BFLOAT16, FLOAT32, Disk, Memory, Part
 from training.config.methods import DeepSearchMethod, GrpoMethod
-from training.config.models_beside import critic_of, critic_shape, frozen_models, keeps_reference, larger_frozen
+from training.config.models_beside import (
+    critic_of,
+    critic_shape,
+    frozen_models,
+    keeps_reference,
+    larger_frozen,
+    sampler_of,
+    steps_ahead,
+)
 from training.config.plan import Plan
 from training.config.ppo import PpoMethod
 from training.config.preferences import PreferenceMethod, RewardModelMethod
@@ -59,6 +67,7 @@ def memory_of(
     if trains:
         always.append(Part("Optimizer", 2 * trained, f"AdamW keeps two moments of every trained weight{shared}"))
     always += critic_of(config, shape, reward_model)
+    always += sampler_of(config, shape)
     frozen = frozen_models(config, shape, reward_model)
     put_away = config.hardware.offloads_frozen and device != "cpu" and slices == 1
     always += [] if put_away else frozen
@@ -100,8 +109,10 @@ def disk_of(config: RunConfig, plan: Plan, shape: ModelShape, reward_model: Mode
     checkpoint = shape.parameters * (2 if keeps_reference(config) else 1) + trained * (3 if adapted else 2)
     critic = critic_shape(config, shape, reward_model)
     checkpoint += 3 * trained_parameters(config, critic) if critic else 0
+    checkpoint += steps_ahead(config) * trained  # the weights that batches under way are sampled by
     checkpoint *= FLOAT32
-    trained = plan.steps * plan.sequences * plan.oversample * plan.rounds if isinstance(config.method, RlMethod) else 0
+    drawn = round(plan.sequences * plan.oversample * plan.rounds * plan.over_generation)
+    trained = plan.steps * drawn if isinstance(config.method, RlMethod) else 0
     rollout = ROLLOUT_BYTES + plan.longest_sampled * TOKEN_BYTES
     rollouts = (trained + plan.evaluations * plan.answers) * rollout
     return Disk(plan.checkpoints_kept * checkpoint, rollouts, _stored_trees(config, plan))

@@ -37,6 +37,11 @@ class DynamicSamplingConfig(Config):
     allows; one step of that bound is taken by it."""
 
     @property
+    def asked_at_once(self) -> float:
+        """Groups asked for, as a multiple of those missing."""
+        return self.over_generation if self.enabled else 1.0
+
+    @property
     def keeps_surplus(self) -> bool:
         """Whether groups are left for the next step."""
         return self.enabled and self.surplus == "keep"

@@ -2,6 +2,7 @@
 
 from training.config.adapter import LowRankAdapter
 from training.config.memory import FLOAT32, Part
+from training.config.methods import GrpoMethod
 from training.config.ppo import PpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -24,6 +25,23 @@ def critic_shape(config: RunConfig, shape: ModelShape, reward_model: ModelShape 
         return None
     of_reward_model = config.method.critic.start == "reward_model" and config.method.reward.learned.enabled
     return reward_model or shape if of_reward_model else shape
+
+
+def sampler_of(config: RunConfig, shape: ModelShape) -> list[Part]:
+    """What sampling ahead keeps on the trainer's device: its copy of the model, and weights that wait for it."""
+    steps = steps_ahead(config)
+    if not steps:
+        return []
+    waiting = steps * trained_parameters(config, shape) * FLOAT32
+    if config.hardware.sampling_device != "same":
+        return [Part("Handed over", waiting, f"weights of {steps} steps, that wait for the sampling device")]
+    why = f"a copy of the model that samples ahead, and weights of {steps} steps that wait for it"
+    return [Part("Sampler", weight_bytes(config, shape) + waiting, why)]
+
+
+def steps_ahead(config: RunConfig) -> int:
+    """Steps that sampling runs ahead of training."""
+    return config.method.lag if isinstance(config.method, GrpoMethod) else 0
 
 
 def frozen_models(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:

@@ -50,6 +50,8 @@ class Plan:
     """Most checkpoints on disk at the same time, pinned ones not counted."""
     search: SearchPlan | None = None
     """Of methods that search."""
+    over_generation: float = 1.0
+    """Groups asked for at once, as a multiple of those missing."""
     oversample: int = 1
     """Responses drawn for each one that is trained on; more than 1 with resample-on-correct."""
     learning_epochs: int = 1
@@ -119,6 +121,7 @@ def plan_of(config: RunConfig, prompt_tokens: int = 0) -> Plan:
         search=search_plan(config),
         learning_epochs=epochs,
         oversample=method.roc.oversample if isinstance(method, GrpoMethod) and method.roc.enabled else 1,
+        over_generation=method.dynamic_sampling.asked_at_once if isinstance(method, GrpoMethod) else 1.0,
     )
 
 
@@ -162,8 +165,12 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
         alike = "nearly equal" if isinstance(config.method, SrlMethod) else "equal"
         words.append(
             f"Groups of {alike} rewards are replaced by sampling again, up to {plan.rounds} rounds: "
-            f"{sampled:,} to {plan.rounds * sampled:,} responses sampled."
+            f"{round(plan.over_generation * sampled):,} to {round(plan.over_generation * plan.rounds * sampled):,} "
+            "responses sampled."
         )
+    if isinstance(config.method, GrpoMethod) and config.method.lag:
+        lag = config.method.lag
+        words.append(f"Batches are sampled {lag} step{'s' * (lag > 1)} ahead, while others are learned from.")
     if plan.processes > 1:
         words.append(
             f"{plan.processes} processes share each update: {counted(plan.prompts_per_process, _unit(config))} each."

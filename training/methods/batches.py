@@ -40,12 +40,11 @@ class GroupBatches:
         """
         groups = self._left_over(step)
         rounds = self._dynamic.max_rounds if self._dynamic.enabled else 1
-        factor = self._dynamic.over_generation if self._dynamic.enabled else 1.0
         for number in range(rounds):
             missing = self._wanted - sum(group.trained for group in groups)
             if missing <= 0:
                 break
-            fresh = ask(math.ceil(missing * factor), number)
+            fresh = ask(math.ceil(missing * self._dynamic.asked_at_once), number)
             judge(fresh, number)
             groups += fresh
         return self._cut(groups)

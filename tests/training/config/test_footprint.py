@@ -114,6 +114,19 @@ def test_a_kl_penalty_loads_a_second_model() -> None:
     assert parts["Reference"] == parts["Weights"]
 
 
+def test_sampling_ahead_keeps_a_copy_and_the_weights_that_wait_for_it() -> None:
+    shape = read_shape(MODEL_DIR)
+    ahead = {"kind": "grpo", "staleness": 2}
+    parts = sizes(memory(shape, method=ahead))
+    assert parts["Sampler"] == 3 * parts["Weights"]
+    elsewhere = sizes(memory(shape, method=ahead, hardware={"sampling_device": "cuda:1"}))
+    assert elsewhere["Handed over"] == 2 * parts["Weights"]
+    kept = [
+        disk_of(c, plan_of(c, 40), shape).checkpoints for c in map(RunConfig.model_validate, ({}, {"method": ahead}))
+    ]
+    assert kept[1] / kept[0] == pytest.approx(5 / 3)
+
+
 @pytest.mark.parametrize("targets", ["all-linear", "q_proj, down_proj"])
 def test_an_adapter_is_counted_as_it_is_put_in_and_the_reference_costs_nothing(targets: str) -> None:
     model = Qwen2ForCausalLM(Qwen2Config.from_pretrained(MODEL_DIR))

@@ -1,11 +1,12 @@
 """Sets of knobs that cannot go together are refused with the nearest that can."""
 
+import copy
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from training.config import RunConfig
+from training.config import GrpoMethod, RunConfig
 from training.config.nearest import nearest_divisor, nearest_multiple
 from training.config.problems import MOST_PROBLEMS
 from training.problems.arithmetic import generate
@@ -197,3 +198,55 @@ def test_weights_are_shared_out_only_where_that_is_known_to_work(kind: str) -> N
     problem = refused(method={"kind": kind}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}]
     RunConfig.model_validate({"method": {"kind": kind}, "hardware": hardware | {"sharding": "none"}})
+
+
+KEEP = {"enabled": True, "surplus": "keep"}
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "words", "fixes"),
+    [
+        ({"staleness": 3, "updates_per_step": 2}, {}, "2 updates of a step at a time", 2),
+        ({"staleness": 1, "updates_per_step": 32}, {}, "32 updates", 2),
+        ({"staleness": 1, "updates_per_step": 64, "sampling": {"prompts_per_step": 64}}, {}, "64 updates", 2),
+        ({"dynamic_sampling": KEEP, "updates_per_step": 2}, {}, "2 updates old by then", 2),
+        ({"staleness": 1, "dynamic_sampling": KEEP, "agentic": {"enabled": True}}, {}, "with tools", 1),
+        ({"staleness": 1}, {"hardware": {"processes": 2}}, "2 processes", 2),
+        ({"staleness": 2, "dynamic_sampling": KEEP}, {"hardware": {"processes": 2}}, "2 processes", 2),
+        ({}, {"hardware": {"sampling_device": "cpu"}}, "without staleness", 2),
+        ({"staleness": 1, "dynamic_sampling": KEEP}, {"hardware": {"sampling_device": "cpu"}}, "without stale", 2),
+        (
+            {"staleness": 1, "reward": {"learned": {"model": {"kind": "local", "path": "/models/reward"}}}},
+            {},
+            "reward model",
+            1,
+        ),
+    ],
+)
+def test_batches_that_cannot_be_that_old_are_refused_with_what_can(
+    method: dict[str, Any], more: dict[str, Any], words: str, fixes: int
+) -> None:
+    problem = refused(method={"kind": "grpo"} | method, **more)
+    assert words in problem["msg"]
+    assert len(problem["ctx"]["fixes"]) == fixes
+    for fix in problem["ctx"]["fixes"]:
+        config: dict[str, Any] = copy.deepcopy({"method": {"kind": "grpo"} | method} | more)
+        within = "method." if problem["loc"] else ""
+        for knob, value in fix.items():
+            *parents, name = (within + knob.replace("method.grpo.", "method.")).split(".")
+            at = config
+            for parent in parents:
+                at = at.setdefault(parent, {})
+            at[name] = value
+        RunConfig.model_validate(config)
+
+
+def test_staleness_is_counted_in_updates_and_kept_groups_take_a_step_of_it() -> None:
+    def lag(**method: Any) -> int:
+        config = RunConfig.model_validate({"method": {"kind": "grpo"} | method})
+        assert isinstance(config.method, GrpoMethod)
+        return config.method.lag
+
+    assert [lag(), lag(staleness=1), lag(staleness=3)] == [0, 1, 3]
+    assert [lag(staleness=4, updates_per_step=2), lag(staleness=4, updates_per_step=2, dynamic_sampling=KEEP)] == [2, 1]
+    assert lag(staleness=1, dynamic_sampling=KEEP) == 0

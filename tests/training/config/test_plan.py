@@ -86,6 +86,11 @@ def test_it_spells_out_updates_refills_and_processes() -> None:
     batch, refill, shared, *_ = in_words(several, plan_of(several))
     assert batch.endswith("split into 4 updates of 64 responses.")
     assert "up to 3 rounds: 256 to 768 responses" in refill
+    method["dynamic_sampling"] = {"enabled": True, "max_rounds": 3, "over_generation": 1.5}
+    config = RunConfig.model_validate({"method": method | {"staleness": 8}})
+    words = " ".join(in_words(config, plan_of(config, 40)))
+    assert "up to 3 rounds: 384 to 1,152 responses" in words
+    assert "Batches are sampled 2 steps ahead" in words
     assert shared == "2 processes share each update: 4 prompts each."
 
 

@@ -43,7 +43,7 @@ SECTIONS = (
     Section(
         "sampling",
         "Batch and sampling",
-        ("method.sampling", "method.updates_per_step", "method.epochs", "method.dynamic_sampling"),
+        ("method.sampling", "method.updates_per_step", "method.epochs", "method.staleness", "method.dynamic_sampling"),
     ),
     Section("search", "Search", ("method.search",), "How the tree of a problem grows, and which ends are recorded."),
     Section("credit", "Credit", ("method.credit",), "How a tree becomes the advantages of its tokens."),

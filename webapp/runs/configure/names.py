@@ -59,6 +59,9 @@ LABELS = {
     "method.deepsearch.sampling.samples_per_prompt": "Trajectories a tree",
     "method.dynamic_sampling.enabled": "Dynamic sampling",
     "method.dynamic_sampling.max_rounds": "Sampling rounds at most",
+    "method.dynamic_sampling.over_generation": "Asked for each missing group",
+    "method.dynamic_sampling.surplus": "Groups beyond the batch",
+    "method.staleness": "Staleness, in updates",
     "method.steps.rule": "Steps cut at",
     "method.steps.pattern": "Pattern",
     "method.steps.title": "Next title is given",
@@ -194,6 +197,7 @@ LABELS = {
     "checkpoints.keep_last": "Keep the latest",
     "checkpoints.keep_best": "Keep the best",
     "hardware.dtype": "Precision",
+    "hardware.sampling_device": "Sampling device",
 }
 """Where a knob's own name in words is not enough: by its name, or by its path for all kinds that have it."""
 

@@ -35,6 +35,7 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
     ("hardware.sharding", tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "srl", "sft", "dpo"))),
+    ("hardware.sampling_device", ("method.kind=grpo",)),
     ("hardware.offload", tuple(f"method.kind={kind}" for kind in _RL)),
     ("method.reward_model.theta", ("method.reward_model.ties=rao_kupper",)),
     ("method.reward_model.nu", ("method.reward_model.ties=davidson",)),
