@@ -86,12 +86,15 @@ def test_it_spells_out_updates_refills_and_processes() -> None:
     batch, refill, shared, *_ = in_words(several, plan_of(several))
     assert batch.endswith("split into 4 updates of 64 responses.")
     assert "up to 3 rounds: 256 to 768 responses" in refill
-    method["dynamic_sampling"] = {"enabled": True, "max_rounds": 3, "over_generation": 1.5}
-    config = RunConfig.model_validate({"method": method | {"staleness": 8}})
-    words = " ".join(in_words(config, plan_of(config, 40)))
+    assert shared == "2 processes share each update: 4 prompts each."
+
+
+def test_it_counts_what_is_asked_for_at_once_and_sampled_ahead() -> None:
+    dynamic = {"enabled": True, "max_rounds": 3, "over_generation": 1.5}
+    found = config(method={"kind": "grpo", "updates_per_step": 4, "dynamic_sampling": dynamic, "staleness": 8})
+    words = " ".join(in_words(found, plan_of(found)))
     assert "up to 3 rounds: 384 to 1,152 responses" in words
     assert "Batches are sampled 2 steps ahead" in words
-    assert shared == "2 processes share each update: 4 prompts each."
 
 
 def test_one_of_a_thing_is_not_many() -> None:
