@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.batching import Example, micro_batches, pack, pad, share_of_work
+from training.batching import Example, micro_batches, pack, pad, share_of_work, work_of
 
 CPU = torch.device("cpu")
 
@@ -61,10 +61,34 @@ def test_processes_share_all_the_work_about_equally_and_keep_groups_whole(proces
     examples = groups(count=21, siblings=4)
     shares = [share_of_work(examples, process, processes) for process in range(processes)]
     assert sorted(place for share in shares for place in share) == list(range(len(examples)))
-    loads = [sum(len(examples[place].response) for place in share) for share in shares]
-    assert max(loads) - min(loads) <= 4 * 40 + 7
+    loads = [work_of([examples[place] for place in share]) for share in shares]
+    units = [work_of(examples[start : start + 4]) for start in range(0, len(examples), 4)]
+    assert max(loads) - min(loads) <= max(units)
     for share in shares:
         assert all((place // 4 * 4 + other) in share for place in share for other in range(4))
+
+
+@pytest.mark.parametrize("processes", [2, 4, 8])
+def test_a_long_tail_leaves_no_process_a_twentieth_more_to_do_than_the_mean(processes: int) -> None:
+    """512 lone sequences whose lengths are log-normal, up to 32k tokens, as natural stopping gives."""
+    rng = random.Random(0)
+    lengths = [min(int(rng.lognormvariate(7, 1.2)) + 1, 32_000) for _ in range(512)]
+    examples = [Example([number], range(length)) for number, length in enumerate(lengths)]
+    loads = [
+        work_of([examples[place] for place in share_of_work(examples, process, processes)])
+        for process in range(processes)
+    ]
+    assert max(loads) <= 1.05 * sum(loads) / processes
+
+
+def test_what_attention_looks_at_is_work() -> None:
+    """A response of 60k tokens costs more than ten of 6k, and a shared prompt is run once but seen by all."""
+    long, short = Example([1], range(60_000)), [Example([2], range(6_000)) for _ in range(10)]
+    assert work_of([long]) > 2 * work_of(short)
+    shares = [share_of_work([long, *(Example([i], range(6_000)) for i in range(3, 13))], rank, 2) for rank in (0, 1)]
+    assert shares == [[0], list(range(1, 11))]
+    alone, together = work_of([Example([3] * 400, [1] * 10)]), work_of([Example([3] * 400, [1] * 10)] * 4)
+    assert 400 + 4 * 10 < together < alone + 3 * 2 * 10
 
 
 def test_nothing_predicts_tokens_that_the_model_did_not_draw() -> None:
