@@ -149,8 +149,11 @@ def adapter_of(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None
 def base_state(model: nn.Module) -> dict[str, Tensor]:
     """The weights of the model without its adapter, under the names they had before."""
     layers = adapted_layers(model)
-    state = {name.replace(".base_layer.", "."): weights for name, weights in model.state_dict().items()
-             if ".lora_" not in name and ".base_layer.weight." not in name}  # fmt: skip  # nor how 4 bits are read
+    state = {
+        name.replace(".base_layer.", "."): weights.float() if weights.is_floating_point() else weights
+        for name, weights in model.state_dict().items()
+        if ".lora_" not in name and ".base_layer.weight." not in name  # nor how 4 bits are read
+    }
     for name, layer in layers.items():
         state[f"{name}.weight"] = whole_weight(layer.base_layer.weight)
     return state

@@ -48,7 +48,8 @@ def _four_bits(linear: nn.Linear, layers: Any) -> nn.Module:
     made.weight = layers.Params4bit(
         weight.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
     )
-    made.bias = linear.bias
+    if linear.bias is not None:  # rounded now, since the first pass would
+        made.bias = nn.Parameter(linear.bias.data.to(torch.bfloat16), requires_grad=False)
     quantised: nn.Module = made.to(weight.device)
     return quantised
 

@@ -22,7 +22,8 @@ class HardwareConfig(Config):
     """CPU threads of each process; 0 shares the cores among the processes."""
 
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Precision of the forward pass; the weights being trained stay float32."""
+    """Precision of the trainer's passes; weights, gradients and moments stay float32, and the torch engine samples in
+    float32, too."""
 
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     """How padded passes attend, and models that the engine does not know; packed passes have an attention of their

@@ -1,5 +1,6 @@
 """What parts of a run add to its plan, in words: the choice of its problems, experts, reward models, tools, an end."""
 
+from training.config.adapter import LowRankAdapter, QloraAdapter
 from training.config.methods import GrpoMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
@@ -59,6 +60,15 @@ def tools_in_words(config: RunConfig) -> list[str]:
         f"Each response has up to {counted(agentic.max_turns, 'turn')}, with {calls} at most between two of them; the "
         f"longest response, {config.method.sampling.max_tokens:,} tokens, includes what tools say."
     ]
+
+
+def adapter_in_words(config: RunConfig) -> list[str]:
+    """What is trained where the model itself is not."""
+    adapter = config.adapter
+    if not isinstance(adapter, LowRankAdapter):
+        return []
+    held = ", which is held in 4 bits" if isinstance(adapter, QloraAdapter) else ""
+    return [f"An adapter of rank {adapter.rank:,} is trained beside the model{held}; checkpoints hold both, merged."]
 
 
 def finish_in_words(config: RunConfig) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from training.config.evaluate import EvaluateMethod
 from training.config.methods import GrpoMethod
 from training.config.parts_plan import (
+    adapter_in_words,
     expert_in_words,
     finish_in_words,
     learned_in_words,
@@ -155,6 +156,7 @@ def in_words(config: RunConfig, plan: Plan, train_count: int | None = None) -> l
     words += expert_in_words(config)
     words += learned_in_words(config)
     words += tools_in_words(config)
+    words += adapter_in_words(config)
     sampled = plan.sequences * plan.oversample
     if plan.oversample > 1:
         words.append(

@@ -151,3 +151,10 @@ def test_a_selection_and_an_early_end_are_said_in_words() -> None:
     )
     own = RunConfig.model_validate({"method": {"kind": "sft"}, "selection": {"kind": "rejection_sampling"}})
     assert "(8 each); up to 1 right response of each problem become its solutions" in in_words(own, plan_of(own))[0]
+
+
+def test_an_adapter_is_told_of() -> None:
+    lora = config(adapter={"kind": "lora", "rank": 8})
+    assert "An adapter of rank 8 is trained beside the model; checkpoints hold both, merged." in in_words(
+        lora, plan_of(lora)
+    )
