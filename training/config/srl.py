@@ -76,6 +76,11 @@ class SrlMethod(RlMethod):
     """think_action: asked for the next step, the response is <think>…</think> and the step (the paper's).
     continuation: the expert's text so far is put into the model's mouth, and it goes on to where the step ends."""
 
+    checking: Literal["step", "aside"] = "step"
+    """A line of checking, such as "verify …", before the step of a response that goes on with the expert's text. step:
+    it is compared as if it were the step. aside: it is thought, read over and never compared, as a monologue; responses
+    then go on past the ends of lines, which takes tokens."""
+
     format_failure: float = Field(default=-1.0, le=0)
     """Reward of a response in another form."""
 

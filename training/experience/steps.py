@@ -14,7 +14,7 @@ from training.experience.types import Expert, Group, Rollout
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
 from training.sampling.types import Completion, Engine, SamplingParams
-from training.srl.reading import Reader, may_stop
+from training.srl.reading import Reader, may_stop, reads_over
 from training.srl.similarity import similarity
 from training.srl.tasks import Task
 
@@ -49,7 +49,7 @@ class StepExperience:
         self._processes = processes
         self._reader = Reader(config)
         self._stops = codec.stop_ids
-        if config.format == "continuation" and config.granularity == "step":
+        if config.format == "continuation" and config.granularity == "step" and not reads_over(config):
             self._stops += tuple(
                 token
                 for token, text in codec.vocabulary()

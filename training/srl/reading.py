@@ -1,7 +1,8 @@
 """What of a response is the step that is compared, and what is wrong with a response that has none.
 
-Where a response goes on with the expert's text there is no monologue: its next step is the first thing it says, and a
-line of checking (``verify …``) is a step like any other, which the expert did not make.
+Where a response goes on with the expert's text its next step is the first thing it says. Lines of checking before it
+(``verify …``), which the expert did not write, are compared as the step, or read over as a monologue would be: the
+config says which.
 """
 
 import re
@@ -22,6 +23,10 @@ _ENDS = {
     "numbered": re.compile(r"(?=^[ \t]*\d+\.[ \t]*\*\*)", re.MULTILINE),
     "tool_call": re.compile(r"</tool_call>|</function>|</function_call>"),
 }
+_CHECKS = re.compile(
+    r"(?:(?:let me|let's|let us|i|to)[ \t]+)?(?:verif(?:y|ying)|check(?:ing)?|double-check(?:ing)?|confirm(?:ing)?)\b",
+    re.IGNORECASE,
+)
 _CALL_OPENS = re.compile(r"<tool_call>|<function=|<function_call>")
 
 
@@ -44,6 +49,7 @@ class Reader:
         self._continues = config.format == "continuation"
         self._steps = config.steps
         self._end = end_of(config.steps)
+        self._reads_over = reads_over(config)
         self._limit = {"timeout": PATTERN_SECONDS} if config.steps.rule == "regex" else {}
 
     def read(self, response: str, task: Task, ended: bool) -> Reading:
@@ -60,9 +66,9 @@ class Reader:
         start = len(response) - len(response.lstrip())
         if task.opening and not response.startswith(task.opening, start):
             return Reading(None, len(response), f"does not begin with {task.opening}")
-        start += len(task.opening)
-        while start < len(response) and response[start].isspace():
-            start += 1
+        start = _behind_space(response, start + len(task.opening))
+        if self._reads_over and not _CHECKS.match(task.target):
+            start = self._behind_checks(response, start)
         # What begins a step is no end of it: a numbered one begins as the next one does.
         try:
             found = self._end.search(response, start + (self._steps.rule == "numbered"), **self._limit)
@@ -79,6 +85,15 @@ class Reader:
             return Reading(None, end, f"longer than {MOST_CHARACTERS:,} characters")
         return Reading(action, end)
 
+    def _behind_checks(self, response: str, start: int) -> int:
+        """Where the first line or paragraph begins that checks nothing; a mark that closes the thinking ends them."""
+        while _CHECKS.match(response, start):
+            found = self._end.search(response, start)
+            if found is None or found[0].startswith("</"):
+                break
+            start = _behind_space(response, found.end())
+        return start
+
     def _action(self, response: str, start: int, found: Any, end: int) -> str:
         """A closing mark belongs to the step, what else parts two steps does not."""
         if self._steps.rule == "tool_call":
@@ -94,6 +109,17 @@ def end_of(steps: StepsConfig) -> Any:
     if steps.rule == "regex":
         return regex.compile(rf"(?:{steps.pattern})|{_MARK}", regex.MULTILINE)
     return _ENDS[steps.rule]
+
+
+def reads_over(config: SrlMethod) -> bool:
+    """Whether checks before the step are no part of it."""
+    return config.checking == "aside" and config.steps.rule in ("line", "paragraph")
+
+
+def _behind_space(text: str, start: int) -> int:
+    while start < len(text) and text[start].isspace():
+        start += 1
+    return start
 
 
 def may_stop(steps: StepsConfig, token: str) -> bool:

@@ -79,3 +79,14 @@ def test_of_a_demonstration_in_turns_the_calls_are_the_steps() -> None:
     assert 0 < first.rewards[0] < 1
     assert second.expert is not None
     assert second.expert.task.context == ("<tool_call>ls</tool_call>\na.py",)
+
+
+def test_sampling_goes_on_past_lines_where_checks_are_read_over() -> None:
+    problem = Problem("p", "?", "5", "<think>2+3=5\n5*5=25\n25-1=24\n</think>", "train", "x")
+    said = ["verify 2-1=1\n5*5=25\n", "5*5=25\n"]
+    options = {"format": "continuation", "steps": {"rule": "line"}}
+    _, second = gathered(problem, said, **options, checking="aside")
+    assert [rollout.reward for rollout in second.rollouts] == [1.0, 1.0]
+    assert second.rollouts[0].text == said[0], "what was thought is learned from with the step"
+    _, second = gathered(problem, said, **options)
+    assert second.rollouts[0].reward < second.rollouts[1].reward == 1.0

@@ -71,6 +71,35 @@ def test_other_rules_have_other_ends(rule: dict[str, Any], response: str, action
     assert read(response, steps=rule) == Reading(action, end)
 
 
+@pytest.mark.parametrize(
+    ("response", "task", "action", "end"),
+    [
+        ("verify 5-3=2\n5*5=25\n25-1", MIDDLE, "5*5=25", 20),
+        ("Let me check 5.\n\nverify it\n5*5=25</think>", MIDDLE, "5*5=25</think>", 41),
+        ("<think>verify 2\n2+3=5\n", FIRST, "2+3=5", 22),
+        ("5*5=25\nverify 25/5=5\n", MIDDLE, "5*5=25", 7),
+        ("checked it\n", MIDDLE, "checked it", 11),
+        ("verify 5-3=2\n", replace(MIDDLE, target="verify 5-2=3"), "verify 5-3=2", 13),
+        ("verify 5-3=2</think>", MIDDLE, "verify 5-3=2</think>", 20),
+    ],
+)
+def test_checks_before_the_step_are_read_over_as_a_monologue_where_that_is_asked_for(
+    response: str, task: Task, action: str, end: int
+) -> None:
+    assert read(response, task, checking="aside") == Reading(action, end)
+    line = response.strip().removeprefix("<think>").split("\n")[0]
+    assert read(response, task).action == line, "else they are the step"
+
+
+def test_a_response_that_only_checks_has_no_step() -> None:
+    assert read("verify 5-3=2\nverify 1", checking="aside").fault == "cut before the step ends"
+    assert read("verify 5-3=2\n", ended=True, checking="aside").action is None
+    paragraph = {"rule": "paragraph"}
+    assert read("verify a\nb\n\nSo c.\n\n", steps=paragraph, checking="aside").action == "So c."
+    numbered = read("1. **Check** b\n2. **C** c", steps={"rule": "numbered"}, checking="aside")
+    assert numbered.action == "1. **Check** b", "of other rules a check is a step with a mark of its own"
+
+
 def test_a_pattern_that_would_take_for_ever_on_a_response_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.srl.reading.PATTERN_SECONDS", 0.05)
     found = read("a" * 5000, steps={"rule": "regex", "pattern": r"(a|a)+(a|aa)+b"})

@@ -47,6 +47,9 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("method.srl.steps.title", ("method.srl.steps.rule=numbered",)),
     ("method.srl.steps.title", (f"{_GRAIN}=step",)),
     ("method.srl.steps.last", (f"{_GRAIN}=step",)),
+    ("method.srl.checking", (f"{_GRAIN}=step",)),
+    ("method.srl.checking", ("method.srl.format=continuation",)),
+    ("method.srl.checking", ("method.srl.steps.rule=line", "method.srl.steps.rule=paragraph")),
     *(
         (f"method.srl.{knob}", (f"{_GRAIN}=step", f"{_GRAIN}=solution"))
         for knob in ("format", "format_failure", "autojunk")

@@ -13,6 +13,7 @@ from training.config.presets import PRESETS, Choice, Preset
 from webapp.core.errors import UserError
 from webapp.runs.config_forms import explain
 from webapp.runs.configure.salvage import Loss, salvage
+from webapp.runs.configure.step_room import with_room
 from webapp.runs.configure.words import label_of, shown
 from webapp.runs.knobs import NOT_OFFERED, Knob, Values, knobs_of, values_of
 from webapp.runs.models import Run
@@ -111,13 +112,14 @@ def _from_checkpoint(address: str, preset: str) -> Start:
 
 
 def _with_steps(start: Start, query: QueryDict) -> Start:
-    """SRL on steps that are cut as the splitter's page showed it."""
+    """SRL on steps that are cut as the splitter's page showed it, with room for the longest."""
     method = start.config.method if isinstance(start.config.method, SrlMethod) else SrlMethod()
     steps: dict[str, Any] = {
         "rule": query["rule"], "pattern": query.get("pattern", ""), "title": "title" in query, "last": "last" in query,
     }  # fmt: skip
     changed = method.model_dump() | {"steps": steps, "format": query.get("format", method.format)}
-    return replace(start, name=f"{start.name}, in steps", config=_with(start.config, method=changed))
+    config = _with(start.config, method=changed)
+    return replace(start, name=f"{start.name}, in steps", config=_with(config, **with_room(config)))
 
 
 def _with(config: RunConfig, **changes: dict[str, Any]) -> RunConfig:

@@ -168,6 +168,18 @@ def test_the_splitters_settings_begin_a_run_of_srl(researcher_client: Client) ->
     assert "the preset SRL on the level easy, in steps" in html
 
 
+def test_the_longest_step_of_the_set_fits_into_a_response(researcher_client: Client) -> None:
+    from_level = f"{NEW}?preset=srl&level=hard&rule=line&format="
+    assert form_of(page_of(researcher_client, f"{from_level}continuation"))["method.srl.sampling.max_tokens"] == "32"
+    data = form_of(page_of(researcher_client, f"{from_level}think_action"))
+    assert 512 < int(data["method.srl.sampling.max_tokens"]) < 600
+    whole = from_level.replace("rule=line", "rule=paragraph&last=on")  # all lines are one step
+    data = form_of(page_of(researcher_client, f"{whole}continuation"))
+    longest = int(data["method.srl.sampling.max_tokens"])
+    assert 64 < longest < 256
+    assert int(data["evaluation.max_tokens"]) >= 4 * longest
+
+
 @pytest.mark.parametrize("settings", ["rule=regex&pattern=(", "rule=sentence", "rule=line&format=verse", "level=none"])
 def test_settings_that_are_none_are_told(researcher_client: Client, settings: str) -> None:
     response = researcher_client.get(f"{NEW}?preset=srl&{settings}")
