@@ -3,10 +3,13 @@
 And what tests of pages do with it: open one as a user, ask whether it is accessible, write rows beside it.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
@@ -17,6 +20,9 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 WIDE: ViewportSize = {"width": 1300, "height": 900}
 NARROW: ViewportSize = {"width": 400, "height": 800}
 WIDEST = "document.documentElement.scrollWidth"
+SHOTS = os.environ.get("PAGE_SHOTS")
+"""A folder for screenshots, to look at."""
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def chromium_path() -> str | None:
@@ -67,6 +73,25 @@ def fits_narrow(page: Page, address: str) -> None:
     page.wait_for_load_state()
     assert page.evaluate(WIDEST) <= NARROW["width"], address
     accessible(page)
+
+
+def shoot(page: Page, name: str, *, full: bool = True) -> None:
+    """Keep what the page shows, where somebody asked for it."""
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=full)
+
+
+def look(page: Page, name: str) -> None:
+    """Readable in every light and width, without a sideways scroll; kept where somebody asked for it."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(WIDE)
+        accessible(page)
+        shoot(page, f"{name}-{scheme}")
+        page.set_viewport_size(NARROW)
+        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        shoot(page, f"{name}-{scheme}-narrow")
+    page.set_viewport_size(WIDE)
 
 
 def in_thread(work: Callable[[], object]) -> None:

@@ -46,7 +46,7 @@ def family_of(recipe_run: RecipeRun) -> list[Member]:
 
     In the order of their seeds; of two with the same seed the later one, but always the recipe itself.
     """
-    shape, origin = _shape(recipe_run.config), recipe_run.cloned_from_id
+    shape, origin = shape_of(recipe_run.config), recipe_run.cloned_from_id
     near = Q(pk=recipe_run.pk) | Q(cloned_from=recipe_run.pk)
     if origin:
         near |= Q(pk=origin) | Q(cloned_from=origin)
@@ -55,7 +55,7 @@ def family_of(recipe_run: RecipeRun) -> list[Member]:
     found: dict[int | None, Member] = {}
     rows = RecipeRun.objects.filter(near).exclude(pk=recipe_run.pk).order_by("-pk")[:LOOKED_AT]
     for row in [recipe_run, *rows]:
-        if _shape(row.config) != shape:
+        if shape_of(row.config) != shape:
             continue
         with suppress(ValidationError):
             recipe = row.recipe
@@ -124,7 +124,7 @@ def _copy(held: RecipeRun, recipe: Recipe, base: str, seed: int, user: User | No
     )  # fmt: skip
 
 
-def _shape(config: Mapping[str, Any]) -> str:
+def shape_of(config: Mapping[str, Any]) -> str:
     """The stored stages without their seeds."""
     stages = [
         {**stage, "run": {name: value for name, value in stage.get("run", {}).items() if name != "seed"}}

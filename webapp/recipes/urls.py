@@ -4,6 +4,7 @@ from django.urls import path
 
 from webapp.recipes.configure import stage_views
 from webapp.recipes.configure import views as configure
+from webapp.recipes.grid import views as grid
 from webapp.recipes.views import actions, curves, detail, listing, seeds
 
 app_name = "recipes"
@@ -30,5 +31,8 @@ urlpatterns = [
     path("<int:number>/seeds/repeat", seeds.repeat, name="repeat"),
     path("<int:number>/seeds/stop", seeds.stop, name="seeds_stop"),
     path("<int:number>/seeds/resume", seeds.resume, name="seeds_resume"),
+    path("<int:number>/grid/", grid.grid, name="grid"),
+    path("<int:number>/grid/plan", grid.plan, name="grid_plan"),
+    path("<int:number>/grid/start", grid.start, name="grid_start"),
     path("<int:number>/delete", actions.delete, name="delete"),
 ]

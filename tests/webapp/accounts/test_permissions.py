@@ -43,7 +43,7 @@ VIEWERS = """
     search:trees_export search:live_trees search:hard_subset search:solutions search:solutions_export search:check
     search:compare_solutions search:problem_solutions search:solution search:run_solutions
     reports:list reports:detail reports:live reports:export
-    recipes:list recipes:detail recipes:live recipes:curves recipes:step recipes:seeds recipes:export
+    recipes:list recipes:detail recipes:live recipes:curves recipes:step recipes:seeds recipes:grid recipes:export
     preferences:run
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
@@ -64,7 +64,7 @@ RESEARCHERS = """
     reports:new reports:launch reports:delete reports:seeds reports:stop reports:sweep_plan reports:sweep_start
     reports:repeat
     recipes:launch recipes:stop recipes:resume recipes:rerun recipes:about recipes:clone recipes:delete
-    recipes:repeat recipes:seeds_stop recipes:seeds_resume
+    recipes:repeat recipes:seeds_stop recipes:seeds_resume recipes:grid_plan recipes:grid_start
     recipes:new recipes:edit recipes:edit-text recipes:start recipes:edit-stage recipes:preview-stage
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import

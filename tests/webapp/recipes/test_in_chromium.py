@@ -1,39 +1,19 @@
 """Recipes in a real browser: the chain, curves end to end by keyboard, following, stop; narrow, dark, accessible."""
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
 from unittest.mock import patch
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
+from tests.chromium import NARROW, SCHEMES, WIDE, WIDEST, accessible, in_thread, shoot
 from tests.webapp.recipes.made import end, run_of, two_stages, with_figures
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe
 from webapp.runs.status import RunStatus, transition
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SHOTS = os.environ.get("RECIPE_SHOTS")
-"""A folder for screenshots, to look at."""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PASS = "#chart-heldout-pass_at_1"
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
-    with page_of(researcher_client, browser, live_server.url) as page:
-        yield page
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def drawn(page: Page, recipe: RecipeRun) -> None:

@@ -1,37 +1,18 @@
 """Reports in a real browser: from ticked runs to curves, table and files; following; keyboard; narrow and dark."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, WIDE, WIDEST, accessible, page_of
+from tests.chromium import NARROW, SCHEMES, WIDE, WIDEST, accessible, shoot
 from tests.webapp.reports.made import made_report, two_arms
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SHOTS = os.environ.get("REPORT_SHOTS")
-"""A folder for screenshots, to look at."""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DATA = "document.querySelector('#chart-heldout-pass_at_1 [data-plot]').data"
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
-    with page_of(researcher_client, browser, live_server.url) as page:
-        yield page
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def drawn(page: Page) -> None:

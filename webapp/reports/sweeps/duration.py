@@ -1,7 +1,8 @@
 """How long runs will take, by the pace of an earlier run that is like them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from training.config import RunConfig
 from training.config.plan import plan_of
@@ -17,10 +18,18 @@ class Estimate:
     """Seconds of all runs one after another, and the run whose pace they are taken from."""
 
     seconds: float
-    by: Run
+    by: Run | None
+    """None where several tell it."""
 
 
-def estimate(configs: Sequence[RunConfig], seeds: int) -> Estimate | None:
+def same_place(run: Run, base: dict[str, Any]) -> bool:
+    """The same model on the same device."""
+    return all(run.config.get(group) == base[group] for group in ("model", "hardware"))
+
+
+def estimate(
+    configs: Sequence[RunConfig], seeds: int, alike: Callable[[Run, dict[str, Any]], bool] = same_place
+) -> Estimate | None:
     """Each config run once a seed; None where nothing like the first was run to its end without a break.
 
     Evaluation and saving are in it, since the whole time of the earlier run counts. A step's time grows with the
@@ -31,10 +40,10 @@ def estimate(configs: Sequence[RunConfig], seeds: int) -> Estimate | None:
     base = configs[0].model_dump(mode="json")
     rows = Run.objects.filter(status=RunStatus.SUCCEEDED, method=configs[0].method.kind, attempt=1, step__gt=0)
     rows = rows.exclude(started_at=None).exclude(ended_at=None).order_by("-pk")[:LOOKED_AT]
-    alike = [run for run in rows if _same_place(run, base)]
-    if not alike:
+    like = [run for run in rows if alike(run, base)]
+    if not like:
         return None
-    run = next((run for run in alike if run.config.get("problems") == base["problems"]), alike[0])
+    run = next((run for run in like if run.config.get("problems") == base["problems"]), like[0])
     try:
         tokens = _tokens(RunConfig.model_validate(run.config))
     except ValueError:  # of another version
@@ -43,11 +52,6 @@ def estimate(configs: Sequence[RunConfig], seeds: int) -> Estimate | None:
     assert run.ended_at is not None
     second_a_token = (run.ended_at - run.started_at).total_seconds() / run.step / tokens
     return Estimate(seeds * sum(config.steps * _tokens(config) * second_a_token for config in configs), run)
-
-
-def _same_place(run: Run, base: dict[str, object]) -> bool:
-    """The same model on the same device."""
-    return all(run.config.get(group) == base[group] for group in ("model", "hardware"))
 
 
 def _tokens(config: RunConfig) -> int:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from training.config import RunConfig
 from webapp.core.errors import UserError
@@ -17,7 +17,7 @@ from webapp.reports.sweeps.reading import GridAxis, knobs_at
 from webapp.runs.config_forms import explain
 from webapp.runs.configure.checks import faults_of
 from webapp.runs.configure.facts import facts_of
-from webapp.runs.configure.words import label_of, label_within, shown
+from webapp.runs.configure.words import label_of, shown
 from webapp.runs.knobs import NOT_OFFERED, knobs_of, tree_of, values_of
 
 MOST_RUNS = 64
@@ -28,16 +28,18 @@ MOST_REASONS = 2
 LONGEST_TITLE = 80
 
 Point = Mapping[str, Any]
-"""Path of a knob → its value."""
+"""Key of an axis → its value."""
+C = TypeVar("C", bound=BaseModel)
+"""What is run at each point: the config of a run, or of something made of runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Generic[C]):
     """A point of the grid that can be run."""
 
     title: str
     point: Point
-    config: RunConfig
+    config: C
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,16 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class SweepPlan:
+class SweepPlan(Generic[C]):
     """All that would be started. ``base`` is the config that points are put into."""
 
-    base: RunConfig
+    base: C
     axes: tuple[GridAxis, ...]
     seeds: tuple[int, ...]
-    settings: tuple[Setting, ...]
+    settings: tuple[Setting[C], ...]
     refused: tuple[Refused, ...]
+    noun: str = "run"
+    """What each seed of a setting is."""
 
     @property
     def run_count(self) -> int:
@@ -72,7 +76,7 @@ class SweepPlan:
             f"{len(self.refused)} of them left out" if self.refused else "",
         ]
         seeds = f"{len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}"
-        runs = f"{self.run_count} run{'' if self.run_count == 1 else 's'}"
+        runs = f"{self.run_count} {self.noun}{'' if self.run_count == 1 else 's'}"
         grid = ", ".join(filter(None, parts))
         return f"{grid}{' × ' if grid and not self.refused else ', × ' if grid else ''}{seeds} = {runs}"
 
@@ -89,21 +93,27 @@ class SweepPlan:
         return same[0] if same else 0
 
 
-def plan_sweep(base: RunConfig, axes: Sequence[GridAxis], seeds: tuple[int, ...]) -> SweepPlan:
+def plan_sweep(base: RunConfig, axes: Sequence[GridAxis], seeds: tuple[int, ...]) -> SweepPlan[RunConfig]:
     """Raises UserError when that is too much, or nothing at all. Single points that cannot be are in ``refused``."""
     if ("method.kind", base.method.kind) in NOT_OFFERED:
         raise UserError("This is an evaluation; start others on the Evals page.")
-    base = base.model_copy(update={"seed": 0})
+    return plan_points(base.model_copy(update={"seed": 0}), axes, seeds, config_at)
+
+
+def plan_points(
+    base: C, axes: Sequence[GridAxis], seeds: tuple[int, ...], at: Callable[[C, Point], C], noun: str = "run"
+) -> SweepPlan[C]:
+    """The same for whatever is run: ``at`` puts a point into the base, and raises PointError where it cannot be."""
     whole = prod(len(axis.values) for axis in axes)
     if whole > MOST_POINTS:
         raise UserError(_too_many(axes, seeds, whole * len(seeds)))
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting[C]] = {}
     refused = []
     for values in product(*(axis.values for axis in axes)):
-        point = {axis.path: value for axis, value in zip(axes, values, strict=True)}
-        title = title_of(point)
+        point = {axis.key: value for axis, value in zip(axes, values, strict=True)}
+        title = title_of(point, {axis.key: axis.words for axis in axes})
         try:
-            config = config_at(base, point)
+            config = at(base, point)
         except PointError as error:
             refused.append(Refused(title, str(error)))
             continue
@@ -112,7 +122,7 @@ def plan_sweep(base: RunConfig, axes: Sequence[GridAxis], seeds: tuple[int, ...]
             refused.append(Refused(title, f"It is the same as {twin.title}: what differs does not count there."))
     if len(settings) * len(seeds) > MOST_RUNS:
         raise UserError(_too_many(axes, seeds, len(settings) * len(seeds)))
-    return SweepPlan(base, tuple(axes), seeds, tuple(settings.values()), tuple(refused))
+    return SweepPlan(base, tuple(axes), seeds, tuple(settings.values()), tuple(refused), noun)
 
 
 class PointError(ValueError):
@@ -121,33 +131,43 @@ class PointError(ValueError):
 
 def config_at(base: RunConfig, point: Point) -> RunConfig:
     """The config with the values of a point. Raises PointError with what keeps it from running."""
-    knobs, values = knobs_of(RunConfig), values_of(base)
-    for path, value in point.items():
-        values |= {knob.name: value for knob in knobs_at(path)}
-    idle = [path for path in point if not any(knob.is_active(values) for knob in knobs_at(path))]
-    if idle:
+    if idle := idle_at(base, point):
         raise PointError(f"{label_of(knobs_at(idle[0])[0].name)} does not count with what else is chosen.")
+    config = with_values(base, point)
+    if reasons := [fault.message for fault in faults_of(config, facts_of(config))]:
+        raise PointError(" ".join(reasons[:MOST_REASONS]))
+    return config
+
+
+def idle_at(base: RunConfig, point: Point) -> list[str]:
+    """Paths of the point whose knobs do not count, with what else is chosen."""
+    values = _values_at(base, point)
+    return [path for path in point if not any(knob.is_active(values) for knob in knobs_at(path))]
+
+
+def with_values(base: RunConfig, point: Point) -> RunConfig:
+    """The config with the values of a point, by path of the knob. Raises PointError where they are not possible."""
     try:
-        config = RunConfig.model_validate(tree_of(knobs, values))
+        return RunConfig.model_validate(tree_of(knobs_of(RunConfig), _values_at(base, point)))
     except ValidationError as error:
         reasons = [_reason(problem) for problem in error.errors(include_url=False, include_input=False)]
-    else:
-        reasons = [fault.message for fault in faults_of(config, facts_of(config))]
-        if not reasons:
-            return config
-    raise PointError(" ".join(reasons[:MOST_REASONS]))
+        raise PointError(" ".join(reasons[:MOST_REASONS])) from error
 
 
-def own_value(plan: SweepPlan, axis: GridAxis) -> str:
+def _values_at(base: RunConfig, point: Point) -> dict[str, Any]:
+    return values_of(base) | {knob.name: value for path, value in point.items() for knob in knobs_at(path)}
+
+
+def own_value(plan: SweepPlan[RunConfig], axis: GridAxis) -> str:
     """What the base says of an axis, in words; empty where its knob does not count there."""
     values = values_of(plan.base)
     own = next((knob for knob in knobs_at(axis.path) if knob.is_active(values)), None)
     return shown(values[own.name]) if own else ""
 
 
-def title_of(point: Point) -> str:
-    """What is different about a point: ``learning rate 0.0003, longest response 64``."""
-    labels = [label_within(knobs_at(path)[0].name) for path in point]
+def title_of(point: Point, words: Mapping[str, str]) -> str:
+    """What is different about a point: ``learning rate 0.0003, longest response 64``; ``words`` name the axes."""
+    labels = [words[key] for key in point]
     names = [label if labels.count(label) == 1 else path for label, path in zip(labels, point, strict=True)]
     values = [shown(value) for value in point.values()]
     for parts in ([f"{name} {value}" for name, value in zip(names, values, strict=True)], values):

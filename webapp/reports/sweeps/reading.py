@@ -27,6 +27,11 @@ class GridAxis:
     values: tuple[Any, ...]
 
     @property
+    def key(self) -> str:
+        """What tells it from the other axes."""
+        return self.path
+
+    @property
     def label(self) -> str:
         return label_of(knobs_at(self.path)[0].name)
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -29,7 +30,7 @@ SHOWN_REASONS = 12
 
 
 def start_sweep(
-    plan: SweepPlan,
+    plan: SweepPlan[RunConfig],
     *,
     title: str = "",
     question: str = "",
@@ -54,7 +55,7 @@ def start_sweep(
     return report
 
 
-def definition_of(plan: SweepPlan, title: str, question: str) -> Definition:
+def definition_of(plan: SweepPlan[RunConfig], title: str, question: str) -> Definition:
     """The report of a plan, under an address of its own."""
     title = (title.strip() or default_title(plan))[:120]
     arms = _arms_of(plan)
@@ -70,14 +71,14 @@ def definition_of(plan: SweepPlan, title: str, question: str) -> Definition:
     )
 
 
-def default_title(plan: SweepPlan) -> str:
+def default_title(plan: SweepPlan[RunConfig]) -> str:
     """``GRPO on built-in, middle: learning rate × clip high``."""
     what = f"{method_title(plan.base.method.kind)} on {describe_problems(plan.base)}"
     axes = " × ".join(axis.words for axis in plan.axes)
     return f"{what}: {axes or f'{len(plan.seeds)} seeds'}"
 
 
-def default_question(plan: SweepPlan) -> str:
+def default_question(plan: SweepPlan[RunConfig]) -> str:
     """What a sweep asks when nobody says."""
     if not plan.axes:
         return "How far do runs of the same settings differ by their seed alone?"
@@ -144,14 +145,16 @@ def reports_of(run: Run) -> list[Report]:
     return [link.report for link in links]
 
 
-def reasons_of(plan: SweepPlan) -> str:
+def reasons_of(plan: SweepPlan[Any]) -> str:
     """Points that cannot be run, a line each."""
     told = [f"  {each.title}: {each.reason}" for each in plan.refused[:SHOWN_REASONS]]
     more = len(plan.refused) - SHOWN_REASONS
     return "\n".join([*told, f"  and {more} more"] if more > 0 else told)
 
 
-def _stored(plan: SweepPlan, title: str, question: str, user: User | None, start_id: uuid.UUID) -> tuple[Report, bool]:
+def _stored(
+    plan: SweepPlan[RunConfig], title: str, question: str, user: User | None, start_id: uuid.UUID
+) -> tuple[Report, bool]:
     """The report of this start id, and whether it is new. Another sweep may take the address at the same moment."""
     for more in (True, True, False):
         definition = definition_of(plan, title, question)
@@ -186,7 +189,7 @@ def _report_of(run: Run, seeds: Sequence[int], user: User | None) -> Known:
     return Known(definition, report, False)
 
 
-def _arms_of(plan: SweepPlan) -> list[Arm]:
+def _arms_of(plan: SweepPlan[RunConfig]) -> list[Arm]:
     config = plan.base.model_dump(mode="json")
     del config["seed"]
     if not plan.axes:
@@ -200,7 +203,7 @@ def _arms_of(plan: SweepPlan) -> list[Arm]:
     return arms
 
 
-def _without_seed(setting: Setting) -> dict[str, object]:
+def _without_seed(setting: Setting[RunConfig]) -> dict[str, object]:
     config = setting.config.model_dump(mode="json")
     del config["seed"]
     return config

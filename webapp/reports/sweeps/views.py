@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from training.config import RunConfig
 from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
@@ -33,7 +34,7 @@ class Asked:
     """What was sent, and the plan it makes; or why it makes none."""
 
     form: SweepForm
-    plan: SweepPlan | None
+    plan: SweepPlan[RunConfig] | None
     problem: str = ""
 
 
@@ -140,7 +141,7 @@ def _started_before(start_id: uuid.UUID | None) -> Report | None:
     return Report.objects.filter(start_id=start_id).first() if start_id else None
 
 
-def _is_of(report: Report, plan: SweepPlan) -> bool:
+def _is_of(report: Report, plan: SweepPlan[RunConfig]) -> bool:
     """Whether the report is the one that this plan makes."""
     wanted = services.definition_of(plan, report.title, "").model_dump(mode="json")
     return all(report.definition.get(part) == wanted[part] for part in ("arms", "seeds", "grid"))

@@ -1,46 +1,12 @@
 """From a preset to a recipe that is queued, in a real browser; narrow, dark, accessible."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
-
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
+from tests.chromium import in_thread, look
 from webapp.recipes.models import RecipeRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SHOTS = os.environ.get("RECIPE_SHOTS")
-"""A folder for screenshots, to look at."""
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
-    with page_of(researcher_client, browser, live_server.url) as page:
-        yield page
-
-
-def look(page: Page, name: str) -> None:
-    """Readable in every light and width."""
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size(WIDE)
-        accessible(page)
-        shoot(page, f"{name}-{scheme}")
-        page.set_viewport_size(NARROW)
-        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
-        shoot(page, f"{name}-{scheme}-narrow")
-    page.set_viewport_size(WIDE)
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def stages(page: Page) -> list[str]:

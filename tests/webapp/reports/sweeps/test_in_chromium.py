@@ -1,9 +1,7 @@
 """The dialog that starts several runs in a real browser: by keyboard alone, narrow, and the page it leads to."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -11,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of
+from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of, shoot
 from tests.webapp.runs.pages.made import add_figures
 from training.config.presets import DEMO
 from webapp.reports.sweeps.plan import plan_sweep
@@ -21,20 +19,12 @@ from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SHOTS = os.environ.get("REPORT_SHOTS")
-"""A folder for screenshots, to look at."""
 
 
 @pytest.fixture
 def page(browser: Browser, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
     with patch("workers.queue._send"), page_of(researcher_client, browser, live_server.url) as page:
         yield page
-
-
-def shoot(page: Page, name: str, *, full: bool = True) -> None:
-    for scheme in ("light", "dark") if SHOTS else ():
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.screenshot(path=Path(str(SHOTS)) / f"{name}-{scheme}.png", full_page=full)
 
 
 def test_a_grid_is_started_by_keyboard_and_its_report_follows(page: Page) -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 RATE, CLIP = "optimisation.learning_rate", "method.loss.clip_high"
 
 
-def planned(*pairs: tuple[str, str], seeds: tuple[int, ...] = (0, 1)) -> SweepPlan:
+def planned(*pairs: tuple[str, str], seeds: tuple[int, ...] = (0, 1)) -> SweepPlan[RunConfig]:
     return plan_sweep(DEMO.config, read_axes(pairs), seeds)
 
 

@@ -29,7 +29,9 @@ pytestmark = pytest.mark.django_db
 RATE = "optimisation.learning_rate"
 
 
-def planned(*pairs: tuple[str, str], seeds: tuple[int, ...] = (0, 1), base: RunConfig = DEMO.config) -> SweepPlan:
+def planned(
+    *pairs: tuple[str, str], seeds: tuple[int, ...] = (0, 1), base: RunConfig = DEMO.config
+) -> SweepPlan[RunConfig]:
     return plan_sweep(base, read_axes(pairs), seeds)
 
 

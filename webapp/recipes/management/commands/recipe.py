@@ -17,6 +17,8 @@ from training.errors import InputError
 from webapp.core.errors import UserError
 from webapp.recipes.chain import links_of
 from webapp.recipes.family import repeat_with_seeds
+from webapp.recipes.grid.launching import start_grid
+from webapp.recipes.grid.plan import plan_grid, read_texts
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe, launch_recipe
 from webapp.recipes.status import RecipeState
@@ -39,6 +41,10 @@ class Command(BaseCommand):
         parser.add_argument("--size", choices=("builtin", "full"), default="builtin", help="of a preset")
         parser.add_argument("--seed", type=int, help="of all stages, in place of their own")
         parser.add_argument("--seeds", metavar="0-2", help="the whole recipe once with each; or 0,1,5")
+        parser.add_argument("--grid", action="append", default=[], metavar="STAGE:KNOB=V1,V2",
+                            help="an axis of a grid, up to three: rlvr:optimisation.learning_rate=1e-4,3e-4; without "
+                            "a stage, of all of them")  # fmt: skip
+        parser.add_argument("--leave-out", action="store_true", help="launch the rest where combinations cannot be run")
         parser.add_argument("--name", default="", help="what to call it")
         parser.add_argument("--group", default="", help="recipes of one group belong together")
         parser.add_argument("--follow", action="store_true", help="show progress until it ends; Ctrl-C only looks away")
@@ -47,6 +53,8 @@ class Command(BaseCommand):
         recipe = _read(options["recipe"], options["size"])
         if options["seeds"] and options["seed"] is not None:
             raise CommandError("--seed and --seeds do not go together.")
+        if options["grid"] and options["group"]:
+            raise CommandError("--group does not go with --grid: its recipes are a group of their own.")
         try:
             with transaction.atomic():
                 made = _launch(recipe, options)
@@ -84,9 +92,13 @@ class Command(BaseCommand):
 
 
 def _launch(recipe: Recipe, options: dict[str, Any]) -> list[RecipeRun]:
-    """One recipe, or one for each seed."""
+    """One recipe, or one for each seed and point of a grid."""
     seeds = read_seeds(options["seeds"]) if options["seeds"] else ()
     name, seed = options["name"], options["seed"]
+    if options["grid"]:
+        only = (0,) if seed is None else (seed,)
+        plan = plan_grid(recipe, read_texts(recipe, options["grid"]), seeds or only)
+        return start_grid(plan, name=name, leave_out=options["leave_out"])
     if seeds:
         name, seed = f"{(name or recipe.name)[:100]}, seed {seeds[0]}", seeds[0]
     first = create_recipe(recipe, name=name, group=options["group"], seed=seed)
