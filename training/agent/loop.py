@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from training.agent.conversation import Conversation
 from training.agent.parser import CallRequest
 from training.agent.results import ToolResult
-from training.agent.scheduler import KvScheduler
 from training.agent.tools import ToolRunner
+from training.sampling.kv_scheduler import KvScheduler
 from training.sampling.types import Completion, SamplingParams, Stream, StreamingEngine
 from training.seeds import derive_seed
 
@@ -64,11 +64,19 @@ class AgentLoop:
     Raises NeverFitsError when a conversation could outgrow every engine.
     """
 
-    def __init__(self, engines: Sequence[StreamingEngine], tools: ToolRunner, oversubscription: float = 1.0) -> None:
+    def __init__(
+        self,
+        engines: Sequence[StreamingEngine],
+        tools: ToolRunner,
+        oversubscription: float = 1.0,
+        yields: bool = False,
+    ) -> None:
+        """With `yields`, a conversation that waits for its tools lets others have its room meanwhile."""
         self.clock = LoopClock()
         self._engines = list(engines)
         self._tools = tools
         self._oversubscription = oversubscription
+        self._yields = yields
 
     def run(self, seats: Sequence[Seat], on_end: Callable[[int], None] = lambda _: None) -> None:
         """Until all have ended; `on_end` hears the number of each as it does."""
@@ -82,7 +90,7 @@ class AgentLoop:
             scheduler: KvScheduler[int] = KvScheduler(
                 [engine.capacity_tokens for engine in self._engines], self._oversubscription
             )
-            _Round(seats, streams, scheduler, self._tools, self.clock, on_end).run()
+            _Round(seats, streams, scheduler, self._tools, self.clock, on_end, self._yields).run()
         self.clock.seconds += time.perf_counter() - began
 
 
@@ -97,6 +105,7 @@ class _Round:
         tools: ToolRunner,
         clock: LoopClock,
         on_end: Callable[[int], None],
+        yields: bool,
     ) -> None:
         self._seats = seats
         self._streams = streams
@@ -104,6 +113,7 @@ class _Round:
         self._tools = tools
         self._clock = clock
         self._on_end = on_end
+        self._yields = yields
         self._arrived: queue.SimpleQueue[Arrived] = queue.SimpleQueue()
         self._live = len(seats)
 
@@ -112,11 +122,17 @@ class _Round:
             self._scheduler.submit(number, len(seat.talk.prompt) + seat.talk.budget)
         while self._live:
             for number, _ in self._scheduler.admit():
-                self._seats[number].start = time.perf_counter()
-                self._send(number)
+                self._begin(number)
             self._hear_tools()
             if not self._decode() and self._live and not self._scheduler.admissible:
                 self._wait()
+
+    def _begin(self, number: int) -> None:
+        """It has room, for the first time or again."""
+        seat = self._seats[number]
+        seat.start = seat.start or time.perf_counter()
+        if not seat.results:
+            self._send(number)
 
     def _send(self, number: int) -> None:
         seat = self._seats[number]
@@ -136,6 +152,8 @@ class _Round:
         if not requests:
             return self._end(number)
         seat.results = [None] * len(requests)
+        if self._yields:
+            self._scheduler.pause(number)
         for place, request in enumerate(requests):
             self._call(number, place, request)
         return None
@@ -163,10 +181,13 @@ class _Round:
         results = [result for result in seat.results if result is not None]
         if len(results) < len(seat.results):
             return
-        if seat.talk.add_results(results, seat.now()):
-            self._send(number)
-        else:
+        seat.results = []
+        if not seat.talk.add_results(results, seat.now()):
             self._end(number)
+        elif self._yields:
+            self._scheduler.resume(number)
+        else:
+            self._send(number)
 
     def _end(self, number: int) -> None:
         self._stream_of(number).drop(self._seats[number].talk.ids)

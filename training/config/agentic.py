@@ -46,6 +46,10 @@ class AgenticConfig(Config):
     """Reserve so many times the memory there is: good where most responses stay short, bad where states are thrown out
     and computed again."""
 
+    while_tools_run: Literal["keep", "yield"] = "keep"
+    """keep: a response keeps its room while its tools run. yield: others may have it meanwhile, and the response goes
+    on when there is room again, before any new one; good where tools are slow beside the model."""
+
     prefix: str = Field(default="", max_length=64)
     """Text that every turn begins with, given and not learned: <reason> in the paper's traces; empty for none."""
 

@@ -7,7 +7,6 @@ from itertools import accumulate
 from training.agent.conversation import Conversation, Rules
 from training.agent.loop import AgentLoop, LoopClock, Seat
 from training.agent.repository_tests import RepositoryTests
-from training.agent.scheduler import NeverFitsError
 from training.agent.templates import TurnTemplate
 from training.agent.tools import ToolRunner
 from training.agent.workspace import Workspace
@@ -23,6 +22,7 @@ from training.problems.repository import files_of
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
+from training.sampling.kv_scheduler import NeverFitsError
 from training.sampling.types import SamplingParams, StreamingEngine
 
 
@@ -47,7 +47,7 @@ class AgenticExperience(DirectExperience):
         super().__init__(engine, codec, scorer, recorder, processes)
         self._tests = tests
         self._rules = Rules(config, codec, TurnTemplate(codec))
-        self._loop = AgentLoop([engine], tools, config.kv_oversubscription)
+        self._loop = AgentLoop([engine], tools, config.kv_oversubscription, config.while_tools_run == "yield")
 
     def take_figures(self) -> dict[str, float]:
         """See `DirectExperience`: how long the engine waited for tools. Of this process alone."""

@@ -17,9 +17,9 @@ from training.agent.conversation import Conversation
 from training.agent.loop import AgentLoop, Seat
 from training.agent.parser import CallRequest
 from training.agent.results import ToolResult
-from training.agent.scheduler import NeverFitsError
 from training.agent.tools import Registry, Tool, ToolRunner
 from training.agent.trace import ToolCall, Trace, Turn
+from training.sampling.kv_scheduler import NeverFitsError
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 
@@ -221,6 +221,30 @@ def test_more_than_fit_at_once_draw_the_same_at_the_price_of_computing_again() -
         recomputed.append(made.counters.prefill_tokens_recomputed)
     assert found[0] == found[1]
     assert recomputed[0] < recomputed[1]
+
+
+def test_a_conversation_that_yields_lets_others_begin_while_its_tools_run() -> None:
+    """With room for one alone: a call is answered once another conversation has called as well."""
+    both = threading.Event()
+    waiting: set[int] = set()
+
+    async def meet(arguments: Mapping[str, Any], _: object) -> ToolResult:
+        waiting.add(len(waiting))
+        if len(waiting) > 1:
+            both.set()
+        while not both.is_set():
+            await asyncio.sleep(0.001)
+        return ToolResult("ok", value="1")
+
+    made, yielding, alone = engine(), seats(10), seats(10)
+    made._prefixes.budget = 72 * ((1 << 24) // made.capacity_tokens)
+    with ToolRunner(Registry([Tool("echo", {}, meet)])) as tools:
+        AgentLoop([made], tools, yields=True).run(yielding)
+    tools, _ = runner()
+    with tools:
+        AgentLoop([engine()], tools).run(alone)
+    assert both.is_set()
+    assert responses(yielding) == responses(alone)
 
 
 def test_what_never_fits_is_said_at_once() -> None:
