@@ -18,8 +18,14 @@ REPOSITORIES_LEVEL = "repositories"
 TESTS = 3
 """Assertions in each repository."""
 ATTEMPTS_PER_ISSUE = 20
+MOST_ARGUMENT = 19
+"""Enough different issues of each fault."""
 
-_BINARY = {"add": "{}+{}", "sub": "{}-{}", "mul": "{}*{}", "rem": "{}%{}", "more": "{}>{}", "less": "{}<{}"}
+_BINARY = {
+    "add": "{}+{}", "sub": "{}-{}", "mul": "{}*{}", "rem": "{}%{}", "div": "{}//{}",
+    "more": "{}>{}", "less": "{}<{}", "same": "{}=={}",
+}  # fmt: skip
+_SYMMETRIC = ("add", "mul", "same")
 _BY_NUMBER = {"plus": "{}+{}", "minus": "{}-{}", "times": "{}*{}", "mod": "{}%{}"}
 _OF_LIST = {
     "first": "{}[0]", "second": "{}[1]", "last": "{}[-1]",
@@ -95,7 +101,7 @@ def generate_tasks(count: int, split: Split, seed: int) -> list[Task]:
     for _ in range(ATTEMPTS_PER_PROBLEM * count):
         if len(tasks) == count:
             break
-        fault = rng.choice(_FAULTS)(rng)
+        fault = _fault(rng)
         if split_of_text(fault.source(fault.wrong)) == split:
             task = _draw(fault, split, rng)
             if task is not None:
@@ -165,7 +171,7 @@ def _layout(fault: Fault, rng: random.Random) -> tuple[dict[str, str], str, str,
 
 
 def _sound(taken: str, rng: random.Random) -> str:
-    while (other := rng.choice(_FAULTS)(rng)).name == taken:
+    while (other := _fault(rng)).name == taken:
         pass
     return other.source(other.right)
 
@@ -173,7 +179,7 @@ def _sound(taken: str, rng: random.Random) -> str:
 def _binary(rng: random.Random) -> Fault:
     name, names = rng.choice(list(_BINARY)), _PAIR
     right = _BINARY[name].format(*names)
-    if name not in ("add", "mul") and rng.random() < 0.4:
+    if name not in _SYMMETRIC and rng.random() < 0.4:
         return Fault(name, names, right, _BINARY[name].format(*reversed(names)), "order")
     other = rng.choice([template for key, template in _BINARY.items() if key != name])
     return Fault(name, names, right, other.format(*names), "operator")
@@ -205,13 +211,18 @@ def _range(rng: random.Random) -> Fault:
     return Fault(name, (variable,), right, wrong, "off-by-one")
 
 
-_FAULTS: tuple[Callable[[random.Random], Fault], ...] = (_binary, _by_number, _of_list, _range)
+_FAULTS: dict[Callable[[random.Random], Fault], float] = {_binary: 0.4, _by_number: 0.45, _of_list: 0.1, _range: 0.05}
+"""With shares: kinds of few different faults are drawn rarely, so that no few of them make up a split."""
+
+
+def _fault(rng: random.Random) -> Fault:
+    return rng.choices(list(_FAULTS), list(_FAULTS.values()))[0](rng)
 
 
 def _arguments(fault: Fault, rng: random.Random) -> list[Any]:
     if fault.name in _OF_LIST:
         return [rng.sample(range(1, 10), 3)]
-    return [rng.randint(2, 9) for _ in fault.parameters]
+    return [rng.randint(2, MOST_ARGUMENT) for _ in fault.parameters]
 
 
 def _literal(value: Any) -> str:

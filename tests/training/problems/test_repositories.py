@@ -65,7 +65,7 @@ def test_the_seed_decides_everything_and_names_are_unique(tasks: list[Task]) -> 
 
 def test_one_fixed_repository_stays_the_same_over_versions() -> None:
     task = generate_tasks(1, "heldout", 0)[0]
-    assert (task.issue, task.fault.wrong, task.fault.right) == ("total([7,5,8]) gives 5, not 20.", "min(s)", "sum(s)")
+    assert (task.issue, task.fault.wrong, task.fault.right) == ("rem(18,8) gives 26, not 2.", "a+b", "a%b")
 
 
 def test_impossible_requests_are_refused() -> None:
@@ -112,3 +112,9 @@ def test_tests_are_put_back_and_changes_are_told() -> None:
     assert difference({"a.py": "x=1\n"}, {"a.py": "x=2\n"}).splitlines() == [
         "--- a/a.py", "+++ b/a.py", "@@ -1 +1 @@", "-x=1", "+x=2",
     ]  # fmt: skip
+
+
+def test_no_few_faults_make_up_what_is_held_out() -> None:
+    faults = Counter((task.fault.name, task.fault.wrong) for task in generate_tasks(96, "heldout", 0))
+    assert len(faults) >= 30
+    assert faults.most_common(1)[0][1] <= 12

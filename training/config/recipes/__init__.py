@@ -4,6 +4,7 @@ The built-in size finishes on two cores in minutes and shows what the recipe is 
 numbers, a model of the hub, and names the sets to import first.
 """
 
+from training.config.recipes.agents import AGENTS
 from training.config.recipes.deepsearch import DEEPSEARCH_ROUNDS
 from training.config.recipes.gaming import GAMING
 from training.config.recipes.r1 import R1
@@ -14,6 +15,7 @@ from training.config.recipes.srl import SRL_RLVR
 from training.config.recipes.types import RecipePreset, Size, StagePreset, Variant
 
 __all__ = [
+    "AGENTS",
     "DEEPSEARCH_ROUNDS",
     "GAMING",
     "R1",
@@ -28,5 +30,5 @@ __all__ = [
     "Variant",
 ]
 
-RECIPES = {preset.slug: preset for preset in (R1_ZERO, R1, SRL_RLVR, RSTAR2, DEEPSEARCH_ROUNDS, RLHF, GAMING)}
+RECIPES = {preset.slug: preset for preset in (R1_ZERO, R1, SRL_RLVR, RSTAR2, AGENTS, DEEPSEARCH_ROUNDS, RLHF, GAMING)}
 """In the order they are offered."""
