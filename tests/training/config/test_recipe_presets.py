@@ -75,3 +75,12 @@ def test_r1_samples_from_the_reasoning_model_and_trains_the_base() -> None:
         assert again.model_from is None
         assert again.run.model == recipe.stages[0].run.model
         assert again.selection_model_from == StageCheckpoint(stage="reasoning-rl")
+
+
+def test_agents_see_few_ways_of_an_expert_and_many_issues_with_tests() -> None:
+    ways, steps, tests = RECIPES["software-agents"].recipe("builtin").stages
+    assert ways.run.problems == steps.run.problems
+    assert tests.run.problems.train_count > ways.run.problems.train_count  # type: ignore[union-attr]
+    assert {stage.run.prompt.calls for stage in (ways, steps, tests)} == {"lines"}
+    assert isinstance(tests.run.method, GrpoMethod)
+    assert tests.run.method.agentic.enabled

