@@ -25,10 +25,10 @@ class HardwareConfig(Config):
     """Precision of the trainer's passes; weights, gradients and moments stay float32, and the torch engine samples in
     float32, too."""
 
-    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    attention: Literal["auto", "sdpa", "eager"] = "auto"
     """How padded passes attend, and models that the engine does not know; packed passes have an attention of their
-    own. auto: the fastest that the model and this machine have. flash_attention_2 needs a GPU, bfloat16 and the package
-    flash-attn."""
+    own. sdpa: torch's, which takes a flash kernel wherever there is one. eager: as matrices, written out. auto: sdpa
+    where the model supports it."""
 
     gradient_checkpointing: bool = False
     """Keep only each layer's input for the way back, and run the layer again then. Saves most of the activations for a
