@@ -40,9 +40,10 @@ class LowRank(NamedTuple):
     """B times its scaling: [outputs, rank]"""
 
 
-def adapt(model: PreTrainedModel, config: Adapter, seed: int) -> None:
+def adapt(model: PreTrainedModel, config: Adapter, seed: int, device: torch.device | None = None) -> None:
     """Put an adapter that adds nothing yet into `model`, and freeze all else; without one, leave it alone.
 
+    Where it is held in 4 bits, it is on `device` afterwards, by default the one it was on.
     Raises InputError when the model has no such layers, or cannot be held in 4 bits here.
     """
     if not isinstance(config, LowRankAdapter):
@@ -50,7 +51,7 @@ def adapt(model: PreTrainedModel, config: Adapter, seed: int) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     if config.kind == "qlora":
-        quantise(model)
+        quantise(model, device or model.device)
     targets = [name.strip() for name in config.targets.split(",")]
     of_peft = LoraConfig(
         r=config.rank,

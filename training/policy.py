@@ -14,6 +14,7 @@ from training.adapter import save_model
 from training.batching import Example, Packed, Padded, pack, pad
 from training.distributed import Processes
 from training.packed_attention import ATTENTION, attention_of
+from training.quantised import is_quantised
 from training.sharding import ShardedModel, Slices
 
 CHUNK_ELEMENTS = 2**25
@@ -24,6 +25,9 @@ BLOCK_ELEMENTS = 2**18
 
 PROBE_TOLERANCE = 1e-4
 """Largest difference of a log-probability between the packed and the model's own forward that passes for rounding."""
+
+ROUGH_TOLERANCE = 0.05
+"""The same where layers compute in bfloat16; tokens that see the wrong ones differ by far more."""
 
 
 class TokenStatistics(NamedTuple):
@@ -103,7 +107,8 @@ class Policy:
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
         expected = _padded_statistics(self.model, pad(probe, self.device), 1.0).logprobs
-        return bool((found - expected).abs().max() < PROBE_TOLERANCE)
+        tolerance = ROUGH_TOLERANCE if is_quantised(self.model) else PROBE_TOLERANCE
+        return bool((found - expected).abs().max() < tolerance)
 
 
 def _packed_statistics(model: PreTrainedModel, packed: Packed, temperature: float) -> TokenStatistics:

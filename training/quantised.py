@@ -9,12 +9,13 @@ from transformers import PreTrainedModel
 from training.errors import InputError
 
 
-def quantise(model: PreTrainedModel) -> None:
-    """Put 4-bit layers in place of all linear layers of the body; they compute in bfloat16.
+def quantise(model: PreTrainedModel, device: torch.device) -> None:
+    """Put 4-bit layers in place of all linear layers of the body, and all of it on `device`; they compute in bfloat16.
 
-    Raises InputError without a GPU or without bitsandbytes.
+    A model in host memory never needs room for more than one whole layer there. Raises InputError without a GPU or
+    without bitsandbytes.
     """
-    if model.device.type != "cuda":
+    if device.type != "cuda":
         raise InputError("QLoRA needs a GPU, and none is used here; set adapter to lora, or hardware.device to cuda")
     try:
         import bitsandbytes
@@ -22,19 +23,25 @@ def quantise(model: PreTrainedModel) -> None:
         raise InputError(
             "QLoRA needs the package bitsandbytes: pip install 'espalier[qlora]', or set adapter to lora"
         ) from error
-    put_four_bits(model, bitsandbytes.nn)
+    put_four_bits(model, device, bitsandbytes.nn)
 
 
-def put_four_bits(model: PreTrainedModel, layers: Any) -> None:
-    """The same with bitsandbytes' `layers`, wherever the model is."""
+def is_quantised(model: PreTrainedModel) -> bool:
+    """Whether some of it is held in 4 bits, and computes no more exactly than bfloat16."""
+    return bool(getattr(model, "is_loaded_in_4bit", False))
+
+
+def put_four_bits(model: PreTrainedModel, device: torch.device, layers: Any) -> None:
+    """The same with bitsandbytes' `layers`, on any device."""
     for module in list(model.base_model.modules()):
         for name, part in module.named_children():
             if type(part) is nn.Linear:
-                setattr(module, name, _four_bits(part, layers))
+                setattr(module, name, _four_bits(part, device, layers))
+    model.to(device)
     model.is_loaded_in_4bit = True  # by which peft knows
 
 
-def _four_bits(linear: nn.Linear, layers: Any) -> nn.Module:
+def _four_bits(linear: nn.Linear, device: torch.device, layers: Any) -> nn.Module:
     with torch.device("meta"):
         made = layers.Linear4bit(
             linear.in_features,
@@ -44,13 +51,12 @@ def _four_bits(linear: nn.Linear, layers: Any) -> nn.Module:
             compress_statistics=True,
             quant_type="nf4",
         )
-    weight = linear.weight.data
     made.weight = layers.Params4bit(
-        weight.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
+        linear.weight.data.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
     )
     if linear.bias is not None:  # rounded now, since the first pass would
         made.bias = nn.Parameter(linear.bias.data.to(torch.bfloat16), requires_grad=False)
-    quantised: nn.Module = made.to(weight.device)
+    quantised: nn.Module = made.to(device)
     return quantised
 
 

@@ -19,9 +19,12 @@ from training.adapter import base_state, save_model
 from training.batching import Example, pack, pad
 from training.errors import InputError
 from training.policy import packed_states, probe_examples
+from training.quantised import is_quantised
 
 PROBE_TOLERANCE = 1e-4
 """Largest difference of a state, beside the largest state, that passes for rounding."""
+ROUGH_TOLERANCE = 0.02
+"""The same where layers compute in bfloat16."""
 SHIFT = "reward_shift"
 """Name of the shift in the model's config: one number a head."""
 
@@ -130,7 +133,8 @@ class RewardModel:
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
         expected = self._padded_states(probe)
-        return bool((found - expected).abs().max() < PROBE_TOLERANCE * expected.abs().max())
+        tolerance = ROUGH_TOLERANCE if is_quantised(self.model) else PROBE_TOLERANCE
+        return bool((found - expected).abs().max() < tolerance * expected.abs().max())
 
 
 def _only_last(length: int) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.adapter import adapt, load_adapter
 from training.compilation import compile_parts
-from training.config import HardwareConfig, LowRankAdapter, RewardModelMethod, RunConfig
+from training.config import HardwareConfig, LowRankAdapter, QloraAdapter, RewardModelMethod, RunConfig
 from training.recomputation import recompute_layers
 from training.reward_model import RewardModel
 from training.seeds import derive_seed
@@ -24,8 +24,8 @@ def start_policy(
     if begun and not isinstance(config.adapter, LowRankAdapter):
         model, tokenizer = load_folder(begun, device, config.hardware.attention)
     else:
-        model, tokenizer = load_model(config, device)
-        _adapt(model, config, begun)
+        model, tokenizer = load_model(config, _held(config, device))
+        _adapt(model, config, begun, device)
     prepare(model, config.hardware)
     return model, tokenizer
 
@@ -38,8 +38,9 @@ def start_reward_model(
     Raises InputError when it cannot be had.
     """
     if begun is None or isinstance(config.adapter, LowRankAdapter):
-        model, tokenizer = _new_reward_model(config, device)
-        _adapt(model.model, config, begun)
+        model, tokenizer = _new_reward_model(config, _held(config, device))
+        _adapt(model.model, config, begun, device)
+        model = RewardModel(model.model, config.hardware.dtype)  # where it is now
     else:
         model, tokenizer = RewardModel.load(begun, device, config.hardware.dtype), load_tokenizer(begun)
         model.drop_shift()
@@ -63,7 +64,12 @@ def _new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardMo
     return RewardModel.from_policy(policy, config.method.heads, seed, config.hardware.dtype), tokenizer
 
 
-def _adapt(model: PreTrainedModel, config: RunConfig, begun: Path | None) -> None:
-    adapt(model, config.adapter, derive_seed(config.seed, "adapter"))
+def _held(config: RunConfig, device: torch.device) -> torch.device:
+    """Where a model is loaded: in host memory if the device only gets it in 4 bits."""
+    return torch.device("cpu") if isinstance(config.adapter, QloraAdapter) else device
+
+
+def _adapt(model: PreTrainedModel, config: RunConfig, begun: Path | None, device: torch.device) -> None:
+    adapt(model, config.adapter, derive_seed(config.seed, "adapter"), device)
     if begun and isinstance(config.adapter, LowRankAdapter):
         load_adapter(model, begun)
