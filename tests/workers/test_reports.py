@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from training.config import RunConfig
 from webapp.reports.definition import Arm, Definition
 from webapp.reports.models import Report, ReportRun
-from webapp.runs.models import Run
-from webapp.runs.status import RunStatus
+from webapp.runs.models import Checkpoint, Run
+from webapp.runs.status import RunStatus, transition
 from workers import process, runs
 from workers.management.commands import report as command
 
@@ -132,3 +133,46 @@ def test_a_file_can_define_a_report(tmp_path: Path) -> None:
     path.write_text("{")
     assert "not YAML" in str(call(path)[1])
     assert "cannot be read" in str(call(tmp_path / "none.yaml")[1])
+
+
+@pytest.fixture
+def chained(quick: Definition) -> Definition:
+    """The same, with an arm that goes on from a part."""
+    part = Arm(slug="half", title="Half", config={"steps": 10})
+    arms = (*quick.arms[:1], Arm(slug="on", title="On", after="half", config={"steps": 13}))
+    definition = quick.model_copy(update={"name": "chained", "parts": (part,), "arms": arms, "goals": ()})
+    Report.objects.create(slug="chained", title="Chained", definition=definition.model_dump(mode="json"))
+    return definition
+
+
+@pytest.mark.processes
+def test_what_goes_on_from_another_run_is_carried_after_it(chained: Definition, tmp_path: Path) -> None:
+    said, error = call("chained", "--local", "--jobs", 2, "--out", tmp_path)
+    assert error is None, said
+    assert "All 6 runs are done." in said
+    on = Run.objects.get(name="Chained: On, seed 1")
+    half = Run.objects.get(name="Chained: Half, seed 1")
+    assert on.config["model"] == {"kind": "checkpoint", "run": half.pk, "step": 10}
+    rows = [line.split(",") for line in (tmp_path / "curves.csv").read_text().splitlines()[1:]]
+    assert {row[0] for row in rows} == {"plain", "on"}, "parts are neither drawn nor compared"
+    steps = [int(row[3]) for row in rows if row[0] == "on" and row[1] == "1"]
+    assert steps == list(range(1, 24)), "it counts on from where the part ended"
+    again, error = call("chained", "--local", "--out", tmp_path)
+    assert error is None
+    assert "queued" not in again
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_goes_on_waits_and_is_sent_when_the_other_has_succeeded(chained: Definition, tmp_path: Path) -> None:
+    said, _ = call("chained", "--seeds", "0", "--out", tmp_path)
+    assert said.count("is queued") == 2
+    assert "2 on the way, 1 waiting for another" in said
+    half = Run.objects.get(name="Chained: Half, seed 0")
+    folder = half.folder / "checkpoints" / "step_000010"
+    folder.mkdir(parents=True)
+    Checkpoint.objects.create(run=half, step=10, path="checkpoints/step_000010", size=1, saved_at=timezone.now())
+    assert transition(half.pk, RunStatus.STARTING)
+    assert transition(half.pk, RunStatus.SUCCEEDED)
+    on = Run.objects.get(name="Chained: On, seed 0")
+    assert (on.state, bool(on.queued_at)) == (RunStatus.QUEUED, True)
+    assert on.config["model"]["run"] == half.pk

@@ -42,7 +42,7 @@ class Built:
 
     @property
     def missing(self) -> list[Cell]:
-        return [cell for cell in self.cells if cell.is_missing]
+        return [cell for cell in self.cells if cell.is_missing and not cell.is_waiting]
 
     @property
     def resumable(self) -> list[Cell]:
@@ -88,6 +88,12 @@ class Built:
         return found
 
     @property
+    def chains(self) -> list[tuple[str, str]]:
+        """Titles of the arms that go on from another, and of what they go on from."""
+        definition = self.definition
+        return [(arm.title, definition.arm(arm.after).title) for arm in definition.arms if arm.after]
+
+    @property
     def differs_by_grid_alone(self) -> bool:
         """Then the table of its settings says all there is to say of what the arms differ in."""
         return bool(self.definition.grid) and {row.path for row in self._differences} <= set(self.definition.grid)
@@ -100,7 +106,13 @@ class Built:
             return "The run is done." if total == 1 else f"All {total} runs are done."
         moving, missing = sum(cell.is_moving for cell in self.cells), len(self.missing)
         early = len(self.resumable)
-        counts = ((moving, "on the way"), (early, "ended early"), (missing, "missing"))
+        waiting = sum(cell.is_waiting for cell in self.cells)
+        counts = (
+            (moving, "on the way"),
+            (early, "ended early"),
+            (missing, "missing"),
+            (waiting, "waiting for another"),
+        )
         parts = [f"{count} {word}" for count, word in counts if count]
         return f"{done} of {total} runs done; {', '.join(parts)}. The figures are of what there is."
 

@@ -39,6 +39,9 @@ class Arm(Config):
     overrides: dict[str, Any] = {}
     """Knobs by path, ``method.loss.clip_high``, that replace what the start says."""
 
+    after: Slug | None = None
+    """Arm or part from whose last checkpoint, of the same seed, this one goes on; what that spent counts as spent."""
+
     @model_validator(mode="after")
     def _has_one_start(self) -> Self:
         if self.preset is not None and self.config is not None:
@@ -135,6 +138,9 @@ class Definition(Config):
     question: str = Field(default="", max_length=2000)
     """What the report answers, in one paragraph."""
 
+    parts: tuple[Arm, ...] = Field(default=(), max_length=MOST_ARMS)
+    """What arms go on from, where that is no arm itself: run with each seed, neither drawn nor compared."""
+
     arms: tuple[Arm, ...] = Field(min_length=1, max_length=MOST_ARMS)
 
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, max_length=MOST_SEEDS)
@@ -169,9 +175,12 @@ class Definition(Config):
 
     @model_validator(mode="after")
     def _names_are_arms(self) -> Self:
-        slugs = [arm.slug for arm in self.arms]
-        if len(set(slugs)) < len(slugs):
+        slugs, all_slugs = [arm.slug for arm in self.arms], [arm.slug for arm in self.all_arms]
+        if len(set(all_slugs)) < len(all_slugs):
             raise ValueError("two arms have the same slug")
+        for place, arm in enumerate(self.all_arms):
+            if arm.after is not None and arm.after not in all_slugs[:place]:
+                raise ValueError(f"arm {arm.slug} goes on after {arm.after!r}, which does not stand before it")
         named = [self.baseline, *(goal.arm for goal in self.goals), *(getattr(goal, "of", None) for goal in self.goals)]
         for name in filter(None, named):
             if name not in slugs:
@@ -186,12 +195,18 @@ class Definition(Config):
         return self
 
     @property
+    def all_arms(self) -> tuple[Arm, ...]:
+        """The parts and the arms: each stands behind what it goes on from."""
+        return (*self.parts, *self.arms)
+
+    @property
     def base(self) -> Arm:
         """The arm that others are measured by."""
         return self.arm(self.baseline) if self.baseline else self.arms[0]
 
     def arm(self, slug: str) -> Arm:
-        return next(arm for arm in self.arms if arm.slug == slug)
+        """One of the arms or parts."""
+        return next(arm for arm in self.all_arms if arm.slug == slug)
 
 
 def _put(tree: dict[str, Any], knobs: Iterable[tuple[str, Any]]) -> None:

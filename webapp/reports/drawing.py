@@ -94,7 +94,8 @@ def _seed_lines(evidence: Evidence, arm: Arm, name: str, axis: Axis) -> list[See
     for cell in evidence.of(arm.slug):
         points = evidence.points.get((cell.run.pk, name)) if cell.run else None
         if cell.run and points and (curve := points.over(axis)):
-            lines.append(SeedLine(cell.seed, cell.run.pk, _steps_of(points, curve, axis), curve))
+            steps = np.maximum(_steps_of(points, curve, axis) - points.begin, 0)  # those of the run that is opened
+            lines.append(SeedLine(cell.seed, cell.run.pk, steps, curve))
     return lines
 
 

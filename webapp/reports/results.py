@@ -117,9 +117,15 @@ def _figures(
 
 
 def _equal(evidence: Evidence, metric: str, axis: Axis) -> float | None:
-    """The largest place that every run has reached; None while an arm has no figures."""
-    ends = []
-    for arm in evidence.definition.arms:
+    """The largest place that every run has reached; None while an arm has no figures.
+
+    Beside arms that generate, those that do not have spent no tokens at all.
+    """
+    ends: list[float] = []
+    arms = evidence.definition.arms
+    if axis == "tokens":
+        arms = tuple(arm for arm in arms if evidence.generates(arm.slug)) or arms
+    for arm in arms:
         curves = evidence.curves(arm.slug, metric, axis)
         if not curves or not all(curves):
             return None
@@ -130,5 +136,8 @@ def _equal(evidence: Evidence, metric: str, axis: Axis) -> float | None:
 def _at(evidence: Evidence, arm: str, metric: str, axis: Axis, place: float | None) -> Spread | None:
     if place is None:
         return None
+    arms = evidence.definition.arms
+    if axis == "tokens" and not evidence.generates(arm) and any(evidence.generates(each.slug) for each in arms):
+        return spread_of([float(curve.ys[-1]) for curve in evidence.curves(arm, metric, "step") if curve])
     values = [value_at(curve, place) for curve in evidence.curves(arm, metric, axis)]
     return spread_of([value for value in values if value is not None])

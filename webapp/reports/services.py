@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.text import slugify
 from pydantic import ValidationError
 
+from training.config import CheckpointModel, RunConfig
 from webapp.accounts.models import User
 from webapp.core.errors import UserError
 from webapp.reports.catalogue import Known, find, names
@@ -83,8 +84,11 @@ def launch_missing(
     seeds: Sequence[int] = (),
     arms: Collection[str] = (),
     send: bool = True,
+    resume: bool = True,
 ) -> Launched:
     """Start every run that the report lacks, and resume those of its own that ended early; of ``arms``, if any.
+
+    Runs that go on from one that is not done wait for it; without ``resume`` what ended early stays so.
 
     All arms of one seed come before those of the next, so that a comparison stands early. Two that ask at once start
     each run once. Without ``send`` the runs wait as queued for whoever carries them. Raises UserError when a config is
@@ -94,8 +98,8 @@ def launch_missing(
         report = _row_of(known)
         cells = cells_of(Known(known.definition, report, known.shipped), seeds)
         cells = sorted((cell for cell in cells if not arms or cell.arm.slug in arms), key=lambda cell: cell.seed)
-        started = [_start(report, cell, user) for cell in cells if cell.is_missing]
-        resumed = [cell.run for cell in cells if cell.is_resumable and cell.run is not None]
+        started = [_start(report, cell, user) for cell in cells if cell.is_missing and not cell.is_waiting]
+        resumed = [cell.run for cell in cells if resume and cell.is_resumable and cell.run is not None]
         for run in resumed:
             resume_run(run, send=send)
         if send:
@@ -164,7 +168,7 @@ def _row_of(known: Known) -> Report:
 def _start(report: Report, cell: Cell, user: User | None) -> Run:
     arm, seed = cell.arm, cell.seed
     try:
-        config = arm.run_config(seed)
+        config = _going_on(arm.run_config(seed), cell)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "its config"
@@ -180,6 +184,18 @@ def _start(report: Report, cell: Cell, user: User | None) -> Run:
     )
     ReportRun.objects.update_or_create(report=report, arm=arm.slug, seed=seed, defaults={"run": run, "chosen": False})
     return run
+
+
+def _going_on(config: RunConfig, cell: Cell) -> RunConfig:
+    """With the last checkpoint of the run before as its model, where there is one before."""
+    if cell.before is None or cell.before.run is None:
+        return config
+    run = cell.before.run
+    last = run.checkpoints.filter(removed_at=None).order_by("step").last()
+    if last is None:
+        raise UserError(f"{cell.arm.title} goes on from run {run.pk}, which has no checkpoint (any more).")
+    model = CheckpointModel(run=run.pk, step=last.step)
+    return RunConfig.model_validate(config.model_dump() | {"model": model.model_dump()})
 
 
 def _name_of(title: str, arm: str, seed: int) -> str:

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from tests.benchmarks.srl_order import PASSES, TOKENS, arms
+from training.config import BuiltinProblems, RunConfig
 from training.config.presets import DEMO
 from webapp.reports.catalogue import FOLDER, shipped
 from webapp.reports.definition import Arm, Definition
@@ -17,7 +19,7 @@ from webapp.reports.exports.svg import ticks
 def test_a_shipped_definition_is_valid_and_every_arm_can_be_run(path: Any) -> None:
     definition = shipped()[path.stem]
     assert definition.question
-    for arm in definition.arms:
+    for arm in definition.all_arms:
         for seed in definition.seeds:
             assert arm.run_config(seed).seed == seed
 
@@ -28,6 +30,24 @@ def test_deepsearch_is_compared_on_hard_problems_with_equal_answers() -> None:
     assert {config.method.kind for config in arms} == {"grpo", "deepsearch"}
     assert len({config.method.sampling.max_tokens for config in arms}) == 1  # type: ignore[union-attr]
     assert len({(config.evaluation.problems, config.evaluation.samples) for config in arms}) == 1
+
+
+def test_srl_is_compared_by_the_benchmarks_methods_at_equal_tokens() -> None:
+    """Those of ``tests.benchmarks.srl_order``, but for what evaluation and saving take."""
+    definition, wanted = shipped()["srl"], arms(TOKENS)
+    assert definition.budget.tokens == TOKENS
+    chain = [definition.arm("srl-half"), definition.arm("srl-rlvr")]
+    pairs = [("sft", "SFT"), ("rlvr", "RLVR"), ("srl", "SRL")]
+    found = [([definition.arm(slug)], wanted[name]) for slug, name in pairs] + [(chain, wanted["SRL → RLVR"])]
+    for ours, stages in found:
+        for arm, stage in zip(ours, stages, strict=True):
+            config = arm.run_config(0)
+            assert config.method == RunConfig.model_validate({"method": stage.method}).method
+            assert (config.problems, config.optimisation.learning_rate) == (
+                BuiltinProblems(level="hard", train_count=200), 1e-4,
+            )  # fmt: skip
+    assert definition.arm("sft").run_config(0).steps == PASSES * 200 // 16
+    assert chain[1].after == chain[0].slug
 
 
 def test_overrides_replace_single_knobs_of_a_preset() -> None:
@@ -61,6 +81,9 @@ def test_kinds_need_not_be_named() -> None:
         ({"seeds": [-1]}, "a seed lies between"),
         ({"name": "Not a slug"}, "pattern"),
         ({"axes": ["miles"]}, "step"),
+        ({"parts": [{"slug": "a", "title": "A"}]}, "same slug"),
+        ({"arms": [{"slug": "a", "title": "A", "after": "b"}]}, "does not stand before it"),
+        ({"parts": [{"slug": "b", "title": "B"}], "baseline": "b"}, "there is no arm 'b'; there are a"),
         ({"unknown": 1}, "Extra inputs"),
     ],
 )

@@ -54,7 +54,7 @@ def results_csv(built: Built) -> str:
 def curve_lines(built: Built) -> Iterator[list[Any]]:
     """A header, then a line for each point of each metric of each run."""
     yield ["arm", "seed", "run", "step", "tokens", "seconds", "metric", "value"]
-    for cell in built.cells:
+    for cell in (cell for arm in built.definition.arms for cell in built.evidence.of(arm.slug)):
         for metric in built.definition.metrics:
             points = built.evidence.points.get((cell.run.pk, metric)) if cell.run and cell.counts else None
             if points is None or cell.run is None:

@@ -11,7 +11,7 @@ from webapp.core.errors import UserError
 from webapp.reports.built import Built, build
 from webapp.reports.catalogue import Known, find, names, read_definition
 from webapp.reports.exports.files import EVERY_POINT, IN_FOLDER, WRITERS
-from webapp.reports.services import keep_definition, launch_missing
+from webapp.reports.services import Launched, keep_definition, launch_missing
 from webapp.runs.models import Run
 from workers.maintenance import reap_lost_runs
 from workers.reports import Interrupted, carry
@@ -70,12 +70,18 @@ class Command(BaseCommand):
         if local:
             reap_lost_runs()  # of a command that was killed
         launched = launch_missing(known, seeds=seeds, send=not local)
+        self._say(launched)
+        if local:
+            carry(launched.queued, jobs=jobs, tell=self._tell)
+            while (launched := launch_missing(known, seeds=seeds, send=False, resume=False)).started:
+                self._say(launched)  # these go on from those that have ended
+                carry(launched.started, jobs=jobs, tell=self._tell)
+
+    def _say(self, launched: Launched) -> None:
         for run in launched.started:
             self.stdout.write(f"Run {run.pk} ({run.name}) is queued.")
         for run in launched.resumed:
             self.stdout.write(f"Run {run.pk} ({run.name}) goes on from its last checkpoint.")
-        if local:
-            carry(launched.queued, jobs=jobs, tell=self._tell)
 
     def _tell(self, run: Run) -> None:
         score = run.latest.get("heldout/pass_at_1")
