@@ -1,4 +1,4 @@
-"""Arms that go on from a part: their curves count on from its end; arms that generate nothing are compared at theirs."""
+"""Arms that go on from a part count on from its end; arms that generate nothing are compared at theirs."""
 
 import numpy as np
 import pytest
@@ -25,8 +25,13 @@ def built(runs: dict[str, Run]) -> Built:
     )
     goals = ({"kind": "beats", "arm": "on", "of": "sft", "at": "tokens"},)
     definition = Definition(
-        name="r", title="R", parts=(Arm(slug="half", title="Half"),), arms=arms, metrics=(PASS, "reward/mean"), goals=goals
-    )  # fmt: skip
+        name="r",
+        title="R",
+        parts=(Arm(slug="half", title="Half"),),
+        arms=arms,
+        metrics=(PASS, "reward/mean"),
+        goals=goals,
+    )
     report = Report.objects.create(slug="r", title="R", definition=definition.model_dump(mode="json"))
     for arm, run in runs.items():
         ReportRun.objects.create(report=report, arm=arm, seed=0, run=run, chosen=True)
