@@ -1,7 +1,6 @@
 """Generations carried by a worker: once with the built-in model, else with a child that answers without one."""
 
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,15 +9,15 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
 from django.utils import timezone
 
 from tests.webapp.labeling.made import project_of
+from tests.workers.carried_jobs import in_threads, until
 from training.config import BuiltinProblems, ImportedProblems
 from training.config.generate import GeneratingModel, GenerationConfig, GenerationSampling, SetPrompts, TypedPrompts
 from webapp.core import job_states
 from webapp.core.errors import UserError
-from webapp.core.jobs import JobState
+from webapp.core.jobs import Job, JobState
 from webapp.labeling.choices import Mode
 from webapp.labeling.generation import services
 from webapp.labeling.generation.job import GenerationJob
@@ -78,32 +77,9 @@ def carried(job: GenerationJob) -> GenerationJob:
 
 
 @pytest.fixture
-def meanwhile() -> Iterator[Callable[[GenerationJob], None]]:
-    threads: list[threading.Thread] = []
-
-    def begin(job: GenerationJob) -> None:
-        def work() -> None:
-            try:
-                generate(job.pk)
-            finally:
-                connection.close()
-
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
-
-    yield begin
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-
-
-def until(job: GenerationJob, condition: Callable[[GenerationJob], object]) -> GenerationJob:
-    deadline = time.monotonic() + 20
-    while not condition(job):
-        assert time.monotonic() < deadline, f"{job.state} {job.done}/{job.total}: {job.error}"
-        time.sleep(0.02)
-        job.refresh_from_db()
-    return job
+def meanwhile() -> Iterator[Callable[[Job], None]]:
+    with in_threads(generate) as begin:
+        yield begin
 
 
 @pytest.mark.processes

@@ -1,8 +1,6 @@
 """Teachings carried by a worker: once with the built-in model, else with a child that answers without one."""
 
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +8,12 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
 from django.utils import timezone
 
 from tests.webapp.teaching.made import ENDPOINT, job_of
+from tests.workers.carried_jobs import in_threads, until
 from webapp.core import job_states
-from webapp.core.jobs import JobState
+from webapp.core.jobs import Job, JobState
 from webapp.datasets.models import ProblemSet
 from webapp.teaching.models import TeachingJob
 from workers import jobs, queue
@@ -75,32 +73,9 @@ def carried(job: TeachingJob) -> TeachingJob:
 
 
 @pytest.fixture
-def meanwhile() -> Iterator[Callable[[TeachingJob], None]]:
-    threads: list[threading.Thread] = []
-
-    def begin(job: TeachingJob) -> None:
-        def work() -> None:
-            try:
-                teach(job.pk)
-            finally:
-                connection.close()
-
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
-
-    yield begin
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-
-
-def until(job: TeachingJob, condition: Callable[[TeachingJob], object]) -> TeachingJob:
-    deadline = time.monotonic() + 20
-    while not condition(job):
-        assert time.monotonic() < deadline, f"{job.state} {job.done}/{job.total}: {job.error}"
-        time.sleep(0.02)
-        job.refresh_from_db()
-    return job
+def meanwhile() -> Iterator[Callable[[Job], None]]:
+    with in_threads(teach) as begin:
+        yield begin
 
 
 @pytest.mark.processes

@@ -14,6 +14,7 @@ from webapp.recipes.editing import rerun_stage
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.views.common import get_recipe
 from webapp.runs.models import StopRequest
+from webapp.runs.views.common import how_to_stop, must_be_typed
 
 
 class AboutForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -37,7 +38,7 @@ def launch(request: HttpRequest, number: int) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def stop(request: HttpRequest, number: int) -> HttpResponse:
     """``how`` is ``save`` or ``now``."""
-    how = StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+    how = how_to_stop(request)
     recipe = get_recipe(number)
     services.stop_recipe(recipe, how)
     if not recipe.stands.is_moving:
@@ -97,8 +98,7 @@ def clone(request: HttpRequest, number: int) -> HttpResponse:
 def delete(request: HttpRequest, number: int) -> HttpResponse:
     """For ever; its runs too when ``runs`` says so. The name must be typed."""
     recipe = get_recipe(number)
-    if request.POST.get("name", "").strip() != recipe.name:
-        raise UserError(f"Type the recipe's name, {recipe.name}, to delete it.")
+    must_be_typed(request, recipe.name, "the recipe's name")
     with_runs = request.POST.get("runs") == "true"
     services.delete_recipe(recipe, with_runs=with_runs)
     messages.success(request, f"{recipe.name} is deleted{' with its runs' if with_runs else '; its runs are kept'}.")

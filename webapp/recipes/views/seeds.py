@@ -13,7 +13,7 @@ from webapp.recipes.status import RESUMABLE
 from webapp.recipes.views.common import get_recipe
 from webapp.reports.sweeps.reading import read_seeds
 from webapp.reports.wording import ONE_SEED
-from webapp.runs.models import StopRequest
+from webapp.runs.views.common import how_to_stop
 
 
 @require_safe
@@ -47,7 +47,7 @@ def repeat(request: HttpRequest, number: int) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def stop(request: HttpRequest, number: int) -> HttpResponse:
     """All of them; ``how`` is ``save`` or ``now``."""
-    how = StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+    how = how_to_stop(request)
     count = family.stop_all(get_recipe(number), how)
     messages.success(request, f"{count} recipe{'' if count == 1 else 's'} asked to stop; no stage begins any more.")
     return redirect("recipes:seeds", number)

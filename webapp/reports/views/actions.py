@@ -14,7 +14,7 @@ from webapp.reports.sweeps.reading import read_seeds
 from webapp.reports.sweeps.services import add_seeds
 from webapp.reports.views.common import get_report
 from webapp.runs.models import Run, StopRequest
-from webapp.runs.views.common import run_numbers
+from webapp.runs.views.common import how_to_stop, run_numbers
 
 
 @role_required(Role.RESEARCHER)
@@ -62,7 +62,7 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def stop(request: HttpRequest, slug: str) -> HttpResponse:
     """Every run of the report that goes or waits; ``how`` is ``save`` or ``now``."""
-    how = StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+    how = how_to_stop(request)
     count = services.stop_runs(get_report(slug), how)
     runs = f"{count} run{'' if count == 1 else 's'}"
     kept = "save after their step" if how == StopRequest.SAVE else "end now"

@@ -15,7 +15,7 @@ from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
 from webapp.runs import services
 from webapp.runs.models import Run, StopRequest
-from webapp.runs.views.common import back, get_run
+from webapp.runs.views.common import back, get_run, how_to_stop, must_be_typed
 
 
 class AboutForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -42,7 +42,7 @@ def demo(request: HttpRequest) -> HttpResponse:
 def stop(request: HttpRequest, run_id: int) -> HttpResponse:
     """``how`` is ``save`` or ``now``."""
     run = get_run(run_id)
-    how = StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+    how = how_to_stop(request)
     services.stop_run(run, how)
     if run.state.is_terminal:
         messages.success(request, "The run is stopped; it had not begun.")
@@ -78,8 +78,7 @@ def edit(request: HttpRequest, run_id: int) -> HttpResponse:
 def delete(request: HttpRequest, run_id: int) -> HttpResponse:
     """For ever, with its files; the name must be typed."""
     run = get_run(run_id)
-    if request.POST.get("name", "").strip() != run.name:
-        raise UserError(f"Type the run's name, {run.name}, to delete it.")
+    must_be_typed(request, run.name, "the run's name")
     services.delete_run(run)
     messages.success(request, f"{run.name} is deleted.")
     return redirect("runs:list")

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from webapp.core.errors import UserError
-from webapp.runs.models import Run
+from webapp.runs.models import Run, StopRequest
 
 
 def get_run(run_id: int) -> Run:
@@ -37,3 +37,14 @@ def back(request: HttpRequest, otherwise: str, *arguments: object) -> HttpRespon
     if url_has_allowed_host_and_scheme(wanted, None):
         return redirect(wanted)
     return redirect(otherwise, *arguments)
+
+
+def how_to_stop(request: HttpRequest) -> StopRequest:
+    """``how`` of what was sent: ``now``, or else ``save``."""
+    return StopRequest.NOW if request.POST.get("how") == StopRequest.NOW else StopRequest.SAVE
+
+
+def must_be_typed(request: HttpRequest, name: str, what: str) -> None:
+    """Nothing is deleted by a slip. Raises UserError where the name that was sent is another."""
+    if request.POST.get("name", "").strip() != name:
+        raise UserError(f"Type {what}, {name}, to delete it.")
