@@ -38,7 +38,7 @@ def start_reward_model(
     Raises InputError when it cannot be had.
     """
     if begun is None or isinstance(config.adapter, LowRankAdapter):
-        model, tokenizer = _new_reward_model(config, _held(config, device))
+        model, tokenizer = new_reward_model(config, _held(config, device))
         _adapt(model.model, config, begun, device)
         model = RewardModel(model.model, config.hardware.dtype)  # where it is now
     else:
@@ -56,7 +56,7 @@ def prepare(model: PreTrainedModel, hardware: HardwareConfig) -> None:
         compile_parts(model)
 
 
-def _new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+def new_reward_model(config: RunConfig, device: torch.device) -> tuple[RewardModel, PreTrainedTokenizerBase]:
     """The body of the config's model with untrained heads, and its tokenizer."""
     assert isinstance(config.method, RewardModelMethod)  # whoever asks has looked
     policy, tokenizer = load_model(config, device)

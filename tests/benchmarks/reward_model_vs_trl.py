@@ -115,8 +115,8 @@ def measure_ours(model: Path, items: list[dict[str, Any]]) -> dict[str, list[flo
     from training.config import RunConfig
     from training.distributed import Processes
     from training.recorder import Recorder
-    from training.run import new_reward_model
     from training.sources import Problems
+    from training.start import new_reward_model
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -16,8 +16,8 @@ from training.distributed import Processes
 from training.events import ListSink
 from training.methods.reward_model import RewardModelTraining
 from training.recorder import Recorder
-from training.run import new_reward_model
 from training.sources import load_problems
+from training.start import new_reward_model
 
 PROMPTS = ("2+3=?", "4*5=?", "9-4=?", "Start with 12. Add 3.", "8+8=?", "7*3=?")
 
