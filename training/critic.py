@@ -37,8 +37,13 @@ class Critic:
         return cls(_unshifted(model, scale * float(source.shift.mean())))
 
     @property
+    def learner(self) -> RewardModel:
+        """What runs and trains it."""
+        return self._model
+
+    @property
     def module(self) -> PreTrainedModel:
-        """What is trained."""
+        """The model."""
         return self._model.model
 
     def values(self, examples: Sequence[Example]) -> Tensor:
@@ -46,12 +51,16 @@ class Critic:
         return self._model.at_tokens(examples)[:, 0]
 
     def state_dict(self) -> dict[str, Any]:
-        """The weights; beside an adapter those that are trained."""
+        """The weights; beside an adapter those that are trained, and of shards in the first process only."""
+        if self._model.shards is not None:
+            return self._model.shards.state_dict()
         return trained_state(self.module) if is_adapted(self.module) else dict(self.module.state_dict())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take other weights."""
-        if is_adapted(self.module):
+        if self._model.shards is not None:
+            self._model.shards.load_state_dict(state)
+        elif is_adapted(self.module):
             load_trained_state(self.module, state)
         else:
             self.module.load_state_dict(state)

@@ -2,20 +2,17 @@
 
 import copy
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
-from training.adapter import save_model
 from training.batching import Example, Packed, Padded, pack, pad
-from training.distributed import Processes
+from training.learner import Learner
 from training.packed_attention import ATTENTION, attention_of
 from training.quantised import is_quantised
-from training.sharding import ShardedModel, Slices
 
 CHUNK_ELEMENTS = 2**25
 """Most logits that are held at once (128 MB as float32); more tokens are taken in chunks, recomputed going backward."""
@@ -37,7 +34,7 @@ class TokenStatistics(NamedTuple):
     entropies: Tensor
 
 
-class Policy:
+class Policy(Learner):
     """Evaluates responses under a model, packed where the model allows it.
 
     Whether packing (and taking the head apart from the body) gives the model's own results is found out by trying on
@@ -50,25 +47,6 @@ class Policy:
         self.device: torch.device = model.device
         self._dtype = getattr(torch, dtype)
         self.packed = packing and self._runs_packed()
-        self.shards: Slices | None = None
-        """What this process has of the model, where it is shared out; `model` is whole only while they are gathered."""
-
-    def shard(self, processes: Processes, device: torch.device) -> None:
-        """Share the model out among the processes, to compute on `device` from now on."""
-        self.shards = ShardedModel(self.model, processes, device, self._dtype)
-        self.model, self.device = self.shards.whole, device
-
-    @property
-    def trained(self) -> nn.Module:
-        """The module whose parameters learn."""
-        return self.shards.trained if isinstance(self.shards, ShardedModel) else self.model
-
-    def save(self, folder: Path) -> None:
-        """Write the model as a Hugging Face folder. Shards have been fetched before."""
-        if self.shards is not None:
-            self.shards.save(folder)
-        else:
-            save_model(self.model, folder)
 
     def statistics(self, examples: Sequence[Example], temperature: float = 1.0) -> TokenStatistics:
         """Log-probabilities and entropies of the response tokens at `temperature`."""
@@ -79,12 +57,10 @@ class Policy:
                     return _packed_statistics(model, pack(examples, self.device), temperature)
                 return _padded_statistics(model, pad(examples, self.device), temperature)
 
-        if isinstance(self.shards, ShardedModel) and torch.is_grad_enabled():
-            return self.shards.learning(of)
-        return of(self.model)
+        return self._in_pass(of)
 
     def take_part(self) -> None:
-        """Make a learning pass with nothing to learn, beside other processes' passes over shared-out weights."""
+        """See `Learner`."""
         logprobs = self.statistics(probe_examples(self.model)).logprobs
         logprobs.backward(torch.zeros_like(logprobs))  # type: ignore[no-untyped-call]
 

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
 
-from training.adapter import base_state, save_model
+from training.adapter import base_state
 from training.batching import Example, pack, pad
 from training.errors import InputError
+from training.learner import Learner
 from training.policy import packed_states, probe_examples
 from training.quantised import is_quantised
 
@@ -29,7 +30,7 @@ SHIFT = "reward_shift"
 """Name of the shift in the model's config: one number a head."""
 
 
-class RewardModel:
+class RewardModel(Learner):
     """Scores whole responses, B at a time, with H heads; an ensemble has more than one.
 
     Whether the body runs packed, with a prompt only once for all its responses, is found out by trying, as `Policy`
@@ -82,10 +83,6 @@ class RewardModel:
             parameter.data = parameter.data.clone()
         return cls(model.to(device), dtype)
 
-    def save(self, folder: Path) -> None:
-        """Weights and config, as a Hugging Face folder."""
-        save_model(self.model, folder)
-
     @property
     def shift(self) -> Tensor:
         """What is taken off the rewards: float32 [H]."""
@@ -110,18 +107,26 @@ class RewardModel:
         return self._heads(examples) - self.shift
 
     def _heads(self, examples: Sequence[Example]) -> Tensor:
-        with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
-            states = self._packed_states(examples) if self.packed else self._padded_states(examples)
-        # Not in bfloat16: it knows rewards to three digits, and what is learned from are small differences of them.
-        rewards: Tensor = self.model.score(states.to(torch.float32))
-        return rewards
+        def of(model: PreTrainedModel) -> Tensor:
+            with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+                states = (self._packed_states if self.packed else self._padded_states)(model, examples)
+            # Not in bfloat16: it knows rewards to three digits, and what is learned from are small differences of them.
+            rewards: Tensor = model.score(states.to(torch.float32))
+            return rewards
 
-    def _packed_states(self, examples: Sequence[Example]) -> Tensor:
-        return packed_states(self.model, pack(examples, self.device))
+        return self._in_pass(of)
 
-    def _padded_states(self, examples: Sequence[Example]) -> Tensor:
+    def take_part(self) -> None:
+        """See `Learner`."""
+        rewards = self._heads(probe_examples(self.model))
+        rewards.backward(torch.zeros_like(rewards))  # type: ignore[no-untyped-call]
+
+    def _packed_states(self, model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
+        return packed_states(model, pack(examples, self.device))
+
+    def _padded_states(self, model: PreTrainedModel, examples: Sequence[Example]) -> Tensor:
         padded = pad(examples, self.device)
-        body = self.model.base_model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
+        body = model.base_model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
         states: Tensor = body.last_hidden_state.flatten(0, 1)
         return states.index_select(0, padded.predictors)
 
@@ -129,10 +134,10 @@ class RewardModel:
     def _runs_packed(self) -> bool:
         probe = probe_examples(self.model)
         try:
-            found = self._packed_states(probe)
+            found = self._packed_states(self.model, probe)
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
-        expected = self._padded_states(probe)
+        expected = self._padded_states(self.model, probe)
         tolerance = ROUGH_TOLERANCE if is_quantised(self.model) else PROBE_TOLERANCE
         return bool((found - expected).abs().max() < tolerance * expected.abs().max())
 

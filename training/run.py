@@ -56,14 +56,14 @@ def run(
         problems = load_problems(config, folder)
         stop = stop or StopSignal()
         begun = checkpoints.of(resumed) if resumed is not None else None
+        held = torch.device("cpu") if is_sharded(config, processes) else device  # no GPU needs to hold it all
         if isinstance(config.method, RewardModelMethod):
             rewarding = RewardParts.of(
-                config, problems, *start_reward_model(config, begun, device), recorder, processes, folder
+                config, problems, *start_reward_model(config, begun, held), recorder, processes, folder, device
             )
             torch.manual_seed(config.seed)
             training = build_reward_model(rewarding)
             return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
-        held = torch.device("cpu") if is_sharded(config, processes) else device  # no GPU needs to hold it all
         start = start_policy(config, begun, held)
         parts = Parts.of(config, problems, *start, recorder, processes, folder, device)
         if isinstance(config.method, EvaluateMethod):

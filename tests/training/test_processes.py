@@ -59,7 +59,8 @@ TRAINED = [
     ("sft", "shared"),
     ("dpo", "shared"),
     ("deepsearch", "shared"),
-    ("sft", "two"),
+    ("ppo", "shared"),
+    ("reward_model", "shared"),
     ("ppo", "two"),
     ("reward_model", "two"),
 ]
@@ -74,7 +75,7 @@ def config_of(method: str, way: str, judge: Path) -> dict[str, Any]:
         selection=SELECTIONS.get(method, {"kind": "all"}),
         method=METHODS[method] | ({"reward": learned} if method == "ppo" else {}),
         hardware={"device": "cpu", "threads": 1} | WAYS[way],
-        optimisation={"learning_rate": 1e-4, "micro_batch_tokens": 256},
+        optimisation={"learning_rate": 3e-5, "micro_batch_tokens": 256},
         evaluation={"every_steps": LAST, "problems": 2, "samples": 1, "max_tokens": 24},
         checkpoints={"every_steps": 1, "keep_last": 2},
     )

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from training.adapter import adapt
 from training.algorithms.kl_control import AdaptiveKl, FixedKl, KlControl
 from training.assembly.learned import learned_reward, load_reward_model, reference_of
-from training.assembly.parts import Parts
+from training.assembly.parts import Parts, is_sharded
 from training.assembly.rl import loop_parts
 from training.assembly.sampling import answerable, sampled_experience, sampling_engine
 from training.config import AgenticConfig, KlConfig, PpoMethod
@@ -42,7 +42,9 @@ def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | 
     adapt(critic.module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
     prepare(critic.module, parts.config.hardware)
     own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
-    optimiser = Optimiser(critic.module, own, parts.config.steps, parts.processes)
+    if is_sharded(parts.config, parts.processes):
+        critic.learner.shard(parts.processes, parts.device, precise=critic.module.score)
+    optimiser = Optimiser(critic.learner.trained, own, parts.config.steps, parts.processes)
     budget = optimisation.micro_batch_tokens
     return CriticUpdater(method.critic, critic, optimiser, budget, parts.recorder, parts.processes)
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.adapter import adapter_of, is_adapted
 from training.algorithms.preferences import TieModel
-from training.assembly.parts import Parts, within_context
+from training.assembly.parts import Parts, is_sharded, within_context
 from training.assembly.sampling import evaluator_of, sampled_experience
 from training.batching import Example
 from training.checkpoints import CheckpointFolder
@@ -33,6 +33,7 @@ from training.ranking_sources import Labels, load_labels
 from training.recorder import Recorder
 from training.reward_model import RewardModel
 from training.sampling.torch_engine import TorchEngine
+from training.sharding import Slices
 from training.sources import Problems, load_model
 
 logger = logging.getLogger("training")
@@ -66,11 +67,14 @@ class RewardParts:
         recorder: Recorder,
         processes: Processes,
         folder: Path,
+        device: torch.device | None = None,
     ) -> Self:
-        """The parts for this reward model."""
+        """The parts for this reward model, shared out among the processes where the config says so."""
         model = reward_model.model
         codec = Codec(tokenizer, config.prompt, stop_ids(model, tokenizer))
-        optimiser = Optimiser(model, config.optimisation, config.steps, processes)
+        if is_sharded(config, processes):
+            reward_model.shard(processes, device or model.device, precise=model.score)
+        optimiser = Optimiser(reward_model.trained, config.optimisation, config.steps, processes)
         return cls(config, problems, codec, reward_model, optimiser, recorder, processes, folder)
 
     @property
@@ -84,9 +88,9 @@ class RewardParts:
         return self.reward_model.device
 
     @property
-    def shards(self) -> None:
-        """Every process has all of it."""
-        return None
+    def shards(self) -> Slices | None:
+        """What this process has of it, where it is shared out."""
+        return self.reward_model.shards
 
     def save_model(self, folder: Path) -> None:
         """Write it as a Hugging Face folder."""

@@ -23,7 +23,7 @@ from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
 from training.config.shape import ModelShape
-from training.config.sharded_memory import blocks_under_way, whole_model, whole_reference
+from training.config.sharded_memory import blocks_under_way, whole_model, whole_models
 from training.config.trained import trained_parameters, weight_bytes
 
 LOGITS_HELD = 2**25
@@ -77,14 +77,14 @@ def memory_of(
     whole = [whole_model(config, shape)] if slices > 1 else []
     sampling = [*whole, _keys_and_values(config, plan, shape)] if plan.longest_sampled else []
     critic = critic_shape(config, shape, reward_model)
-    largest = max(trained, trained_parameters(config, critic) * FLOAT32 if critic else 0)
+    largest = max(trained, trained_parameters(config, critic) * FLOAT32 // slices if critic else 0)
     taking_turns = ", of actor and critic in turn" if acts else ""
     gradients = Part("Gradients", largest, "one for every trained weight" + taking_turns)
     under_way = [blocks_under_way(config, shape)] if slices > 1 else []
     updating = [gradients, *under_way, *_one_pass(config, plan, shape)] if trains else []
     judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
-    if slices > 1 and keeps_reference(config):
-        judging = [whole_reference(config, shape), _asking(config, plan, shape)]
+    if slices > 1 and (acts or keeps_reference(config)):
+        judging = [whole_models(config, shape, critic), _asking(config, plan, shape)]
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
 
 

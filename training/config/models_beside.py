@@ -16,7 +16,13 @@ def critic_of(config: RunConfig, shape: ModelShape, reward_model: ModelShape | N
     if critic is None:
         return []
     held = weight_bytes(config, critic) + 2 * trained_parameters(config, critic) * FLOAT32
-    return [Part("Critic", held, "a body of its own with a value head, and two moments of every trained weight")]
+    return [
+        Part(
+            "Critic",
+            held // config.hardware.slices,
+            "a body of its own with a value head, and two moments of every trained weight",
+        )
+    ]
 
 
 def critic_shape(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> ModelShape | None:

@@ -83,8 +83,8 @@ class RunConfig(Config):
         kind, whole = self.method.kind, {"hardware.sharding": "none"}
         if self.hardware.sharding == "none":
             return self
-        if kind in ("ppo", "reward_model", "evaluate"):
-            raise impossible(f"the weights of {kind} cannot be shared out among processes; each needs all", whole)
+        if kind == "evaluate":
+            raise impossible("an evaluation trains nothing, so there are no weights to share out", whole)
         if self.adapter.kind != "none":
             raise impossible(
                 "of a model beside an adapter next to nothing is trained, and what is frozen is not shared out",

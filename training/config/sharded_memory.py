@@ -13,10 +13,11 @@ def whole_model(config: RunConfig, shape: ModelShape) -> Part:
     return Part("Whole weights", shape.parameters * _element(config), "all slices together while it samples")
 
 
-def whole_reference(config: RunConfig, shape: ModelShape) -> Part:
-    """The reference while it is asked, and the policy, which has sampled and is about to learn."""
-    why = "all slices of the reference together while it is asked, and still those of the policy"
-    return Part("Whole reference", 2 * shape.parameters * _element(config), why)
+def whole_models(config: RunConfig, shape: ModelShape, critic: ModelShape | None) -> Part:
+    """The reference or the critic while it is asked, and the policy, which has sampled and is about to learn."""
+    asked = max(shape.parameters, critic.parameters if critic else 0)
+    why = "all slices of the reference or the critic together while it is asked, and still those of the policy"
+    return Part("Whole models", (shape.parameters + asked) * _element(config), why)
 
 
 def blocks_under_way(config: RunConfig, shape: ModelShape) -> Part:

@@ -1,6 +1,7 @@
 """One update of PPO's critic, in micro-batches and over all processes, and what it says of responses before."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,8 @@ class CriticUpdater:
         """Fill in the values of every rollout's tokens as they are now, for all processes."""
         update = shared_update(groups, self._processes)
         found: dict[int, TrainedArrays] = {}
-        with self._recorder.phase("updating"):
+        shards = self._critic.learner.shards
+        with self._recorder.phase("updating"), shards.in_use() if shards else nullcontext():
             for places in self._micro_batches(update):
                 values = self._critic.values([update.examples[place] for place in places])
                 arrays = by_rollout({"values": values}, [update.rollouts[place] for place in places])
@@ -62,7 +64,11 @@ class CriticUpdater:
         """One optimiser step on the value loss of the update's tokens."""
         loss, clipped = 0.0, 0
         with self._recorder.phase("updating"):
-            for places in self._micro_batches(update):
+            learner = self._critic.learner
+            for places in self._processes.in_step(self._micro_batches(update), learner.shards is not None):
+                if not places:
+                    learner.take_part()
+                    continue
                 of_batch, of_clip = self._backward(update, places)
                 loss, clipped = loss + of_batch, clipped + of_clip
             grad_norm = self._optimiser.update(step)

@@ -63,7 +63,7 @@ class DpoTraining(PreferenceTraining):
         self._references = references
         self._engine = engine
         self._evaluator = evaluator
-        super().__init__(config, *parts, padded=not policy.packed)
+        super().__init__(config, *parts, learner=policy, padded=not policy.packed)
 
     def evaluate(self) -> Outcome | None:
         """Held-out labels, and held-out accuracy of sampled answers where there are problems to ask."""

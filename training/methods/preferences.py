@@ -17,6 +17,7 @@ from training.batching import Example, share_of_work, whole_batches
 from training.config import PreferenceMethod
 from training.distributed import Processes
 from training.events.types import AnyEvent, Phase
+from training.learner import Learner
 from training.methods.ranked_items import RankedItem, RankedItems, joined_pairs
 from training.methods.types import Outcome
 from training.optimiser import Optimiser
@@ -46,6 +47,7 @@ class PreferenceTraining(ABC):
         seed: int,
         steps: int,
         *,
+        learner: Learner,
         padded: bool,
     ) -> None:
         self._config = config
@@ -57,6 +59,7 @@ class PreferenceTraining(ABC):
         self._recorder = recorder
         self._processes = processes
         self._last_step = steps
+        self._learner = learner
         self._padded = padded
         self._tokens = 0
 
@@ -149,7 +152,11 @@ class PreferenceTraining(ABC):
         found: dict[int, Tensor] = {}
         mine = self._mine(items)
         families = [items[place].examples for place in mine]
-        for part in whole_batches(families, self._micro_batch_tokens, self._padded):
+        batches = whole_batches(families, self._micro_batch_tokens, self._padded)
+        for part in self._processes.in_step(batches, backward and self._learner.shards is not None):
+            if not part:
+                self._learner.take_part()
+                continue
             places = [mine[each] for each in part]
             batch = [items[place] for place in places]
             rewards = self._rewards(batch)

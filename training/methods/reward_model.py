@@ -35,7 +35,7 @@ class RewardModelTraining(PreferenceTraining):
         self._model = model
         self._references = references
         self.rule = tie_rule(config)
-        super().__init__(config, *parts, padded=not model.packed)
+        super().__init__(config, *parts, learner=model, padded=not model.packed)
 
     def save_model(self, folder: Path) -> None:
         """Write the model with the shift of now. Only one process is asked to."""

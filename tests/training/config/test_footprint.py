@@ -311,7 +311,7 @@ def test_shared_weights_are_a_slice_at_rest_and_whole_only_in_turns() -> None:
     for part in ("Weights", "Optimizer", "Reference", "Gradients"):
         assert sizes(shared)[part] * 4 == sizes(kept)[part]
     assert sizes(shared)["Whole weights"] == 4_000_000_000
-    assert sizes(shared)["Whole reference"] == 8_000_000_000
+    assert sizes(shared)["Whole models"] == 8_000_000_000
     assert sizes(shared)["Blocks under way"] < 600_000_000
     assert shared.peak < kept.peak / 1.5
     assert len({part.name for part in shared.parts}) == len(shared.parts)

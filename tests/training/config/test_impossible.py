@@ -192,12 +192,12 @@ def test_signs_that_nobody_could_see_are_refused(changes: dict[str, Any], said: 
     assert said in refused(**changes)["msg"]
 
 
-@pytest.mark.parametrize("kind", ["ppo", "reward_model", "evaluate"])
-def test_weights_are_shared_out_only_where_that_is_known_to_work(kind: str) -> None:
+def test_weights_are_shared_out_only_where_they_are_trained() -> None:
     hardware = {"processes": 2, "sharding": "fsdp2"}
-    problem = refused(method={"kind": kind}, hardware=hardware)
+    problem = refused(method={"kind": "evaluate"}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}]
-    RunConfig.model_validate({"method": {"kind": kind}, "hardware": hardware | {"sharding": "none"}})
+    problem = refused(adapter={"kind": "lora"}, hardware=hardware)
+    assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"adapter.kind": "none"}]
 
 
 KEEP = {"enabled": True, "surplus": "keep"}

@@ -34,7 +34,7 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("method.ppo.kl.target", ("method.ppo.kl.control=adaptive",)),
     ("method.ppo.kl.horizon", ("method.ppo.kl.control=adaptive",)),
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
-    ("hardware.sharding", tuple(f"method.kind={kind}" for kind in ("grpo", "deepsearch", "srl", "sft", "dpo"))),
+    ("hardware.sharding", (*_ASKS, "method.kind=reward_model")),
     ("hardware.sampling_device", ("method.kind=grpo",)),
     ("hardware.offload", tuple(f"method.kind={kind}" for kind in _RL)),
     ("method.reward_model.theta", ("method.reward_model.ties=rao_kupper",)),

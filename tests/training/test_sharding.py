@@ -1,0 +1,108 @@
+"""A model that two processes share, beside the same one whole."""
+
+import copy
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.models import tiny_gemma, tiny_qwen
+from tests.training.warm_trainer import PRELOADED
+from training.batching import Example
+from training.config import OptimisationConfig
+from training.distributed import Processes
+from training.launch import free_port
+from training.optimiser import Optimiser
+from training.policy import Policy
+from training.recomputation import recompute_layers
+
+pytestmark = pytest.mark.processes
+
+CPU = torch.device("cpu")
+EXAMPLES = [Example([3, 4, 5], [6, 7, 8]), Example([3, 4, 5], [9, 7, 2, 3]), Example([1, 2], [5, 5, 5])]
+MODELS = {"packed": tiny_qwen, "padded": tiny_gemma}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the first of two processes that share models finds out about them; the other has nothing to learn from."""
+    result = tmp_path_factory.mktemp("shared") / "found.pt"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    port = free_port()
+    ranks = [context.Process(target=_rank, args=(rank, port, result)) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(240)
+        assert rank.exitcode == 0
+    return dict(torch.load(result))
+
+
+def _rank(rank: int, port: int, result: Path) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
+    torch.set_num_threads(1)
+    processes = Processes.join(CPU)
+    found = {f"{name} {dtype}": _look(MODELS[name](), dtype, processes)
+             for name in MODELS for dtype in ("float32", "bfloat16")}  # fmt: skip
+    if processes.is_first:
+        torch.save(found, result)
+    processes.leave()
+
+
+def _look(model: Any, dtype: str, processes: Processes) -> dict[str, Any]:
+    whole = Policy(copy.deepcopy(model), dtype)
+    recompute_layers(model)
+    shared = Policy(model, dtype)
+    shared.shard(processes, CPU)
+    assert shared.shards is not None
+    optimisers = [
+        Optimiser(each.trained, OptimisationConfig(learning_rate=1e-3), 10, processes) for each in (whole, shared)
+    ]
+    norms = []
+    for step in (1, 2):
+        shared.shards.gather()
+        with torch.no_grad():
+            asked = shared.statistics(EXAMPLES).logprobs
+        whole.statistics(EXAMPLES).logprobs.sum().backward()  # type: ignore[no-untyped-call]
+        if processes.is_first:
+            learned = shared.statistics(EXAMPLES).logprobs
+            learned.sum().backward()  # type: ignore[no-untyped-call]
+        else:
+            shared.take_part()
+            whole.model.zero_grad()  # its gradients are summed over the processes
+        norms.append([each.update(step) for each in optimisers])
+    held = sum(each.to_local().numel() for each in shared.trained.parameters())  # type: ignore[operator]
+    asked_again = shared.model.device
+    shared.shards.gather()
+    weights = [dict(each.named_parameters()) for each in (whole.model, shared.model)]
+    off = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
+    facts = {"norms": norms, "held": held / sum(p.numel() for p in whole.model.parameters()), "off": off}
+    alike = bool(processes.is_first and torch.equal(asked, learned.detach()))
+    return facts | {"alike": alike, "packed": shared.packed, "between": str(asked_again)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_slices_learn_what_the_whole_learns(found: dict[str, Any], name: str) -> None:
+    """Layers are run again going backward, and one process takes part with nothing to learn from."""
+    facts = found[f"{name} float32"]
+    assert facts["packed"] is (name == "packed")
+    for whole, shared in facts["norms"]:
+        assert shared == pytest.approx(whole, rel=1e-5)
+    assert facts["off"] < 1e-5
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_policy_is_asked_exactly_as_it_learns(found: dict[str, Any], name: str, dtype: str) -> None:
+    """Else the ratio of new to old policy would not begin at 1."""
+    assert found[f"{name} {dtype}"]["alike"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_process_holds_half_and_the_whole_is_gone_while_it_learns(found: dict[str, Any], name: str) -> None:
+    assert found[f"{name} float32"]["held"] == pytest.approx(0.5, abs=0.02)
+    assert found[f"{name} float32"]["between"] == "meta"
