@@ -9,7 +9,16 @@ from training.errors import InputError
 
 
 def choose_device(hardware: HardwareConfig) -> torch.device:
-    """This process's device; also sets its CPU threads. Raises InputError when the GPU asked for is missing."""
+    """This process's device; also sets its CPU threads.
+
+    Raises InputError when the GPU asked for is missing, or when torchrun started more or fewer processes than it says.
+    """
+    started = int(os.environ.get("WORLD_SIZE", hardware.processes))
+    if started != hardware.processes:
+        raise InputError(
+            f"the run was started in {started} processes, all machines together, but hardware.processes is "
+            f"{hardware.processes}; set it to {started}"
+        )
     gpus = torch.cuda.device_count()
     if hardware.device == "cuda" and not gpus:
         raise InputError("hardware.device is cuda, but no GPU was found; set it to auto or cpu")
