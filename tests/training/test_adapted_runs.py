@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.methods.parts import reward_model_folder
 from tests.training.runs import new_run, rows, tiny_config
 from tests.training.test_resume import assert_identical
 from training.adapter import FOLDER, WEIGHTS_FILE
@@ -26,7 +25,7 @@ RANKINGS = {
 METHODS: dict[str, dict[str, Any]] = {
     "sft": {"sequences_per_step": 8},
     "grpo": {"sampling": SAMPLING, "loss": {"kl_coefficient": 0.01, "reference_refresh_steps": 1}},
-    "ppo": {"sampling": SAMPLING | {"samples_per_prompt": 1}},
+    "ppo": {"sampling": SAMPLING | {"samples_per_prompt": 1, "prompts_per_step": 8, "max_tokens": 32}},
     "deepsearch": {
         "sampling": SAMPLING | {"max_tokens": 32},
         "search": {"width": 2, "max_depth": 4, "max_expansions": 4},
@@ -40,9 +39,6 @@ METHODS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_an_adapter_and_goes_on_with_it(tmp_path: Path, name: str) -> None:
     method = {"kind": name} | METHODS[name]
-    if name == "ppo":
-        model = {"kind": "local", "path": str(reward_model_folder(tmp_path / "reward"))}
-        method["reward"] = {"learned": {"model": model, "transform": "sigmoid_of_difference"}}
     values = tiny_config(
         steps=2,
         method=method,
