@@ -31,8 +31,8 @@ AGENTS_SFT = Preset(
         Choice("optimisation.schedule", "cosine", "The paper's."),
         Choice("optimisation.min_rate_share", 0.1, "A last part of the learning is fine work."),
         Choice("optimisation.warmup_steps", 10, "A gentle start for the optimizer's moments.", "30 % of the steps"),
-        Choice("steps", 120, "Some of the held-out issues are resolved then, which leaves room.", "3 epochs"),
-        Choice("evaluation.every_steps", 60, "The held-out loss; no calls are run here."),
+        Choice("steps", 250, "Half of the held-out issues are resolved then, a tenth after 120.", "3 epochs"),
+        Choice("evaluation.every_steps", 50, "The held-out loss; no calls are run here."),
     ),
 )
 
@@ -79,15 +79,17 @@ AGENTS_RL = Preset(
         ),
         Choice("method.agentic.enabled", True, "Calls are run, and what comes of them goes back."),
         Choice("method.agentic.max_turns", 7, "The expert takes six; then one look more."),
-        Choice("method.sampling.prompts_per_step", 12, "A step of seconds on two cores."),
+        Choice("method.sampling.prompts_per_step", 16, "A step of six seconds on a quiet core."),
         Choice("method.sampling.samples_per_prompt", 8, "The usual group size."),
         Choice("method.sampling.max_tokens", 320, _ROOM),
         Choice("method.reward.accuracy", 1.0, "All tests as they were found pass, or nothing."),
         Choice("method.loss.clip_high", 0.28, "Clip-higher: unlikely tokens may grow."),
         Choice("method.loss.kl_coefficient", 0.0, "No leash."),
-        Choice("optimisation.learning_rate", 2e-4, BUILTIN_RATE, "1e-6"),
+        Choice(
+            "optimisation.learning_rate", 1e-4, "At twice as much, what was learned is lost after 40 steps.", "1e-6"
+        ),
         Choice("optimisation.warmup_steps", 3, "A gentle start for the optimizer's moments."),
-        Choice("steps", 30, "Minutes on two cores."),
+        Choice("steps", 30, "Three minutes on a quiet core; longer runs were not tried at this rate."),
         Choice("evaluation.every_steps", 10, "Often enough to see it move; the first tells what it begins with."),
         Choice("evaluation.problems", 48, "An evaluation is as long as a step."),
         Choice("evaluation.samples", 2, "As above."),
