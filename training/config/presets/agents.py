@@ -86,10 +86,13 @@ AGENTS_RL = Preset(
         Choice("method.loss.clip_high", 0.28, "Clip-higher: unlikely tokens may grow."),
         Choice("method.loss.kl_coefficient", 0.0, "No leash."),
         Choice(
-            "optimisation.learning_rate", 1e-4, "At twice as much, what was learned is lost after 40 steps.", "1e-6"
+            "optimisation.learning_rate",
+            1e-4,
+            "Twice as much lost what was learned; whether this adds to it is not known.",
+            "1e-6",
         ),
         Choice("optimisation.warmup_steps", 3, "A gentle start for the optimizer's moments."),
-        Choice("steps", 30, "Three minutes on a quiet core; longer runs were not tried at this rate."),
+        Choice("steps", 30, "Three minutes on a quiet core."),
         Choice("evaluation.every_steps", 10, "Often enough to see it move; the first tells what it begins with."),
         Choice("evaluation.problems", 48, "An evaluation is as long as a step."),
         Choice("evaluation.samples", 2, "As above."),

@@ -66,10 +66,9 @@ AGENTS = RecipePreset(
     builtin=Variant(
         "builtin",
         "",
-        "Held-out issues resolved: 47 % after the expert's ways. What tests add to that has not been measured; after "
-        "shorter learning by heart (30 %) twenty steps added two points, which may be chance.",
+        "Held-out issues resolved: none by the base, 47 % after the expert's ways. RL was not shown to add to that: "
+        "18 steps at twice this rate took 6 points away.",
         _stages("How calls are written, and the way an expert takes, by heart.", AGENTS_SFT.choices, _RL),
-        minutes=12,
     ),
     full=Variant(
         "full",
