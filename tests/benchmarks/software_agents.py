@@ -110,7 +110,7 @@ def measured(model: dict[str, Any], folder: Path, seed: int) -> dict[str, float]
     }
     run(RunConfig.model_validate(config), folder)
     values = [event.values for event in all_events(folder / "events.jsonl") if isinstance(event, Metrics)][-1]
-    return {told: round(values[name], 4) for name, told in FIGURES.items()}
+    return {told: round(values[name] or 0.0, 4) for name, told in FIGURES.items()}
 
 
 def report(rows: Sequence[dict[str, Any]], folder: Path) -> None:

@@ -88,7 +88,7 @@ AGENTS_RL = Preset(
         Choice(
             "optimisation.learning_rate",
             1e-4,
-            "Twice as much lost what was learned; whether this adds to it is not known.",
+            "At twice as much rewards fell again. Not shown to add to SFT.",
             "1e-6",
         ),
         Choice("optimisation.warmup_steps", 3, "A gentle start for the optimizer's moments."),
