@@ -1,11 +1,13 @@
 """Two real processes against one: each with all weights, and each with its slice of them."""
 
 import json
-import os
 import shutil
 import signal
+import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from safetensors.torch import load_file
 
 from tests.training.methods.parts import reward_model_folder
 from tests.training.ranks import train
-from tests.training.runs import events, finish, new_run, rows, start, tiny_config
+from tests.training.runs import events, new_run, rows, tiny_config
+from tests.training.warm_trainer import WarmTrainer
 from training.events import CheckpointSaved
+from training.launch import launch
 
 pytestmark = pytest.mark.processes
 
@@ -65,6 +69,7 @@ TRAINED = [
     ("reward_model", "two"),
 ]
 LAST = 3
+MEETING = ("MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK", "LOCAL_RANK")
 
 
 def config_of(method: str, way: str, judge: Path) -> dict[str, Any]:
@@ -133,19 +138,36 @@ def test_a_run_goes_on_in_another_number_of_processes(
     assert_the_same(runs["grpo", "alone"], folder)
 
 
-def test_a_killed_rank_ends_the_run_in_words_and_it_goes_on_alone(tmp_path: Path) -> None:
+def test_a_killed_rank_ends_the_run_in_words_and_it_goes_on_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     config = config_of("grpo", "shared", tmp_path) | {"steps": 10_000, "evaluation": {"every_steps": 0}}
     folder = new_run(tmp_path / "run", config)
-    process = start(folder)
-    while not any(isinstance(event, CheckpointSaved) for event in events(folder)):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
-    ranks = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    assert len(ranks) == 2
-    os.kill(int(ranks[1]), signal.SIGKILL)
-    said = finish(process, code=128 + signal.SIGKILL)
-    assert said.splitlines()[-1] == "rank 1 of 2 processes ended first"
-    assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
+    ranks: list[WarmTrainer] = []
+
+    def start(command: Sequence[str], env: Mapping[str, str], **_: Any) -> WarmTrainer:
+        """In place of python that has to import torch first."""
+        ranks.append(WarmTrainer(command[3:], {name: env[name] for name in MEETING}))
+        return ranks[-1]
+
+    def kill() -> None:
+        deadline = time.monotonic() + 200
+        while time.monotonic() < deadline and not any(isinstance(event, CheckpointSaved) for event in events(folder)):
+            time.sleep(0.05)
+        ranks[1].kill()
+
+    monkeypatch.setattr("training.launch.subprocess", SimpleNamespace(Popen=start))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        assert launch(2, ["run", str(folder)]) == 128 + signal.SIGKILL
+    finally:
+        killer.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capfd.readouterr().err.splitlines()[-1] == "rank 1 of 2 processes ended first"
+    assert [rank.returncode is not None for rank in ranks] == [True, True]
 
     reached = max(event.step for event in events(folder) if isinstance(event, CheckpointSaved))
     alone = config | {"steps": reached + 1, "hardware": config["hardware"] | {"processes": 1}}
