@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.config.chat import ChatConfig
 from training.config.generate import GenerationConfig
 from training.config.plan import in_words, plan_of
 from training.config.recipe import Recipe
@@ -66,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     answers.add_argument("config", type=Path, metavar="CONFIG")
     answers.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
     answers.set_defaults(command=_generate)
+    talk = commands.add_parser("chat", help="have models answer in a conversation, to be read while they write")
+    talk.add_argument("config", type=Path, metavar="CONFIG")
+    talk.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="written anew")
+    talk.set_defaults(command=_chat)
     solutions = commands.add_parser("teach", help="have a teacher write solutions, and keep the right ones")
     solutions.add_argument("config", type=Path, metavar="CONFIG")
     solutions.add_argument("--out", type=Path, metavar="FILE.jsonl", required=True, help="added to where it exists")
@@ -119,6 +124,14 @@ def _generate(options: argparse.Namespace) -> int:
     from training.generate import generate
 
     generate(config, options.config.parent, options.out)
+    return DONE
+
+
+def _chat(options: argparse.Namespace) -> int:
+    config = parse_as(ChatConfig, options.config)
+    from training.chat import chat
+
+    chat(config, options.out)
     return DONE
 
 

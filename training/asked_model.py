@@ -19,12 +19,19 @@ MOST_ROWS = 256
 class AskedModel:
     """A loaded model with its codec and engine. Raises InputError when it cannot be had."""
 
-    def __init__(self, source: ModelSource, prompt: PromptConfig, hardware: HardwareConfig) -> None:
+    def __init__(
+        self, source: ModelSource, prompt: PromptConfig, hardware: HardwareConfig, prefix_bytes: int = 0
+    ) -> None:
+        """`prefix_bytes` is memory for states of what may be continued."""
         run = RunConfig(model=source, prompt=prompt, method=EvaluateMethod())
         loaded, tokenizer = load_model(run, choose_device(hardware))
         self._context = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
         self.codec = Codec(tokenizer, prompt, stop_ids(loaded, tokenizer))
-        self.engine = TorchEngine(loaded, max_rows=MOST_ROWS)
+        self.engine = TorchEngine(loaded, max_rows=MOST_ROWS, prefix_bytes=prefix_bytes)
+
+    def room(self, tokens: int) -> int | None:
+        """Tokens that may follow so many; None where the model names no limit."""
+        return self._context - tokens if self._context else None
 
     def fits(self, prompt: str, max_tokens: int) -> bool:
         """Whether a prompt and a response of so many tokens go into the model's context."""

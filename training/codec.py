@@ -81,6 +81,22 @@ class Codec:
         except TemplateError as error:
             raise InputError(f"the chat template cannot go on after a tool's result: {error}") from error
 
+    def chat_ids(self, turns: Sequence[tuple[str, str]]) -> list[int]:
+        """Token ids of a conversation, given as (role, text), that the model goes on with.
+
+        Raises InputError where the prompt template has no turns, or the model's own does not allow these.
+        """
+        (_, first), *later = turns
+        if not later:
+            return self.prompt_ids(first)
+        if self._prompt.template != "chat":
+            raise InputError(f"the prompt template {self._prompt.template} has one turn; begin a new conversation")
+        try:
+            text = self._render([*self._opening(first), *({"role": role, "content": text} for role, text in later)])
+        except TemplateError as error:
+            raise InputError(f"the model's chat template cannot go on with this conversation: {error}") from error
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def _opening(self, problem: str) -> list[Message]:
         if self._prompt.tools == "schema":
             return schema_messages(

@@ -46,6 +46,7 @@ PREFLIGHTS_DIR = ESPALIER_DATA / "preflights"
 UPLOADS_DIR = ESPALIER_DATA / "uploads"
 GENERATIONS_DIR = ESPALIER_DATA / "generations"
 TEACHINGS_DIR = ESPALIER_DATA / "teachings"
+PLAYGROUND_DIR = ESPALIER_DATA / "playground"
 EMBEDDED = Embedded(ESPALIER_DATA)
 
 
@@ -122,6 +123,7 @@ INSTALLED_APPS = [
     "webapp.evals",
     "webapp.labeling",
     "webapp.teaching",
+    "webapp.playground",
     "webapp.reports",
     "webapp.recipes",
     "webapp.operations",

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("webapp.inspection.urls")),
     path("", include("webapp.search.urls")),
     path("reports/", include("webapp.reports.urls")),
+    path("playground/", include("webapp.playground.urls")),
     path("sandbox/", include("webapp.sandbox.urls")),
     path("", include("webapp.labeling.run_urls")),
     path("label/", include("webapp.labeling.urls")),

@@ -17,11 +17,12 @@ GPU_QUEUE = "gpu"
 CPU_QUEUE = "cpu"
 """Everything short; its workers need no torch."""
 PREFLIGHT_QUEUE = "preflight"
-"""Samples for those who are about to launch a run: they need torch, and must not wait for the run that trains."""
+"""Samples for those who are about to launch a run, or who chat: they need torch, and must not wait for the run that
+trains."""
 SANDBOX_QUEUE = "sandbox"
 """Programs that models wrote; its workers are those of `workers.sandbox.app`."""
 
-TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions", "generation", "teaching")
+TASKS = ("lifecycle", "runs", "datasets", "preflight", "solutions", "generation", "teaching", "playground")
 
 app = Celery("espalier", broker=settings.BROKER_URL, include=[f"workers.{name}" for name in TASKS])
 app.conf.update(
@@ -31,7 +32,7 @@ app.conf.update(
     task_default_queue=CPU_QUEUE,
     task_routes={
         **{f"workers.{name}.*": {"queue": GPU_QUEUE} for name in ("runs", "generation", "teaching")},
-        "workers.preflight.*": {"queue": PREFLIGHT_QUEUE},
+        **{f"workers.{name}.*": {"queue": PREFLIGHT_QUEUE} for name in ("preflight", "playground")},
     },
     task_acks_late=False,
     # A busy worker takes no message in advance: another one may be idle.

@@ -4,12 +4,7 @@ Asked and answered through a folder: the web writes ``config.json`` into ``PREFL
 ``report.json`` or ``error.txt`` there afterwards. Nothing of it is worth a row.
 """
 
-import os
-import signal
-import subprocess
-import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -18,14 +13,9 @@ from pydantic import ValidationError
 
 from training.config import RunConfig
 from webapp.core.errors import UserError
-from webapp.core.processes import die_with
-from workers import failure
 from workers.app import app
+from workers.asking import ask
 from workers.preparation import prepare_rankings
-from workers.process import end_family, trainer_environment
-
-LIMIT_S = 600
-LOG_FILE = "log.txt"
 
 
 @app.task(name="workers.preflight.preflight")  # type: ignore[untyped-decorator]
@@ -47,27 +37,7 @@ def _look(folder: Path) -> str:
         except (UserError, OSError) as error:
             return str(error)
     report = folder / "report.draft"
-    command = [sys.executable, "-m", "training", "preflight", str(folder / "config.json"), "--out", str(report)]
-    with (folder / LOG_FILE).open("wb") as log:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=trainer_environment(folder, settings.ESPALIER_DATA),
-            start_new_session=True,
-            preexec_fn=partial(die_with, os.getpid(), signal.SIGKILL),
-        )
-    try:
-        code = child.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
-        return f"It took longer than {LIMIT_S // 60} minutes and was given up."
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-        end_family(folder)
-    if code:
-        return failure.explain(code, folder / LOG_FILE, 0, out_of_memory=False)
-    report.rename(folder / "report.json")
-    return ""
+    failed = ask(folder, ["preflight", str(folder / "config.json"), "--out", str(report)])
+    if not failed:
+        report.rename(folder / "report.json")
+    return failed

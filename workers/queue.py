@@ -36,6 +36,11 @@ def preflight(key: UUID) -> None:
     transaction.on_commit(partial(_send, "workers.preflight.preflight", PREFLIGHT_QUEUE, str(key)))
 
 
+def chat(question_id: int) -> None:
+    """Ask a worker to answer a question of the playground. Raises UserError like the others."""
+    transaction.on_commit(partial(_send, "workers.playground.chat", PREFLIGHT_QUEUE, question_id))
+
+
 def generate_items(job_id: int) -> None:
     """Ask a worker to carry a generation. Raises UserError after the commit when the broker is away."""
     waits = (

@@ -64,7 +64,7 @@ def _start(request: HttpRequest, form: EvaluationForm) -> HttpResponse:
 
 
 def _first_values(request: HttpRequest, run: Run | None) -> dict[str, object]:
-    """What the form begins with: a run's own problems and longest answer."""
+    """What the form begins with: a run's own problems and longest answer, and a search that is asked for."""
     if run is None:
         return {}
     config = run.config
@@ -76,6 +76,7 @@ def _first_values(request: HttpRequest, run: Run | None) -> dict[str, object]:
     steps = run.checkpoints.filter(removed_at=None).order_by("step").values_list("step", flat=True)
     chosen = [f"{run.pk}:{each}" for each in steps if step in ("all", str(each))]
     values: dict[str, object] = {"model": "checkpoint", "checkpoints": chosen}
+    values["search"] = request.GET.get("search", "")
     if named:
         values["problems"] = f"{problems['kind']}:{named}"
     return values | ({"max_tokens": longest} if longest else {})

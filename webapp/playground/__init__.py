@@ -1,0 +1,1 @@
+"""The playground: one or two models answer side by side, in conversations that stay."""
