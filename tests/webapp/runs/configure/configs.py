@@ -17,6 +17,7 @@ SAMPLES = {
     **{f"selection.{kind}.measured_by.hub.name": HUB_NAMES for kind in MEASURED},
     "selection.rejection_sampling.judge.hub.name": HUB_NAMES,
     "model.hub.name": HUB_NAMES,
+    "hardware.sampling_device": st.sampled_from(["same", "cpu", "cuda:1"]),
     "adapter.lora.targets": st.sampled_from(["all-linear", "q_proj, v_proj"]),
     "adapter.qlora.targets": st.sampled_from(["all-linear", "o_proj"]),
     "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
@@ -59,7 +60,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     for name, knob in knobs_of(RunConfig).items():
         if knob.is_active(values):
             values[name] = draw(values_for(knob))
-    for _ in range(10):
+    for _ in range(20):
         try:
             return RunConfig.model_validate(tree_of(knobs_of(RunConfig), values))
         except ValidationError as error:
