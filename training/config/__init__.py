@@ -7,6 +7,7 @@ from training.config.adapter import LoraAdapter, LowRankAdapter, QloraAdapter, W
 from training.config.adaptive import HardSubsetConfig, SolutionCacheConfig
 from training.config.agentic import AgenticConfig
 from training.config.base import Config
+from training.config.engine import EngineConfig, TorchEngineConfig, VllmEngineConfig, VllmServerConfig
 from training.config.evaluate import EvaluateMethod
 from training.config.finish import FinishConfig
 from training.config.hardware import HardwareConfig
@@ -58,6 +59,7 @@ __all__ = [
     "DeepSearchMethod",
     "DpoMethod",
     "DynamicSamplingConfig",
+    "EngineConfig",
     "EvaluateMethod",
     "EvaluationConfig",
     "FileProblems",
@@ -105,7 +107,10 @@ __all__ = [
     "SrlMethod",
     "StepsConfig",
     "SurrogateConfig",
+    "TorchEngineConfig",
     "TreeCreditConfig",
     "TreeLossConfig",
+    "VllmEngineConfig",
+    "VllmServerConfig",
     "WholeModel",
 ]

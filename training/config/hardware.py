@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from training.config.base import Config
+from training.config.engine import EngineConfig, TorchEngineConfig
 
 MOST_PROCESSES = 1024
 
@@ -46,6 +47,9 @@ class HardwareConfig(Config):
     offload: Literal["none", "frozen"] = "none"
     """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once
     a phase. Saves their weights there for the time of moving them; changes no result, and nothing on a CPU."""
+
+    engine: EngineConfig = TorchEngineConfig()
+    """Where responses are sampled."""
 
     sampling_device: str = Field(default="same", pattern=r"^(same|cpu|cuda(:\d{1,3})?)$")
     """Where batches are sampled while others are learned from: same, cpu, cuda, or one GPU, as cuda:1. Without

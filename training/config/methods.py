@@ -102,10 +102,11 @@ def staleness_fits(method: GrpoMethod) -> None:
             in_turn(method),
         )
     if staleness % updates:
+        nearest = {"staleness": nearest_multiple(staleness, updates, max(MOST_STALENESS // updates, 1) * updates)}
         raise impossible(
             f"batches grow older by the {updates} updates of a step at a time, so that a staleness of {staleness} "
             f"cannot be kept to exactly",
-            {"staleness": nearest_multiple(staleness, updates, max(MOST_STALENESS // updates, 1) * updates)},
+            *([nearest] if updates <= MOST_STALENESS else []),
             in_turn(method),
         )
     if keeps and method.agentic.enabled:
@@ -113,7 +114,7 @@ def staleness_fits(method: GrpoMethod) -> None:
     if keeps and not staleness:
         raise impossible(
             f"groups kept for the next step are {updates} update{'s' * (updates > 1)} old by then",
-            {"staleness": updates},
+            *([{"staleness": updates}] if updates <= MOST_STALENESS else []),
             {"dynamic_sampling.surplus": "drop"},
         )
 

@@ -113,6 +113,22 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _vllm_serves_one_process(self) -> Self:
+        if self.hardware.engine.kind != "torch" and self.hardware.processes > 1:
+            raise impossible(
+                "vLLM samples for one training process, and several would each give it their weights",
+                {"hardware.processes": 1},
+                {"hardware.engine.kind": "torch"},
+            )
+        if self.hardware.engine.kind != "torch" and isinstance(self.method, GrpoMethod) and self.method.lag > 0:
+            raise impossible(
+                "what samples ahead has an engine of its own, which is Espalier's",
+                {"hardware.engine.kind": "torch"},
+                {f"method.grpo.{knob}": value for knob, value in in_turn(self.method).items()},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _selection_has_a_use(self) -> Self:
         kind, method = self.selection.kind, self.method.kind
         if kind == "all":

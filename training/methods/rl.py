@@ -18,7 +18,7 @@ from training.methods.types import Outcome, UpdateReport
 from training.problems.types import Problem
 from training.reference import Reference
 from training.reflection import reflection_rates, text_before_reflection
-from training.sampling.types import Engine, SamplingParams
+from training.sampling.types import Engine, SamplingParams, rest
 from training.stream import ShuffledStream
 
 
@@ -76,6 +76,7 @@ class PolicyGradientTraining(ABC):
         """One round of experience and learning from it."""
         groups = self._gather(step)
         self._credit(groups)
+        rest(self._engine)
         reports = self._update(step, groups)
         self._engine.update_weights(step)
         self._refresh_reference(step)

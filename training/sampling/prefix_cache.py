@@ -60,17 +60,25 @@ class PrefixCache:
         Returns how many of the tokens are new: no sequence kept under these weights had them after this beginning. What
         the budget cannot hold even alone stays out.
         """
-        tokens = _tokens(ids)
+        path, new = self._enter(_tokens(ids))
+        self._hold(path, cache, row)
+        return new
+
+    def remember(self, ids: Sequence[int]) -> int:
+        """Note that somebody else has run `ids`; returns as `keep` how many of the tokens are new."""
+        return self._enter(_tokens(ids))[1]
+
+    def _enter(self, tokens: "array[int]") -> tuple[list[Segment], int]:
+        """Segments that begin with exactly `tokens`, made where there are none, and how many of the tokens are new."""
         walk = self._walk(tokens)
         path = [self._root, *(segment for segment, _ in walk)]
         seen = sum(count for _, count in walk)
-        if walk and walk[-1][1] < len(path[-1].ids) and (seen < len(ids) or path[-1].states is None):
+        if walk and walk[-1][1] < len(path[-1].ids) and (seen < len(tokens) or path[-1].states is None):
             path[-1] = self._split(path[-2], path[-1], walk[-1][1])
-        if seen < len(ids):
+        if seen < len(tokens):
             path.append(Segment(tokens[seen:]))
             path[-2].children[tokens[seen]] = path[-1]
-        self._hold(path[1:], cache, row)
-        return len(ids) - seen
+        return path[1:], len(tokens) - seen
 
     def drop(self, ids: Sequence[int]) -> None:
         """Give back the memory of what only `ids` needs: nobody will ask for it any more."""

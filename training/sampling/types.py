@@ -189,6 +189,21 @@ class Stream(Protocol):
 
 
 @runtime_checkable
+class RestingEngine(Engine, Protocol):
+    """An engine with memory of its own on the trainer's device, which it can give back for a while."""
+
+    def rest(self) -> None:
+        """Give back what can be given back, until the next call or the next weights."""
+        ...
+
+
+def rest(engine: Engine) -> None:
+    """Have an engine give back memory while it is not asked, if it has any to give."""
+    if isinstance(engine, RestingEngine):
+        engine.rest()
+
+
+@runtime_checkable
 class StreamingEngine(Engine, Protocol):
     """An engine whose samples may come and go while it decodes."""
 

@@ -17,8 +17,10 @@ from transformers import (
     Qwen3Config,
 )
 
+from tests.training.sampling.vllm_cases import HAS_VLLM, server_process, vllm_engine, vllm_process, vllm_server
 from training.sampling.torch_engine import TorchEngine
-from training.sampling.types import Engine
+from training.sampling.types import StreamingEngine
+from training.sampling.vllm_settings import CPU_BLOCK
 
 VOCABULARY = 61
 CONTEXT = 256
@@ -31,7 +33,12 @@ class EngineCase:
 
     name: str
     model: Callable[[], PreTrainedModel]
-    make: Callable[[int, bool], Engine]
+    make: Callable[[int, bool], StreamingEngine]
+    block: int = 0
+    """Prefixes are shared in pieces of so many tokens; 0: all of a prompt by its samples, all but its last token else.
+    """
+    draws: int = 4000
+    """For a test of frequencies."""
 
     def __str__(self) -> str:
         return self.name
@@ -66,6 +73,7 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "mistral-sliding": MistralConfig(**GROUPED, sliding_window=8),
     "gpt-neox": GPTNeoXConfig(**SHAPE, intermediate_size=48),
     "gpt2": GPT2Config(**SHAPE),
+    "vllm": Qwen3Config(**GROUPED, head_dim=32),  # the smallest heads that vLLM runs on CPUs
 }
 
 
@@ -83,10 +91,36 @@ def tiny_model(name: str) -> PreTrainedModel:
 def torch_case(name: str) -> EngineCase:
     """The torch engine over one architecture."""
 
-    def make(max_rows: int, keep_prefixes: bool) -> Engine:
+    def make(max_rows: int, keep_prefixes: bool) -> StreamingEngine:
         return TorchEngine(tiny_model(name), max_rows=max_rows, prefix_bytes=PREFIX_BYTES if keep_prefixes else 0)
 
     return EngineCase(f"torch-{name}", lambda: tiny_model(name), make)
 
 
-CASES = [torch_case(name) for name in CONFIGS]
+def vllm_model() -> PreTrainedModel:
+    """What vLLM is tested with."""
+    return tiny_model("vllm")
+
+
+def process_case() -> EngineCase:
+    """vLLM in this process."""
+
+    def make(max_rows: int, keep_prefixes: bool) -> StreamingEngine:
+        server_process(vllm_model)  # starts meanwhile
+        return vllm_engine(vllm_process(vllm_model), vllm_model, max_rows)
+
+    return EngineCase("vllm-process", vllm_model, make, block=CPU_BLOCK)
+
+
+def server_case() -> EngineCase:
+    """A vLLM server."""
+
+    def make(max_rows: int, keep_prefixes: bool) -> StreamingEngine:
+        return vllm_engine(vllm_server(vllm_model), vllm_model, max_rows)
+
+    return EngineCase("vllm-server", vllm_model, make, block=CPU_BLOCK, draws=1000)
+
+
+TORCH_CASES = [torch_case(name) for name in CONFIGS if name != "vllm"]
+CASES = [process_case(), server_case()] if HAS_VLLM else TORCH_CASES
+STREAMING_CASES = CASES if HAS_VLLM else [case for case in CASES if case.name in ("torch-qwen2", "torch-gpt2")]

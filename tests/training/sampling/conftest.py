@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from tests.training.sampling.cases import CASES, VOCABULARY, EngineCase
+from tests.training.sampling.cases import CASES, STREAMING_CASES, VOCABULARY, EngineCase
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,13 @@ def one_thread() -> None:
 @pytest.fixture(params=CASES, ids=str)
 def case(request: pytest.FixtureRequest) -> EngineCase:
     """An engine that has to keep the contract."""
+    chosen: EngineCase = request.param
+    return chosen
+
+
+@pytest.fixture(params=STREAMING_CASES, ids=str)
+def streaming_case(request: pytest.FixtureRequest) -> EngineCase:
+    """An engine that has to keep the contract of streams."""
     chosen: EngineCase = request.param
     return chosen
 

@@ -80,7 +80,7 @@ def test_samples_prompts_and_seeds_draw_from_different_streams(case: EngineCase)
 
 
 def test_tokens_come_as_often_as_their_probability_says(case: EngineCase) -> None:
-    params = SamplingParams(n=4000, max_tokens=1, temperature=0.9, top_p=0.95, stop_ids=(), seed=1)
+    params = SamplingParams(n=case.draws, max_tokens=1, temperature=0.9, top_p=0.95, stop_ids=(), seed=1)
     prompt = [4, 8, 15, 16, 23, 42]
     drawn = Counter(ids[0] for ids in ids_of(case.make(512, False).sample([prompt], params))[0])
     with torch.no_grad():
@@ -155,8 +155,16 @@ def test_the_samples_of_a_prompt_share_its_prefill(case: EngineCase, prompts: Pr
     engine = case.make(3, False)
     engine.sample([*prompts, prompts[0]], PLAIN)
     prompt_tokens = sum(map(len, prompts))
-    assert engine.counters.prefill_tokens_computed == prompt_tokens
+    again = (PLAIN.n - 1) * sum(_run_again(case, prompt) for prompt in prompts)
+    again += PLAIN.n * _run_again(case, prompts[0])
+    assert engine.counters.prefill_tokens_computed == prompt_tokens + again
+    assert engine.counters.prefill_tokens_recomputed >= again
     assert engine.counters.prefill_tokens_requested == PLAIN.n * (prompt_tokens + len(prompts[0]))
+
+
+def _run_again(case: EngineCase, prompt: list[int]) -> int:
+    """Tokens that another sample of a prompt runs, where prefixes are shared in blocks."""
+    return len(prompt) - (len(prompt) - 1) // case.block * case.block if case.block else 0
 
 
 def test_a_kept_prefix_saves_its_prefill_and_changes_nothing(case: EngineCase, prompts: Prompts) -> None:
@@ -167,7 +175,8 @@ def test_a_kept_prefix_saves_its_prefill_and_changes_nothing(case: EngineCase, p
     computed = keeping.counters.prefill_tokens_computed
     continued = keeping.sample(paths, PLAIN)
     # Of each path all is kept but the last token, which was drawn and never run.
-    assert keeping.counters.prefill_tokens_computed - computed == len(paths)
+    expected_tokens = PLAIN.n * sum(_run_again(case, path) for path in paths) if case.block else len(paths)
+    assert keeping.counters.prefill_tokens_computed - computed == expected_tokens
     expected = forgetting.sample(paths, PLAIN)
     assert ids_of(continued) == ids_of(expected)
     for got, wanted in zip(itertools.chain(*continued), itertools.chain(*expected), strict=True):
@@ -184,6 +193,35 @@ def test_new_weights_have_a_version_and_forget_the_prefixes(case: EngineCase, pr
     assert {completion.weights_version for completion in itertools.chain(*after)} == {engine.weights_version} == {7}
     assert engine.counters.prefill_tokens_computed == 2 * computed
     assert ids_of(before) == ids_of(after)
+
+
+def test_new_weights_are_really_in_effect(case: EngineCase, prompts: Prompts) -> None:
+    model = case.model()
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    engine = case.make(16, True)
+    engine.sample(prompts, GREEDY)
+    generator = torch.Generator().manual_seed(3)
+    changed = {name: value + 0.1 * torch.randn(value.shape, generator=generator) for name, value in before.items()}
+    try:
+        engine.update_weights(1, changed.items())
+        results = engine.sample(prompts, GREEDY)
+        with torch.no_grad():
+            for name, value in model.named_parameters():
+                value.copy_(changed[name])
+        expected = [[greedy_by_generate(model, prompt, 24, GREEDY.stop_ids)] for prompt in prompts]
+    finally:
+        with torch.no_grad():
+            for name, value in model.named_parameters():
+                value.copy_(before[name])
+    assert ids_of(results) == expected
+    engine.update_weights(2, before.items())
+    assert ids_of(engine.sample(prompts, GREEDY)) == ids_of(case.make(16, False).sample(prompts, GREEDY)) != expected
+
+
+def test_weights_of_another_architecture_are_refused(case: EngineCase) -> None:
+    engine = case.make(16, False)
+    with pytest.raises(ValueError, match=r"another|no place|refuses"):
+        engine.update_weights(1, [("model.nothing.weight", torch.zeros(2))])
 
 
 def test_an_empty_call_returns_nothing(case: EngineCase) -> None:

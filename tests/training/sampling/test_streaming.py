@@ -1,12 +1,11 @@
 """Samples that enter, leave and come back while others decode."""
 
-import random
 from dataclasses import replace
 
 import pytest
 import torch
 
-from tests.training.sampling.cases import VOCABULARY, tiny_model
+from tests.training.sampling.cases import tiny_model
 from tests.training.sampling.truth import logprobs_and_entropies
 from training.sampling.session import bytes_per_token
 from training.sampling.streaming import StreamingSession
@@ -32,25 +31,6 @@ def test_an_engine_that_streams_says_so() -> None:
     made = engine(prefix_bytes=1 << 20)
     assert isinstance(made, StreamingEngine)
     assert made.capacity_tokens == (1 << 20) // bytes_per_token(tiny_model("qwen2"))
-
-
-@pytest.mark.parametrize("name", ["qwen2", "gpt2"])
-def test_what_a_sample_draws_does_not_depend_on_when_it_entered(name: str, prompts: Prompts) -> None:
-    """Against one ordinary call, over two families of models and eight orders of entering."""
-    streams = [replace(PARAMS, stream=place, max_tokens=8 + place) for place in range(len(prompts))]
-    whole = engine(name).sample(prompts, streams)
-    expected = {place: found[0].token_ids for place, found in enumerate(whole)}
-    for seed in range(8):
-        rng = random.Random(seed)
-        order = rng.sample(range(len(prompts)), len(prompts))
-        with engine(name, rows=4).stream([PARAMS], longest=64, most=8) as session:
-            done: dict[int, Completion] = {}
-            while order or not session.is_done:
-                if order and (session.is_done or rng.random() < 0.3):
-                    place = order.pop()
-                    session.add(place, prompts[place], streams[place])
-                done |= dict(session.take())
-        assert {place: completion.token_ids for place, completion in done.items()} == expected
 
 
 def test_coming_back_computes_only_what_is_new_and_draws_as_from_the_whole(prompts: Prompts) -> None:
@@ -102,27 +82,7 @@ def test_dropping_every_sequence_leaves_no_state() -> None:
     assert made._prefixes.nbytes == 0
 
 
-def test_a_stream_that_ends_returns_what_there_is(prompts: Prompts) -> None:
-    with engine(rows=2).stream([PARAMS], longest=64, most=8) as session:
-        for place, prompt in enumerate(prompts):
-            session.add(place, prompt, replace(PARAMS, stream=place, stop_ids=()))
-        for _ in range(3):
-            session.take()
-        ended = dict(session.end())
-        assert session.is_done
-        assert sorted(ended) == list(range(len(prompts)))
-        assert {completion.finish_reason for completion in ended.values()} == {"abort"}
-        assert max(len(completion.token_ids) for completion in ended.values()) > 0
-
-
-def test_what_cannot_be_sampled_is_refused() -> None:
-    with engine().stream([PARAMS], longest=30, most=8) as session:
-        with pytest.raises(ValueError, match="context is 30"):
-            session.add(0, [1] * 10, PARAMS)
-        with pytest.raises(ValueError, match="empty"):
-            session.add(0, [], PARAMS)
-        with pytest.raises(ValueError, match="go from 0"):
-            session.add(0, [VOCABULARY], PARAMS)
+def test_a_stream_that_outgrows_the_memory_is_refused() -> None:
     with (
         pytest.raises(ValueError, match="longest sample needs"),
         TorchEngine(tiny_model("qwen2"), kv_bytes=1000).stream([PARAMS], 30, 8),

@@ -198,6 +198,11 @@ LABELS = {
     "checkpoints.keep_best": "Keep the best",
     "hardware.dtype": "Precision",
     "hardware.sampling_device": "Sampling device",
+    "hardware.engine.kind": "Responses sampled by",
+    "hardware.engine.url": "Address of the server",
+    "hardware.engine.exchange": "Folder for new weights",
+    "hardware.engine.patience_s": "Wait for the server",
+    "hardware.engine.context": "Longest sequence",
 }
 """Where a knob's own name in words is not enough: by its name, or by its path for all kinds that have it."""
 
@@ -225,6 +230,9 @@ KINDS = {
     "run": "The model it starts from",
     "lora": "LoRA",
     "qlora": "QLoRA (4 bits)",
+    "torch": "Espalier's own engine",
+    "vllm": "vLLM beside the trainer",
+    "vllm_server": "vLLM server",
 }
 """Kinds of tagged unions, as they are offered."""
 
@@ -238,6 +246,8 @@ UNITS = {
     "reference_refresh_steps": "steps",
     "phase_steps": "steps",
     "verifier_timeout_s": "s",
+    "patience_s": "s",
+    "context": "tokens",
     "width": "children",
     "min_width": "children",
     "max_depth": "levels",

@@ -22,6 +22,7 @@ SAMPLES = {
     "adapter.qlora.targets": st.sampled_from(["all-linear", "o_proj"]),
     "method.reward_model.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.dpo.rankings.project.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
+    "hardware.engine.vllm_server.url": st.sampled_from(["http://127.0.0.1:8100", "https://sampler.example.org/"]),
     "problems.imported.slug": st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
     "method.deepsearch.search.separator": st.text(
         st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=16

@@ -1,0 +1,81 @@
+"""What only the real vLLM can show: the same draws here and on a server, one that dies, a process left as it was."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.sampling.cases import process_case, server_case, tiny_model, vllm_model
+from tests.training.sampling.vllm_cases import server_process, vllm_process, vllm_server
+from training.sampling.decoder import EngineLostError
+from training.sampling.types import Completion, SamplingParams
+from training.sampling.vllm_engine import VllmEngine, weights_of
+from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
+
+pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+
+PLAIN = SamplingParams(n=4, max_tokens=24, temperature=1.0, stop_ids=(3, 11), seed=5)
+Prompts = list[list[int]]
+
+
+def ids_of(results: list[list[Completion]]) -> list[list[list[int]]]:
+    return [[completion.token_ids for completion in of_prompt] for of_prompt in results]
+
+
+def test_here_and_on_a_server_the_same_is_drawn_with_the_same_log_probs(prompts: Prompts) -> None:
+    here, there = (case.make(64, True).sample(prompts, PLAIN) for case in (process_case(), server_case()))
+    assert ids_of(here) == ids_of(there)
+    for one, other in zip(itertools.chain(*here), itertools.chain(*there), strict=True):
+        np.testing.assert_allclose(one.logprobs, other.logprobs, atol=1e-5)
+
+
+def test_the_process_keeps_its_threads_and_random_numbers() -> None:
+    engine = process_case().make(8, True)
+    torch.manual_seed(4)
+    expected = torch.rand(3)
+    torch.manual_seed(4)
+    engine.sample([[1, 2]], PLAIN)
+    assert torch.equal(torch.rand(3), expected)
+    torch.set_num_threads(2)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+
+
+def test_resting_changes_nothing_that_is_drawn(prompts: Prompts) -> None:
+    engine = process_case().make(8, True)
+    before = ids_of(engine.sample(prompts, PLAIN))
+    assert isinstance(engine, VllmEngine)
+    engine.rest()
+    assert ids_of(engine.sample(prompts, PLAIN)) == before
+
+
+def test_a_model_that_cannot_run_is_refused_in_words() -> None:
+    vllm_process(vllm_model)  # a process can start one after the other
+    with pytest.raises(VllmMissingError, match="cannot run this model here"):
+        VllmProcess(tiny_model("qwen3"), "float32", Memory(1 << 24, 0.05), 8)
+
+
+def test_a_server_that_dies_is_told_and_goes_on_where_it_was_once_it_is_back(prompts: Prompts) -> None:
+    """The last test of this server: it is started anew, with the weights of its folder, and gets those it had."""
+    server, process = vllm_server(vllm_model), server_process(vllm_model)
+    changed = {name: value + 0.1 for name, value in weights_of(vllm_model())}
+    engine = VllmEngine(server, max_rows=4, source=changed.items)
+    engine.update_weights(3)
+    params = replace(PLAIN, max_tokens=100, stop_ids=())
+    whole = ids_of(engine.sample(prompts, params))
+    told: dict[tuple[int, int], list[int]] = {}
+
+    def note(prompt: int, sample: int, completion: Completion) -> None:
+        told[prompt, sample] = completion.token_ids
+        process.kill()
+
+    with pytest.raises(EngineLostError, match=process.url) as lost:
+        engine.sample(prompts, params, on_finish=note)
+    assert told
+    assert set(lost.value.unfinished) == set(itertools.product(range(7), range(4))) - set(told)
+    process.start()
+    again = ids_of(engine.sample(prompts, params))
+    assert again == whole
+    assert all(again[prompt][sample] == ids for (prompt, sample), ids in told.items())

@@ -1,0 +1,165 @@
+"""The engine over a decoder that stands in for vLLM: what it asks for, what it tells, and what it counts."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+
+import pytest
+import torch
+
+from training.sampling.decoder import EngineLostError, Facts, Order, Progress
+from training.sampling.types import Completion, SamplingParams, StreamingEngine
+from training.sampling.vllm_engine import VllmEngine
+
+PARAMS = SamplingParams(n=2, max_tokens=3, temperature=1.0, stop_ids=(9,), seed=5)
+
+
+class CountingDecoder:
+    """Decodes a token a step for each order: its place in the sample, after its prompt's length."""
+
+    facts = Facts(vocabulary=50, context=64, capacity_tokens=40, block=16)
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.live: dict[int, int] = {}
+        self.aborted: list[int] = []
+        self.loaded: list[int] = []
+        self.most = 0
+        self.ready = False
+        self.lost_after = math.inf
+        self.logprob = -1.0
+
+    def prepare(self) -> bool:
+        return self.ready
+
+    def add(self, order: Order) -> None:
+        self.orders.append(order)
+        self.live[order.key] = 0
+        self.most = max(self.most, len(self.live))
+
+    def step(self) -> list[Progress]:
+        if self.lost_after <= 0:
+            self.live.clear()
+            raise EngineLostError("http://there", "gone")
+        self.lost_after -= 1
+        return [self._next(order) for order in self.orders if order.key in self.live]
+
+    def _next(self, order: Order) -> Progress:
+        self.live[order.key] += 1
+        done = self.live[order.key]
+        ends = done == order.params.max_tokens
+        if ends:
+            del self.live[order.key]
+        return Progress(order.key, [len(order.prompt) + done], [self.logprob], [0.5], "length" if ends else None, 1)
+
+    def abort(self, keys: Sequence[int]) -> None:
+        self.aborted += keys
+        for key in keys:
+            del self.live[key]
+
+    def load(self, version: int, weights: "Iterable[tuple[str, torch.Tensor]]") -> None:
+        assert [name for name, _ in weights] == ["w"]
+        self.loaded.append(version)
+        self.ready = True
+
+    def rest(self) -> None:
+        self.ready = False
+
+
+def engine_of(decoder: CountingDecoder, max_rows: int = 3) -> VllmEngine:
+    return VllmEngine(decoder, max_rows=max_rows, source=lambda: [("w", torch.zeros(1))])
+
+
+def test_it_streams_and_takes_no_more_places_than_it_may() -> None:
+    decoder = CountingDecoder()
+    engine = engine_of(decoder)
+    assert isinstance(engine, StreamingEngine)
+    results = engine.sample([[1, 2], [3, 4, 5]], PARAMS)
+    assert [[each.token_ids for each in of] for of in results] == [[[3, 4, 5]] * 2, [[4, 5, 6]] * 2]
+    assert (decoder.most, decoder.live) == (3, {})
+    assert len({order.seed for order in decoder.orders}) == 4
+    assert len({order.key for order in decoder.orders}) == 4
+
+
+def test_seeds_depend_on_stream_and_sample_alone() -> None:
+    decoder = CountingDecoder()
+    engine = engine_of(decoder)
+    engine.sample([[1], [2]], PARAMS)
+    with engine.stream([PARAMS], 8, 4) as stream:
+        stream.add(1, [7], PARAMS, sample_index=1)
+        stream.end()
+    seeds = [order.seed for order in decoder.orders]
+    assert len(seeds) == 4  # what ended before it began was never asked for
+    with engine.stream([PARAMS], 8, 4) as stream:
+        stream.add(1, [7], PARAMS, sample_index=1)
+        stream.take()
+    assert decoder.orders[-1].seed == seeds[3]
+
+
+def test_counters_tell_what_the_decoder_found() -> None:
+    engine = engine_of(CountingDecoder())
+    engine.sample([[1, 2, 3, 4]], PARAMS)
+    counters = engine.counters
+    assert (counters.prefill_tokens_requested, counters.prefill_tokens_computed) == (8, 6)
+    assert counters.prefill_tokens_recomputed == 3  # those that the second sample ran
+    assert (counters.tokens_sampled, counters.decode_rows, counters.decode_steps) == (6, 4, 3)
+
+
+def test_weights_come_from_the_source_once_and_again_after_a_rest() -> None:
+    decoder = CountingDecoder()
+    engine = engine_of(decoder)
+    engine.sample([[1]], PARAMS)
+    engine.sample([[1]], PARAMS)
+    assert decoder.loaded == [0]
+    engine.update_weights(3)
+    engine.update_weights(4)
+    engine.rest()
+    [[completion, _]] = engine.sample([[1]], PARAMS)
+    engine.sample([[1]], PARAMS)
+    assert decoder.loaded == [0, 4]
+    assert completion.weights_version == 4
+    salts = [order.salt for order in decoder.orders]
+    assert len(set(salts)) == 2
+    assert salts[0] == salts[3] != salts[4]
+    with pytest.raises(ValueError, match="has to be given the new ones"):
+        VllmEngine(decoder).update_weights(1)
+
+
+def test_an_engine_that_is_lost_names_what_is_not_finished_and_can_be_asked_again() -> None:
+    decoder = CountingDecoder()
+    engine, told = engine_of(decoder, max_rows=1), dict[tuple[int, int], Completion]()
+    decoder.lost_after = 4
+    with pytest.raises(EngineLostError) as lost:
+        engine.sample([[1], [2]], PARAMS, lambda prompt, sample, done: told.update({(prompt, sample): done}))
+    assert set(told) == {(0, 0)}
+    assert sorted(lost.value.unfinished) == [(0, 1), (1, 0), (1, 1)]
+    decoder.lost_after = math.inf
+    assert len(list(itertools.chain(*engine.sample([[1], [2]], PARAMS)))) == 4
+
+
+def test_whatever_breaks_a_call_leaves_nothing_decoding() -> None:
+    decoder = CountingDecoder()
+    engine = engine_of(decoder)
+
+    def fail(prompt: int, sample: int, completion: Completion) -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"):
+        engine.sample([[1]], [PARAMS], on_finish=fail)
+    with engine.stream([PARAMS], 8, 4) as stream:
+        stream.add(0, [1], PARAMS)
+        stream.take()
+        with pytest.raises(RuntimeError, match="sampling already"):
+            engine.sample([[1]], PARAMS)
+    assert decoder.live == {}
+    decoder.logprob = math.nan
+    with pytest.raises(FloatingPointError, match="NaN"):
+        engine.sample([[1]], PARAMS)
+    assert decoder.live == {}
+
+
+def test_a_sample_that_the_memory_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs 43 tokens, but the engine holds 40"):
+        engine_of(CountingDecoder()).sample([[1] * 40], PARAMS)
+    with pytest.raises(ValueError, match="max_rows"):
+        VllmEngine(CountingDecoder(), max_rows=0)

@@ -1,0 +1,48 @@
+"""Where responses are sampled: beside the trainer by Espalier's own engine or vLLM, or on a server."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from training.config.base import Config
+
+
+class TorchEngineConfig(Config):
+    """By Espalier's own engine, which shares the weights with the trainer: nothing to start, nothing to copy. On CPUs
+    and for small models the fastest."""
+
+    kind: Literal["torch"] = "torch"
+
+
+class VllmEngineConfig(Config):
+    """By vLLM in the trainer's process: on a GPU it gives its memory back while the weights are updated."""
+
+    kind: Literal["vllm"] = "vllm"
+
+    memory_share: float = Field(default=0.4, gt=0, le=0.95)
+    """Of the device's memory that vLLM may take while it samples."""
+
+    kv_cache_mib: int = Field(default=0, ge=0, le=10_000_000)
+    """Memory for keys and values of responses, in MiB; 0 takes what its weights leave of its share."""
+
+    context: int = Field(default=0, ge=0, le=10_000_000)
+    """Longest prompt with its response, in tokens; 0 takes the model's own limit. Less needs less memory."""
+
+
+class VllmServerConfig(Config):
+    """By a vLLM server, started beforehand on this or another machine:
+    `python -m training.sampling.vllm_launch FOLDER`, of a model of the same shape."""
+
+    kind: Literal["vllm_server"] = "vllm_server"
+
+    url: str = Field(default="http://127.0.0.1:8100", pattern=r"^https?://[^\s/]+/?$")
+    """Its address."""
+
+    exchange: str = ""
+    """Folder through which new weights go to it, under the same path on both machines; empty takes one of the run's."""
+
+    patience_s: int = Field(default=300, ge=1, le=86_400)
+    """Seconds to wait for a server that does not answer before the run gives up."""
+
+
+EngineConfig = Annotated[TorchEngineConfig | VllmEngineConfig | VllmServerConfig, Field(discriminator="kind")]

@@ -1,0 +1,145 @@
+"""Samples with vLLM, in the trainer's process or on a server: the same engine over different decoders.
+
+What differs from the torch engine: prefixes are shared in blocks (16 tokens on most devices, 32 on CPUs), so the last
+incomplete block of a prompt is run anew for every sample; random numbers are vLLM's own, from a seed of each sample, so
+the same seed draws other tokens than the torch engine does; and temperatures below 0.01 count as 0.01.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import uuid4
+
+import torch
+from torch import Tensor
+
+from training.adapter import is_adapted, merged_state
+from training.sampling.decoder import Decoder
+from training.sampling.prefix_cache import PrefixCache
+from training.sampling.requests import Sample, samples_of
+from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
+from training.sampling.vllm_session import VllmSession
+
+MAX_ROWS = 256
+
+Weights = Iterable[tuple[str, Tensor]]
+
+
+class VllmEngine:
+    """A `StreamingEngine` over a `decoder`, of whose places it takes at most `max_rows`; one call at a time.
+
+    `source` gives the weights whenever `update_weights` is told none, and after the engine has rested. Its counters
+    tell vLLM's own figures of prefixes found; prompts that were cut short before their first token are not in them.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        weights_version: int = 0,
+        max_rows: int = MAX_ROWS,
+        source: Callable[[], Weights] | None = None,
+    ) -> None:
+        if max_rows < 1:
+            raise ValueError(f"max_rows must be at least 1, got {max_rows}")
+        self._decoder = decoder
+        self._weights_version = weights_version
+        self._max_rows = max_rows
+        self._source = source
+        self._name = uuid4().hex
+        self._counters = EngineCounters()
+        self._seen = PrefixCache(0)
+        self._session: VllmSession | None = None
+        self._stale = False
+        """Whether the source has weights that the decoder has not."""
+
+    @property
+    def weights_version(self) -> int:
+        """See `Engine`."""
+        return self._weights_version
+
+    @property
+    def counters(self) -> EngineCounters:
+        """See `Engine`."""
+        return self._counters
+
+    @property
+    def capacity_tokens(self) -> int:
+        """See `StreamingEngine`."""
+        return self._decoder.facts.capacity_tokens
+
+    def update_weights(self, version: int, weights: Weights | None = None) -> None:
+        """See `Engine`. Without `weights`, those of the source are taken, as they are when the next call begins."""
+        if weights is not None:
+            self._decoder.load(version, weights)
+        elif self._source is None:
+            raise ValueError("an engine of its own weights has to be given the new ones")
+        self._stale = weights is None
+        self._weights_version = version
+        self._seen.clear()
+
+    def rest(self) -> None:
+        """Give back the device's memory until the next call or the next weights, where vLLM can."""
+        self._decoder.rest()
+
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        params: SamplingParams | Sequence[SamplingParams],
+        on_finish: OnFinish | None = None,
+        should_abort: Callable[[], bool] | None = None,
+    ) -> list[list[Completion]]:
+        """See `Engine`. Also raises EngineLostError, after all that ended before has been told."""
+        facts = self._decoder.facts
+        samples = samples_of(prompts, params, facts.vocabulary, facts.context)
+        results: list[dict[int, Completion]] = [{} for _ in prompts]
+        for sample, completion in self._finished(samples, should_abort or (lambda: False)):
+            results[sample.prompt_index][sample.sample_index] = completion
+            if on_finish is not None:
+                on_finish(sample.prompt_index, sample.sample_index, completion)
+        return [[of_prompt[number] for number in range(len(of_prompt))] for of_prompt in results]
+
+    @contextmanager
+    def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[VllmSession]:
+        """See `StreamingEngine`. Sequences that come back are found in vLLM's prefix cache while it has room."""
+        with self._opened(longest, most) as session:
+            yield session
+
+    def _finished(self, samples: list[Sample], should_abort: Callable[[], bool]) -> Iterator[tuple[Sample, Completion]]:
+        """Each sample when it is finished."""
+        if not samples:
+            return
+        with self._opened(max(sample.longest for sample in samples), self._max_rows) as session:
+            session.enter(samples)
+            while not session.is_done:
+                yield from session.abort() if should_abort() else session.advance()
+
+    @contextmanager
+    def _opened(self, longest: int, most: int) -> Iterator[VllmSession]:
+        """A session, in which nothing is left decoding afterwards."""
+        facts = self._decoder.facts
+        room = min(facts.context, facts.capacity_tokens)
+        if longest > room:
+            raise ValueError(f"the longest sample needs {longest} tokens, but the engine holds {room}")
+        if self._session is not None:
+            raise RuntimeError("the engine is sampling already")
+        if not self._decoder.prepare() or self._stale:
+            if self._source is None:
+                raise ValueError("the engine has lost its weights and has to be given them")
+            self._decoder.load(self._weights_version, self._source())
+            self._stale = False
+        salt, most = f"{self._name}-{self._weights_version}", min(most, self._max_rows)
+        self._session = VllmSession(
+            self._decoder, self._counters, self._seen, salt, self._weights_version, most, longest
+        )
+        try:
+            yield self._session
+        finally:
+            self._session.close()
+            self._session = None
+
+
+def weights_of(model: torch.nn.Module) -> Weights:
+    """The parameters of a transformers model by name, of tied ones one; an adapter is merged into what it stands by."""
+    if is_adapted(model):
+        return merged_state(model).items()
+    return ((name, parameter.detach()) for name, parameter in model.named_parameters())
