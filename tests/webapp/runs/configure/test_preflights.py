@@ -103,6 +103,7 @@ def test_nothing_is_left_behind_when_the_broker_is_away(monkeypatch: pytest.Monk
 
 
 def test_the_real_trainer_answers_and_the_page_shows_it(researcher_client: Client, sent: list[uuid.UUID]) -> None:
+    pytest.importorskip("torch", reason="a real trainer answers")
     data = posted(SMOKE.config, **{"hardware.threads": "1"})
     html = researcher_client.post("/runs/new/preflight", data, headers={"HX-Request": "true"}).content.decode()
     address = re.search(r'hx-get="([^"]+)" hx-trigger="every 1s"', html)
