@@ -27,7 +27,6 @@ SAMPLES = {
     "method.deepsearch.search.separator": st.text(
         st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=16
     ),
-    "hardware.sampling_device": st.sampled_from(["same", "cpu", "cuda", "cuda:1"]),
     "method.srl.steps.pattern": st.sampled_from(["", "(", ";", " ; ", r"\n\s*\n", "a\nb"]),
     "prompt.system": st.text(st.characters(codec="utf-8", exclude_characters="\r\x00", exclude_categories=["Cs"])),
 }
