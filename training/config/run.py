@@ -85,6 +85,12 @@ class RunConfig(Config):
             return self
         if kind == "evaluate":
             raise impossible("an evaluation trains nothing, so there are no weights to share out", whole)
+        if self.hardware.compile:
+            raise impossible(
+                "of shared weights only what learns would be compiled, and what is only asked would come out otherwise",
+                {"hardware.compile": False},
+                whole,
+            )
         if self.adapter.kind != "none":
             raise impossible(
                 "of a model beside an adapter next to nothing is trained, and what is frozen is not shared out",

@@ -196,6 +196,8 @@ def test_weights_are_shared_out_only_where_they_are_trained() -> None:
     hardware = {"processes": 2, "sharding": "fsdp2"}
     problem = refused(method={"kind": "evaluate"}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}]
+    problem = refused(hardware=hardware | {"compile": True})
+    assert problem["ctx"]["fixes"] == [{"hardware.compile": False}, {"hardware.sharding": "none"}]
     problem = refused(adapter={"kind": "lora"}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"adapter.kind": "none"}]
 
