@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
-import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from training.adapter import is_adapted, merged_state
 from training.sampling.decoder import Decoder
@@ -70,7 +70,7 @@ class VllmEngine:
     def update_weights(self, version: int, weights: Weights | None = None) -> None:
         """See `Engine`. Without `weights`, those of the source are taken, as they are when the next call begins."""
         if weights is not None:
-            self._decoder.load(version, weights)
+            self._decoder.load(version, with_head(weights))
         elif self._source is None:
             raise ValueError("an engine of its own weights has to be given the new ones")
         self._stale = weights is None
@@ -138,8 +138,25 @@ class VllmEngine:
             self._session = None
 
 
-def weights_of(model: torch.nn.Module) -> Weights:
-    """The parameters of a transformers model by name, of tied ones one; an adapter is merged into what it stands by."""
+def weights_of(model: PreTrainedModel) -> Weights:
+    """The parameters of a model by name, a tied head once more; an adapter is merged into what it stands beside."""
     if is_adapted(model):
-        return merged_state(model).items()
-    return ((name, parameter.detach()) for name, parameter in model.named_parameters())
+        weights = merged_state(model)
+    else:
+        weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    head = model.get_output_embeddings()
+    for name, module in model.named_modules():
+        if module is head:
+            weights.setdefault(f"{name}.weight", module.weight.detach())
+    return weights.items()
+
+
+def with_head(weights: Weights) -> Iterator[tuple[str, Tensor]]:
+    """The weights, and those of the embedding once more as the head where they name no head of its own."""
+    names, embedding = set(), None
+    for name, value in weights:
+        names.add(name)
+        embedding = value if name.endswith("embed_tokens.weight") else embedding
+        yield name, value
+    if embedding is not None and "lm_head.weight" not in names:
+        yield "lm_head.weight", embedding

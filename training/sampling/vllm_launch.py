@@ -37,6 +37,8 @@ def serve_arguments(options: argparse.Namespace) -> list[str]:
         *(part for name, value in sizes.items() for part in (name, str(value))),
         *("--skip-tokenizer-init", "--logprobs-mode", "processed_logprobs", "--enable-prefix-caching"),
         *("--no-enable-chunked-prefill", "--no-async-scheduling", "--enable-scale-out"),
+        # Weights come from the trainer, and the head by itself: vLLM leaves a tied one behind on updates.
+        *("--load-format", "dummy", "--hf-overrides", json.dumps({"tie_word_embeddings": False})),
         *("--enable-prompt-tokens-details", "--disable-uvicorn-access-log"),
         *("--worker-extension-cls", "training.sampling.vllm_worker.EntropyExtension"),
         *(["--enforce-eager"] if options.cpu else []),

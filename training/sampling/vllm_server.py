@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from training.sampling.vllm_streams import TokenStreams
 
 logger = logging.getLogger("training")
 
+WEIGHTS_FILE = "model.safetensors"
 CONNECT_S = 5.0
 LOADING_S = 900.0
 """Until a server must have read the weights of a large model."""
@@ -85,11 +87,11 @@ class VllmServer:
         folder = self._exchange / label
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            save_file(_apart(weights), folder / "model.safetensors")
+            save_file(_apart(weights), folder / WEIGHTS_FILE)
             self._await_health()
             self._ask("POST", "/pause", params={"mode": "wait"})
             try:
-                self._call("reload_weights", weights_path=str(folder))
+                self._call("take_weights", path=str(folder / WEIGHTS_FILE))
                 self._ask("POST", "/reset_prefix_cache")
                 self._ask("POST", "/update_weight_version", json={"new_version": label})
             finally:
@@ -149,8 +151,5 @@ class VllmServer:
 
 
 def _apart(weights: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """The weights on the host; of those that are one tensor the first."""
-    found: dict[tuple[int, int], tuple[str, Tensor]] = {}
-    for name, value in weights:
-        found.setdefault((value.data_ptr(), value.numel()), (name, value))
-    return {name: value.detach().cpu().contiguous() for name, value in found.values()}
+    """The weights on the host, none of which shares its memory with another."""
+    return {name: torch.empty_like(value, device="cpu").copy_(value).contiguous() for name, value in weights}

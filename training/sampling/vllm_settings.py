@@ -30,9 +30,10 @@ SAMPLING = {
 
 
 def save_config(model: PreTrainedModel, folder: Path) -> None:
-    """Write what vLLM builds the model from."""
+    """Write what vLLM builds the model from: its head by itself, since vLLM leaves a tied one behind on updates."""
     config = copy.deepcopy(model.config)
     config.architectures = config.architectures or [type(model).__name__]
+    config.get_text_config().tie_word_embeddings = config.tie_word_embeddings = False
     config.save_pretrained(folder)
 
 

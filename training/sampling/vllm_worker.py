@@ -11,6 +11,7 @@ A server takes this in as `--worker-extension-cls training.sampling.vllm_worker.
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 
@@ -20,6 +21,13 @@ class EntropyExtension:
     def report_entropies(self) -> dict[str, int]:
         """Begin to tell entropies; saying so twice changes nothing. Returns the facts of the model."""
         return report_entropies(self)
+
+    def take_weights(self, path: str) -> None:
+        """Go on with the weights of a safetensors file."""
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            worker: Any = self
+            worker.reload_weights(weights_iterator=((name, file.get_tensor(name)) for name in names))
 
 
 def report_entropies(worker: Any) -> dict[str, int]:

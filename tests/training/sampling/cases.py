@@ -73,7 +73,7 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "mistral-sliding": MistralConfig(**GROUPED, sliding_window=8),
     "gpt-neox": GPTNeoXConfig(**SHAPE, intermediate_size=48),
     "gpt2": GPT2Config(**SHAPE),
-    "vllm": Qwen3Config(**GROUPED, head_dim=32),  # the smallest heads that vLLM runs on CPUs
+    "vllm": Qwen3Config(**GROUPED, head_dim=32, tie_word_embeddings=True),  # the smallest heads that vLLM runs on CPUs
 }
 
 
