@@ -24,7 +24,7 @@ class OwnPasswordFirst:
         return self.get_response(request)
 
     def open_paths(self) -> set[str]:
-        return {reverse("password_change"), reverse("logout"), reverse("health")}
+        return {reverse(name) for name in ("password_change", "logout", "healthz", "readyz")}
 
 
 class DefaultRole:
