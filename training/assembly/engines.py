@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 from training.config import HardwareConfig, VllmEngineConfig, VllmServerConfig
 from training.errors import InputError
 from training.sampling.decoder import Decoder, EngineLostError
+from training.sampling.fleet import Fleet
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import StreamingEngine
 from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, weights_of
@@ -16,6 +17,9 @@ from training.sampling.vllm_server import VllmServer
 
 EXCHANGE_FOLDER = "exchange"
 """In a run's folder: new weights on their way to a server."""
+
+FLEET_PATIENCE_S = 5.0
+"""Longest wait for one of several servers while others answer."""
 
 _started: dict[str, VllmProcess] = {}
 """The vLLM of this process, by what it was started with; another model's takes its place."""
@@ -47,11 +51,11 @@ def _decoder(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, fo
     engine = hardware.engine
     if isinstance(engine, VllmServerConfig):
         own = (folder or Path(tempfile.gettempdir())).resolve() / EXCHANGE_FOLDER
-        server = VllmServer(engine.url, Path(engine.exchange or own), engine.patience_s)
+        server = _servers(engine, Path(engine.exchange or own))
         vocabulary = model.config.get_text_config().vocab_size
         if server.facts.vocabulary != vocabulary:
             raise ValueError(
-                f"the server at {engine.url} has a model of {server.facts.vocabulary} token ids, the run's has "
+                f"the server at {engine.urls[0]} has a model of {server.facts.vocabulary} token ids, the run's has "
                 f"{vocabulary}; start it on a checkpoint of the same model"
             )
         return server
@@ -63,3 +67,13 @@ def _decoder(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, fo
         memory = Memory(engine.kv_cache_mib << 20, engine.memory_share)
         _started[key] = VllmProcess(model, hardware.dtype, memory, most, engine.context or None)
     return _started[key]
+
+
+def _servers(engine: VllmServerConfig, exchange: Path) -> Decoder:
+    """One server, or several as one. All must be there when a run begins."""
+    first, *others = (VllmServer(url, exchange, engine.patience_s) for url in engine.urls)
+    if not others:
+        return first
+    for server in (first, *others):
+        server.patience_s = FLEET_PATIENCE_S
+    return Fleet((first, *others), engine.patience_s)

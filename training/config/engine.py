@@ -30,19 +30,25 @@ class VllmEngineConfig(Config):
 
 
 class VllmServerConfig(Config):
-    """By a vLLM server, started beforehand on this or another machine:
+    """By vLLM servers, one or several, started beforehand on this or other machines:
     `python -m training.sampling.vllm_launch FOLDER`, of a model of the same shape."""
 
     kind: Literal["vllm_server"] = "vllm_server"
 
-    url: str = Field(default="http://127.0.0.1:8100", pattern=r"^https?://[^\s/]+/?$")
-    """Its address."""
+    url: str = Field(default="http://127.0.0.1:8100", pattern=r"^https?://[^\s/]+/?( +https?://[^\s/]+/?)*$")
+    """Its address; several, with spaces between them, share the work by what room each has."""
 
     exchange: str = ""
-    """Folder through which new weights go to it, under the same path on both machines; empty takes one of the run's."""
+    """Folder through which new weights go there, under the same path on both machines; empty takes one of the run's."""
 
     patience_s: int = Field(default=300, ge=1, le=86_400)
-    """Seconds to wait for a server that does not answer before the run gives up."""
+    """Seconds to wait for a server that does not answer before the run gives up. Of several, those that answer go on
+    without it, and it is asked again at every step."""
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses."""
+        return self.url.split()
 
 
 EngineConfig = Annotated[TorchEngineConfig | VllmEngineConfig | VllmServerConfig, Field(discriminator="kind")]

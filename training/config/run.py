@@ -91,6 +91,12 @@ class RunConfig(Config):
                 {"hardware.compile": False},
                 whole,
             )
+        if self.hardware.engine.kind != "torch":
+            raise impossible(
+                "vLLM is given whole weights, which no process has of a model that is shared out",
+                whole,
+                {"hardware.engine.kind": "torch"},
+            )
         if self.adapter.kind != "none":
             raise impossible(
                 "of a model beside an adapter next to nothing is trained, and what is frozen is not shared out",

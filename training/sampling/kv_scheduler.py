@@ -45,6 +45,8 @@ class KvScheduler(Generic[Key]):
         self._most = [int(capacity * oversubscription) for capacity in capacities]
         self._free = list(self._most)
         self._waiting: OrderedDict[Key, int] = OrderedDict()
+        self._homes: dict[Key, int] = {}
+        """Where those that wait would best go."""
         self._returning: list[OrderedDict[Key, int]] = [OrderedDict() for _ in capacities]
         self._admitted: dict[Key, _Place] = {}
         self._turn: dict[Key, int] = {}
@@ -67,14 +69,19 @@ class KvScheduler(Generic[Key]):
         back = zip(self._returning, self._free, strict=True)
         return any(keys and _first(keys)[1] <= free for keys, free in back) or self._roomiest() is not None
 
-    def submit(self, key: Key, tokens: int) -> None:
-        """Queue a rollout of at most so many tokens. Raises NeverFitsError; ValueError when `key` is in use."""
+    def submit(self, key: Key, tokens: int, home: int | None = None) -> None:
+        """Queue a rollout of at most so many tokens; it goes to the engine `home` if that has room, to another else.
+
+        Raises NeverFitsError; ValueError when `key` is in use.
+        """
         if tokens < 1:
             raise ValueError(f"a rollout has at least one token, got {tokens}")
         if key in self._turn:
             raise ValueError(f"rollout {key!r} is there already")
         self._refuse_larger(tokens)
         self._waiting[key] = tokens
+        if home is not None:
+            self._homes[key] = home
         self._turn[key] = self._submitted
         self._submitted += 1
 
@@ -89,6 +96,7 @@ class KvScheduler(Generic[Key]):
                 admitted.append((key, engine))
         while (roomiest := self._roomiest()) is not None:
             key, tokens = self._waiting.popitem(last=False)
+            self._homes.pop(key, None)
             self._free[roomiest] -= tokens
             self._admitted[key] = _Place(roomiest, tokens)
             admitted.append((key, roomiest))
@@ -97,6 +105,10 @@ class KvScheduler(Generic[Key]):
     def engine_of(self, key: Key) -> int:
         """The engine of an admitted rollout, the same for all its turns. Raises KeyError for any other."""
         return self._admitted[key].engine
+
+    def is_busy(self, engine: int) -> bool:
+        """Whether anything is reserved on an engine."""
+        return self._free[engine] < self._most[engine]
 
     def may_decode(self, key: Key) -> bool:
         """Whether it has been admitted and has not paused since."""
@@ -129,6 +141,7 @@ class KvScheduler(Generic[Key]):
     def release(self, key: Key) -> None:
         """A rollout has ended, or is not wanted any more; saying so twice changes nothing."""
         self._turn.pop(key, None)
+        self._homes.pop(key, None)
         self._waiting.pop(key, None)
         place = self._admitted.pop(key, None)
         if place is None:
@@ -152,12 +165,16 @@ class KvScheduler(Generic[Key]):
         return lost
 
     def _roomiest(self) -> int | None:
-        """The engine that would take the first of those that wait."""
+        """The engine that would take the first of those that wait: its home, or the one with the most room."""
         engines = [engine for engine, returning in enumerate(self._returning) if not returning]
         if not engines or not self._waiting:
             return None
+        key, tokens = _first(self._waiting)
+        home = self._homes.get(key)
+        if home in engines and tokens <= self._free[home]:
+            return home
         engine = max(engines, key=lambda number: self._free[number])
-        return engine if _first(self._waiting)[1] <= self._free[engine] else None
+        return engine if tokens <= self._free[engine] else None
 
     def _refuse_larger(self, tokens: int) -> None:
         if tokens > max(self._most):

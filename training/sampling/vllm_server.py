@@ -42,7 +42,7 @@ class VllmServer:
     def __init__(self, url: str, exchange: Path, patience_s: float = 60.0) -> None:
         self._url = url.rstrip("/")
         self._exchange = exchange
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._name = uuid4().hex
         self._label = ""
         timeout = httpx2.Timeout(LOADING_S, connect=CONNECT_S)
@@ -137,14 +137,14 @@ class VllmServer:
 
     def _await_health(self) -> None:
         """Return once the server is healthy; ask again, seldomer and seldomer, while it is not."""
-        deadline, pause = time.monotonic() + self._patience_s, FIRST_PAUSE_S
+        deadline, pause = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:
             try:
                 self._ask("GET", "/health", timeout=CONNECT_S)
                 return
             except (EngineLostError, ValueError) as error:
                 if time.monotonic() + pause > deadline:
-                    raise EngineLostError(self._url, f"not healthy for {self._patience_s:.0f} s: {error}") from error
+                    raise EngineLostError(self._url, f"not healthy for {self.patience_s:.0f} s: {error}") from error
                 logger.warning("the vLLM server at %s does not answer; asking again in %.1f s", self._url, pause)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -200,6 +200,8 @@ def test_weights_are_shared_out_only_where_they_are_trained() -> None:
     assert problem["ctx"]["fixes"] == [{"hardware.compile": False}, {"hardware.sharding": "none"}]
     problem = refused(adapter={"kind": "lora"}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"adapter.kind": "none"}]
+    problem = refused(hardware={"sharding": "fsdp2", "engine": {"kind": "vllm"}})
+    assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"hardware.engine.kind": "torch"}]
 
 
 KEEP = {"enabled": True, "surplus": "keep"}
