@@ -248,7 +248,7 @@ def test_built_in_levels_are_split_too(researcher_client: Client) -> None:
     assert likely_settings(BuiltinTrajectories("tools"))["rule"] == "tool_call"
     page = text(researcher_client.get("/datasets/builtin/repositories/steps/"))
     assert "preset=agents-srl&amp;level=repositories&amp;rule=tool_call" in page
-    assert "of 576" in page
+    assert "of 608" in page
     tally = further_totals(BuiltinTrajectories("easy"), LINES)
     assert tally.instances == 2 * tally.read
 
