@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "webapp.core",
     "webapp.accounts",
     "webapp.datasets",
+    "webapp.machines",
     "webapp.runs",
     "webapp.inspection",
     "webapp.search",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("datasets/teach/", include("webapp.teaching.urls")),
     path("datasets/", include("webapp.datasets.urls")),
     path("runs/", include("webapp.runs.urls")),
+    path("workers/", include("webapp.runs.workers.urls")),
     path("recipes/", include("webapp.recipes.urls")),
     path("evals/", include("webapp.evals.urls")),
     path("", include("webapp.inspection.urls")),

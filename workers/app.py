@@ -35,6 +35,8 @@ app.conf.update(
         **{f"workers.{name}.*": {"queue": PREFLIGHT_QUEUE} for name in ("preflight", "playground")},
     },
     task_acks_late=False,
+    # Each worker has a queue of its own beside, to wake itself by.
+    worker_direct=True,
     # A busy worker takes no message in advance: another one may be idle.
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,

@@ -1,6 +1,5 @@
 """Names a process so that another one on the same machine can tell later whether it still lives."""
 
-import os
 import socket
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,15 @@ def _machine() -> str:
 
 def this_process() -> str:
     """Name of this process; no other has had it or will."""
-    return f"{_machine()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+    return name_of(psutil.Process())
+
+
+def name_of(process: psutil.Process) -> str:
+    """Name of a process of this machine; empty when it has just ended."""
+    try:
+        return f"{_machine()}:{process.pid}:{process.create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def is_dead(process: str) -> bool:

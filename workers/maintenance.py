@@ -18,12 +18,15 @@ from webapp.core.errors import UserError
 from webapp.core.job_states import Send, take_from_lost_worker
 from webapp.core.jobs import Job, JobState
 from webapp.labeling.generation.job import GenerationJob
+from webapp.machines.demand import demand_in
+from webapp.machines.models import registered
 from webapp.recipes.advance import advance_all
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
 from webapp.teaching.models import TeachingJob
 from workers import host, queue
+from workers.app import GPU_QUEUE
 from workers.process import end_family
 
 logger = logging.getLogger(__name__)
@@ -76,13 +79,21 @@ def reap_lost_jobs() -> None:
 
 
 def resend_queued() -> None:
-    """Send a message for each queued run and job when there are fewer messages than those."""
+    """Send a message for each queued run and job when there are fewer messages than those.
+
+    Runs that no registered machine can serve need none: the worker that can will look for itself.
+    """
     forgotten = Run.objects.filter(
         status=RunStatus.QUEUED, queued_at=None, created_at__lt=timezone.now() - LAUNCH_GRACE
     )
     forgotten.update(queued_at=timezone.now())
     waiting = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None).order_by("queued_at")
-    runs = list(waiting.values_list("pk", flat=True))
+    machines = [worker.gpus_now for worker in registered(GPU_QUEUE)]
+    runs = [
+        run.pk
+        for run in waiting.only("pk", "config")
+        if not machines or any(demand_in(run.config).fits(gpus) for gpus in machines)
+    ]
     jobs = [(send, job) for kind, send in JOBS for job in _queued(kind)]
     try:
         if (runs or jobs) and queue.waiting_messages() < len(runs) + len(jobs):

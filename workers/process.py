@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,12 @@ NICENESS = 5
 
 
 class TrainingProcess:
-    """`python -m training run RUN_DIR`. It dies with the thread that starts it."""
+    """`python -m training run RUN_DIR`. It dies with the thread that starts it.
 
-    def __init__(self, folder: Path, data: Path, cpu_only: bool) -> None:
+    ``devices``: what its environment says of the devices it may use.
+    """
+
+    def __init__(self, folder: Path, data: Path, devices: Mapping[str, str]) -> None:
         self._folder = folder
         end_family(folder)
         self.log_begin = _size(folder / LOG_FILE)
@@ -34,7 +38,7 @@ class TrainingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=trainer_environment(folder, data) | ({"CUDA_VISIBLE_DEVICES": ""} if cpu_only else {}),
+                env=trainer_environment(folder, data) | dict(devices),
                 start_new_session=True,
                 preexec_fn=partial(_become_trainer, os.getpid()),
             )

@@ -4,6 +4,7 @@ from functools import partial
 from uuid import UUID
 
 import redis
+from celery.utils.nodenames import worker_direct
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
@@ -18,12 +19,20 @@ RETRY = {"max_retries": 1, "interval_start": 0.1}
 
 
 def supervise_run(run_id: int) -> None:
-    """Ask a worker to carry a queued run. Raises UserError after the commit when the broker is away."""
+    """Say that a queued run waits. Raises UserError after the commit when the broker is away.
+
+    Whichever worker hears of it takes the oldest run that its machine can serve, which may be another one.
+    """
     waits = (
         "The run is saved, but the message broker does not answer, so it waits as queued. It starts by itself "
         "within a minute after the broker is back."
     )
-    transaction.on_commit(partial(_send, "workers.runs.supervise", GPU_QUEUE, run_id, if_away=waits))
+    transaction.on_commit(partial(_send, "workers.runs.take", GPU_QUEUE, run_id, if_away=waits))
+
+
+def wake(worker: str, run_id: int) -> None:
+    """Say the same to one worker alone, by its name. Raises kombu's OperationalError."""
+    app.send_task("workers.runs.take", [run_id], queue=worker_direct(worker), retry=False)
 
 
 def fetch_import(import_id: int) -> None:

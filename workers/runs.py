@@ -7,15 +7,13 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from webapp.core.errors import UserError
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
-from workers import failure, host, ingest
+from workers import dispatch, failure, ingest
 from workers.app import app
 from workers.lifecycle import is_shutting_down
 from workers.preparation import prepare_folder
@@ -30,35 +28,41 @@ AWAY = (OperationalError, InterfaceError)
 """What is raised while the database is away."""
 
 
+@app.task(name="workers.runs.take")  # type: ignore[untyped-decorator]
+def take(run_id: int) -> None:
+    """Some run waits, such as this one: carry the oldest that this machine can serve. Returns at once for none."""
+    claimed = dispatch.claim_next()
+    if claimed is None:
+        logger.info("run %s: nothing to do for this machine", run_id)
+        return
+    _carry(claimed)
+
+
 @app.task(name="workers.runs.supervise")  # type: ignore[untyped-decorator]
 def supervise(run_id: int) -> None:
-    """Run a queued run. Returns at once when it is not queued, or another worker was first."""
-    run = claim(run_id)
-    if run is None:
+    """Run this queued run. Returns at once when it is not queued, or another worker was first."""
+    claimed = dispatch.claim(run_id)
+    if claimed is None:
         logger.info("run %s: nothing to do", run_id)
         return
+    _carry(claimed)
+
+
+def _carry(claimed: dispatch.Claim) -> None:
+    run = claimed.run
     logger.info("run %s: attempt %s begins", run.pk, run.attempt)
     try:
-        Supervisor(run).carry()
+        Supervisor(claimed).carry()
     except ingest.Superseded as reason:
         logger.warning("given up: %s", reason)
-
-
-@transaction.atomic
-def claim(run_id: int) -> Run | None:
-    """Take a queued run, as a new attempt; None when it is not there to take."""
-    now = timezone.now()
-    if not transition(run_id, RunStatus.STARTING, worker=host.this_process(), heartbeat_at=now):
-        return None
-    Run.objects.filter(pk=run_id).update(attempt=F("attempt") + 1, started_at=Coalesce("started_at", now))
-    return Run.objects.get(pk=run_id)
 
 
 class Supervisor:
     """Carries one attempt of a run. Raises Superseded when the run was given to another meanwhile."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, claimed: dispatch.Claim) -> None:
+        self._run = claimed.run
+        self._devices = claimed.environment
         self._finished: str | None = None
         self._stop = StopRequest.NONE
         self._asked_at: float | None = None
@@ -98,7 +102,7 @@ class Supervisor:
     def _start(self) -> TrainingProcess:
         config = prepare_folder(self._run)
         self._shared = self._patiently(lambda: shared_solutions(self._run, config))
-        return TrainingProcess(self._run.folder, settings.ESPALIER_DATA, cpu_only=config.hardware.device == "cpu")
+        return TrainingProcess(self._run.folder, settings.ESPALIER_DATA, self._devices)
 
     def _look_after(self, process: TrainingProcess) -> None:
         """What is due every second. While the database is away the trainer goes on."""

@@ -21,8 +21,9 @@ from webapp.runs import services
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.status import RunStatus
 from workers import runs
+from workers.dispatch import claim
 from workers.process import FAMILY, trainer_environment
-from workers.runs import claim, supervise
+from workers.runs import supervise
 
 pytestmark = pytest.mark.processes
 
@@ -207,12 +208,12 @@ def test_a_claim_counts_attempts_and_keeps_the_first_start(supervised: Supervise
     run = supervised.new()
     first = claim(run.pk)
     assert first is not None
-    assert first.attempt == 1
+    assert first.run.attempt == 1
     assert claim(run.pk) is None
     Run.objects.filter(pk=run.pk).update(status=RunStatus.FAILED)
     second = claim(resumed(run).pk)
     assert second is not None
-    assert (second.attempt, second.started_at) == (2, first.started_at)
+    assert (second.run.attempt, second.run.started_at) == (2, first.run.started_at)
 
 
 def test_a_trainer_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

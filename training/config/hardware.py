@@ -16,6 +16,10 @@ class HardwareConfig(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes a GPU when there is one."""
 
+    gpu_kind: str = Field(default="", max_length=80)
+    """Part of the name of the GPUs to run on, such as H100: only a machine with as many of them as there are processes
+    takes the run, and it computes on no other. Empty: any."""
+
     processes: int = Field(default=1, ge=1, le=MOST_PROCESSES)
     """Training processes (torchrun); the result does not depend on it."""
 

@@ -68,6 +68,10 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.noun} {self.pk}"
 
+    def get_absolute_url(self) -> str:
+        """Its page."""
+        raise NotImplementedError
+
     @property
     def folder(self) -> Path:
         """Where its config and what its child writes lie."""

@@ -13,6 +13,7 @@ from webapp.core.templatetags.espalier import duration
 from webapp.runs.charts import key_for
 from webapp.runs.models import Alert, MetricPoint, Run
 from webapp.runs.progress import seconds_in_phase
+from webapp.runs.queueing import places
 from webapp.runs.status import ACTIVE, RunStatus
 
 STUCK_FACTOR = 6.0
@@ -106,13 +107,17 @@ def _waiting(run: Run, now: datetime) -> Finding | None:
     waited = (now - (run.queued_at or run.created_at)).total_seconds()
     if waited < WAITING_SECONDS:
         return None
-    ahead = Run.objects.filter(status__in=ACTIVE).only("name").first()
-    if ahead:
-        return Finding("info", f"Waits for {ahead.name} to end.", "More workers train more runs at a time.")
+    place = places().get(run.pk)
+    if place is None or place.before:
+        return None
+    if place.is_stuck:
+        return Finding("warning", place.waits_for, "The page Workers says how to start one, and which there are.")
+    if not place.is_ready:
+        return Finding("info", place.waits_for, "More workers train more runs at a time.")
     return Finding(
         "warning",
-        f"No worker has taken this run for {duration(waited)}.",
-        "See whether a worker for the queue gpu is running and reaches the message broker.",
+        f"No worker has taken this run for {duration(waited)}, though one is free.",
+        "See whether the workers reach the message broker; their log says so.",
     )
 
 

@@ -51,6 +51,8 @@ class Run(models.Model):
     queued_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
+    gpus = models.JSONField(default=list)
+    """Uuids of the GPUs that its trainer has, or had last; no other run gets them meanwhile."""
     stop_requested = models.CharField(max_length=4, choices=StopRequest, default=StopRequest.NONE, blank=True)
     events_offset = models.BigIntegerField(default=0)
     """Bytes of events.jsonl that stand in the database."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 
 from training.config.teach import TeachConfig, name_of, problems_name
 from webapp.core.jobs import Job
@@ -29,6 +30,9 @@ class TeachingJob(Job):
         indexes = [
             models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="teaching_unfinished")
         ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("teaching:job", args=[self.pk])
 
     @property
     def folder(self) -> Path:

@@ -46,6 +46,7 @@ VIEWERS = """
     reports:list reports:detail reports:live reports:export
     recipes:list recipes:detail recipes:live recipes:curves recipes:step recipes:seeds recipes:grid recipes:export
     preferences:run
+    workers:page workers:status
     sandbox:page sandbox:status sandbox:figures sandbox:result
     labeling:detail labeling:items labeling:item
     labeling:generate labeling:generation labeling:triangle labeling:triangle_steps labeling:triangle_changes

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 
 from webapp.core.jobs import Job
 
@@ -28,6 +29,9 @@ class GenerationJob(Job):
                 fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="generation_unfinished"
             )
         ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("labeling:generation", args=[self.project.slug, self.pk])
 
     @property
     def folder(self) -> Path:

@@ -7,20 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import psutil
-import pynvml
 from django.conf import settings
+
+from webapp.machines.devices import Gpu
+from webapp.machines.gpus import Nvml
 
 FRESH_SECONDS = 10
 """Figures are read anew after this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One of this machine's, with bytes of memory."""
-
-    name: str
-    total: int
-    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +39,8 @@ def _read(moment: int) -> Machine:
         memory=memory.total,
         memory_free=memory.available,
         disk_free=shutil.disk_usage(folder).free,
-        gpus=_gpus(),
+        gpus=Nvml().read(),
     )
-
-
-def _gpus() -> tuple[Gpu, ...]:
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no driver, so no GPU
-        return ()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        memories = [pynvml.nvmlDeviceGetMemoryInfo(handle) for handle in handles]
-        names = [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
-        return tuple(Gpu(name, int(m.total), int(m.free)) for name, m in zip(names, memories, strict=True))
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _existing(folder: Path) -> Path:

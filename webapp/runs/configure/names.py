@@ -203,6 +203,7 @@ LABELS = {
     "hardware.engine.exchange": "Folder for new weights",
     "hardware.engine.patience_s": "Wait for the server",
     "hardware.engine.context": "Longest sequence",
+    "hardware.gpu_kind": "Kind of GPU",
 }
 """Where a knob's own name in words is not enough: by its name, or by its path for all kinds that have it."""
 

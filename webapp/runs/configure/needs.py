@@ -36,6 +36,7 @@ COUNTS_WHEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     *((f"evaluation.{knob}", _ASKS) for knob in ("problems", "samples", "temperature", "max_tokens")),
     ("hardware.sharding", (*_ASKS, "method.kind=reward_model")),
     ("hardware.sampling_device", ("method.kind=grpo",)),
+    ("hardware.gpu_kind", ("hardware.device=auto", "hardware.device=cuda")),
     ("hardware.offload", tuple(f"method.kind={kind}" for kind in _RL)),
     ("method.reward_model.theta", ("method.reward_model.ties=rao_kupper",)),
     ("method.reward_model.nu", ("method.reward_model.ties=davidson",)),

@@ -17,6 +17,7 @@ from webapp.runs.health import findings, notices
 from webapp.runs.models import Run
 from webapp.runs.overoptimisation import pays_by_model
 from webapp.runs.progress import progress_of
+from webapp.runs.queueing import places
 from webapp.runs.reflection import first_appearances
 from webapp.runs.selection import selection_of
 from webapp.runs.status import RESUMABLE, RunStatus
@@ -92,6 +93,7 @@ def page_of(run: Run, now: datetime) -> dict[str, Any]:
         "nav": "runs",
         "run": run,
         "progress": progress_of(run, now),
+        "place": places().get(run.pk) if run.state == RunStatus.QUEUED else None,
         "notices": notices(run, now),
         "alert_count": run.alerts.exclude(severity="info").count(),
         "can_stop": not run.state.is_terminal,

@@ -19,8 +19,10 @@ from webapp.runs.charts import SCORE
 from webapp.runs.filters import GROUPINGS, NEWEST_FIRST, RunFilter, filtered, for_rows, grouped, ordered
 from webapp.runs.models import Run
 from webapp.runs.progress import Progress, progress_of
+from webapp.runs.queueing import Place, places
 from webapp.runs.series import extents
 from webapp.runs.sparkline import sparklines
+from webapp.runs.status import RunStatus
 from webapp.runs.views.common import back, run_numbers
 from webapp.runs.views.saved_views import views_of
 
@@ -44,6 +46,8 @@ class ListRow:
     """Highest score so far."""
     curve: tuple[str, str] | None
     """Metric of the sparkline, and its path."""
+    place: Place | None = None
+    """Of a run that waits."""
 
 
 def run_list(request: HttpRequest) -> HttpResponse:
@@ -91,7 +95,10 @@ def rows_of(ids: Sequence[int]) -> list[ListRow]:
     curves = sparklines(found)
     bounds = extents([run.pk for run in found], [SCORE])
     best = {run: extent.highest for (run, _), extent in bounds.items()}
-    return [ListRow(run, progress_of(run, now), best.get(run.pk), curves.get(run.pk)) for run in found]
+    queue = places() if any(run.state == RunStatus.QUEUED for run in found) else {}
+    return [
+        ListRow(run, progress_of(run, now), best.get(run.pk), curves.get(run.pk), queue.get(run.pk)) for run in found
+    ]
 
 
 def _choices() -> dict[str, list[str]]:

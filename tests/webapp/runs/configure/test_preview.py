@@ -7,10 +7,11 @@ import pytest
 
 from training.config import RunConfig
 from training.config.plan import plan_of
+from webapp.machines.devices import Gpu
 from webapp.runs.configure import preview
 from webapp.runs.configure.facts import Facts, facts_of
 from webapp.runs.configure.forms import as_posted, checked_form
-from webapp.runs.configure.machine import Gpu, Machine
+from webapp.runs.configure.machine import Machine
 from webapp.runs.configure.preview import Fit, fit_of, preview_of
 from webapp.runs.configure.starting import Start
 from webapp.runs.knobs import values_of
@@ -18,7 +19,7 @@ from webapp.runs.knobs import values_of
 pytestmark = pytest.mark.django_db
 GIB = 2**30
 LAPTOP = Machine(memory=16 * GIB, memory_free=12 * GIB, disk_free=100 * GIB, gpus=())
-SERVER = replace(LAPTOP, gpus=(Gpu("H100", 80 * GIB, 79 * GIB), Gpu("H100", 80 * GIB, 2 * GIB)))
+SERVER = replace(LAPTOP, gpus=(Gpu("H100", 80 * GIB, 1 * GIB), Gpu("H100", 80 * GIB, 78 * GIB)))
 
 
 def config(**changes: Any) -> RunConfig:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tests.webapp.machines.made import made_worker
 from tests.webapp.runs.pages.made import add_figures, make_run
 from webapp.runs import health
 from webapp.runs.models import Alert, Run
@@ -63,13 +64,16 @@ def test_of_a_silent_worker_only_the_silence_is_told() -> None:
     assert found.message == "The worker gpu@north has been silent for 45 s."
 
 
-def test_a_waiting_run_names_the_one_it_waits_for() -> None:
+def test_a_waiting_run_says_what_it_waits_for() -> None:
     run = make_run(RunStatus.QUEUED)
     later = timezone.now() + timedelta(seconds=health.WAITING_SECONDS + 1)
     assert health.present_findings(run, timezone.now()) == []
+    assert health.present_findings(run, later)[0].message == "Waits for a worker; none is registered."
+    worker = made_worker()
     assert "No worker has taken this run" in health.present_findings(run, later)[0].message
-    make_run(RunStatus.RUNNING, name="the first")
+    make_run(RunStatus.RUNNING, name="the first", worker=worker.process)
     assert health.present_findings(run, later)[0].message == "Waits for the first to end."
+    assert health.present_findings(make_run(RunStatus.QUEUED), later) == []  # runs before it tell enough
 
 
 def test_an_ended_run_has_no_present_faults_but_keeps_its_alerts() -> None:

@@ -1,0 +1,1 @@
+"""Tests of what machines say of themselves and what they can serve."""

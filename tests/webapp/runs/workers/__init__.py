@@ -1,0 +1,1 @@
+"""Tests of the workers' page and of the queue."""

@@ -1,0 +1,101 @@
+"""Which run a worker takes: the oldest of those that wait and that its machine can serve now.
+
+The row decides, never the message, so that none is lost with a message and none overtakes. A run that no machine can
+serve holds up nobody: it waits until one registers that can.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from webapp.machines.demand import demand_in
+from webapp.machines.devices import Gpu
+from webapp.machines.gpus import GpuReader, Nvml
+from webapp.runs.models import Run
+from webapp.runs.status import ACTIVE, RunStatus, transition
+from workers import host
+
+GPU_LOCK = 0x65737061
+"""Number of the database's lock under which GPUs are given out, so that two workers of a machine share none."""
+reader: GpuReader = Nvml()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run in this worker's hands, and the GPUs that its trainer gets; empty for the processor."""
+
+    run: Run
+    gpus: tuple[Gpu, ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a trainer see these GPUs and no others; nothing where this machine has none to hide.
+
+        Indices, since some libraries take no uuids; they count in the order of the bus only if CUDA is told so.
+        """
+        if self.gpus:
+            indices = ",".join(str(gpu.index) for gpu in self.gpus)
+            return {"CUDA_VISIBLE_DEVICES": indices, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        return {} if demand_in(self.run.config).uses_gpu else {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def next_run() -> int | None:
+    """The run that this machine would take now; None when none waits that it can serve."""
+    gpus = reader.read()
+    taken = _taken() if gpus else set()
+    for run in _waiting():
+        if demand_in(run.config).allot(gpus, taken) is not None:
+            return run.pk
+    return None
+
+
+@transaction.atomic
+def claim_next() -> Claim | None:
+    """Take that run, as a new attempt."""
+    _lock()
+    while (run_id := next_run()) is not None:
+        if claimed := _claim(run_id):
+            return claimed
+    return None
+
+
+@transaction.atomic
+def claim(run_id: int) -> Claim | None:
+    """Take a certain queued run, whatever waits before it; None when it is not there to take.
+
+    Where this machine cannot serve it, its trainer will say so.
+    """
+    _lock()
+    return _claim(run_id)
+
+
+def _claim(run_id: int) -> Claim | None:
+    now = timezone.now()
+    if not transition(run_id, RunStatus.STARTING, worker=host.this_process(), heartbeat_at=now):
+        return None
+    run = Run.objects.get(pk=run_id)
+    gpus = reader.read()
+    allotted = demand_in(run.config).allot(gpus, _taken(but=run_id) if gpus else ()) or ()
+    Run.objects.filter(pk=run_id).update(
+        attempt=F("attempt") + 1, started_at=Coalesce("started_at", now), gpus=[gpu.uuid for gpu in allotted]
+    )
+    return Claim(Run.objects.get(pk=run_id), allotted)
+
+
+def _waiting() -> "QuerySet[Run]":
+    launched = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None)
+    return launched.order_by("queued_at", "pk").only("pk", "config")
+
+
+def _taken(but: int = 0) -> set[str]:
+    """Uuids of the GPUs of runs that are under way."""
+    lists = Run.objects.filter(status__in=ACTIVE).exclude(pk=but).values_list("gpus", flat=True)
+    return {uuid for gpus in lists for uuid in gpus}
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GPU_LOCK])
