@@ -14,11 +14,11 @@ from training.config.recipe import Recipe
 from training.config.recipes import RECIPES
 from training.config.teach import TeachConfig
 from training.config_file import parse_as, parse_config, read_config
-from training.errors import InputError
+from training.errors import InputError, memory_that_is_full
 from training.recipe import train_recipe
 
-DONE, CRASHED, BAD_INPUT = 0, 1, 2
-"""Exit codes: done or stopped; a fault of ours; a config, model or problem set that has to be put right."""
+DONE, CRASHED, BAD_INPUT, OUT_OF_MEMORY = 0, 1, 2, 3
+"""Exit codes: done or stopped; a fault of ours; a config, model or problem set that has to be put right; no memory."""
 
 logger = logging.getLogger("training")
 
@@ -33,15 +33,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except Exception as error:
+        if full := memory_that_is_full(error):  # where it was says nothing; what takes how much is on the run's page
+            print(f"error: {full}", file=sys.stderr)
+            return OUT_OF_MEMORY
         logger.exception("this should not have happened")
-        print(f"error: {_in_words(error)}", file=sys.stderr)
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return CRASHED
-
-
-def _in_words(error: Exception) -> str:
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
-        return "the GPU's memory is full; lower optimisation.micro_batch_tokens or method.sampling.max_rows"
-    return f"{type(error).__name__}: {error}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,8 @@ class Recorder:
     def __init__(self, sink: EventSink | None = None) -> None:
         self.step = 0
         self._sink = sink
+        self.broken: Phase | None = None
+        """The phase that an exception ended, if any."""
         self._phase: Phase | None = None
         self._total = 0
         self._own_total = 0
@@ -46,10 +48,14 @@ class Recorder:
             return
         self._phase, self._total, self._reported = phase, total, time.monotonic()
         self._own_total, self._before = total, 0
+        self.broken = None
         self.emit(PhaseChanged(step=self.step, phase=phase, total=total))
         start = time.perf_counter()
         try:
             yield
+        except BaseException:
+            self.broken = phase
+            raise
         finally:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
             self._phase = None

@@ -19,6 +19,7 @@ from training.distributed import Processes
 from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
+from training.memory_failure import told_when_memory_ends
 from training.methods.types import Method
 from training.recorder import Recorder
 from training.search.journal import JOURNAL_FOLDER
@@ -51,6 +52,7 @@ def run(
         history = read_history(folder / EVENTS_FILE)
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)
         stack.callback(recorder.close)
+        stack.enter_context(told_when_memory_ends(recorder, device))
         resumed = checkpoints.newest()
         recorder.emit(PhaseChanged(step=resumed or 0, phase="loading"))
         problems = load_problems(config, folder)

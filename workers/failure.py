@@ -11,6 +11,10 @@ LAST_LINES = 40
 LAST_BYTES = 8_192
 BAD_INPUT = 2
 """Exit code of a trainer whose config, model or problems have to be put right."""
+OUT_OF_MEMORY = 3
+"""Exit code of a trainer that ran out of memory and could still say so."""
+NEARLY_FULL = 0.9
+"""Share of the machine's memory in use just before, at which a killed trainer was most likely killed for it."""
 SIGNAL_BASE = 128
 """A trainer of several processes exits with this plus the number of the signal that killed one of them."""
 VMSTAT = Path("/proc/vmstat")
@@ -43,11 +47,21 @@ def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words 
     if lines and (lost := _LOST.fullmatch(lines[-1])):  # a launcher's last word
         lines.pop()
         words = replace(words, who=f"Rank {lost['rank']} of the {lost['count']} processes of the run")
-    if code == BAD_INPUT:
+    if code in {BAD_INPUT, OUT_OF_MEMORY}:
         errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
         if errors:
             return "\n".join(lines[errors[-1] :]).removeprefix("error: ")
     return "\n\n".join(filter(None, [_exit_words(code, out_of_memory, words), "\n".join(lines)]))
+
+
+def for_memory(code: int, kernel_killed: bool, fullest: float) -> bool:
+    """Whether an exit code of a trainer means that memory ran out.
+
+    ``kernel_killed``: the machine's kernel killed something for want of memory meanwhile; ``fullest``: share of the
+    machine's memory in use at the last looks.
+    """
+    killed = abs(code) % SIGNAL_BASE == signal.SIGKILL and not 0 < code < SIGNAL_BASE
+    return code == OUT_OF_MEMORY or (killed and (kernel_killed or fullest >= NEARLY_FULL))
 
 
 def kernel_kills() -> int:

@@ -2,14 +2,17 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from training.events import Failed
 from webapp.core.errors import UserError
+from webapp.machines.devices import memory_in_use
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
@@ -24,6 +27,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 TICK_S = 1.0
+LOOKS = 5
+"""Looks at the machine's memory that are remembered: what a trainer took just before it was killed."""
 AWAY = (OperationalError, InterfaceError)
 """What is raised while the database is away."""
 
@@ -68,6 +73,8 @@ class Supervisor:
         self._asked_at: float | None = None
         self._interrupted = False
         self._shared: SharedSolutions | None = None
+        self._looks: deque[tuple[int, int]] = deque([(0, 1)], maxlen=LOOKS)
+        """Bytes of the machine's memory in use at the last looks, and all there are."""
 
     def carry(self) -> None:
         """From the claim to a terminal state, or back to queued when the worker has to end."""
@@ -93,9 +100,10 @@ class Supervisor:
             while (code := process.wait(TICK_S)) is None:
                 self._look_after(process)
             self._patiently(self._catch_up)
-            log = self._run.folder / LOG_FILE
-            words = failure.explain(code, log, process.log_begin, failure.kernel_kills() > kills)
-            self._patiently(lambda: self._conclude(code, words))
+            used, total = max(self._looks)
+            full = failure.for_memory(code, failure.kernel_kills() > kills, used / total)
+            words = failure.explain(code, self._run.folder / LOG_FILE, process.log_begin, full)
+            self._patiently(lambda: self._conclude(code, words, full))
         finally:
             process.kill()
 
@@ -106,6 +114,7 @@ class Supervisor:
 
     def _look_after(self, process: TrainingProcess) -> None:
         """What is due every second. While the database is away the trainer goes on."""
+        self._looks.append(memory_in_use())
         try:
             self._catch_up()
             if self._shared:
@@ -141,7 +150,7 @@ class Supervisor:
             raise ingest.Superseded(f"run {self._run.pk} was taken from attempt {self._run.attempt}")
         self._stop = StopRequest(mine.values_list("stop_requested", flat=True).get())
 
-    def _conclude(self, code: int, words: str) -> None:
+    def _conclude(self, code: int, words: str, out_of_memory: bool) -> None:
         logger.info("run %s: the trainer ended with %s, having said %s", self._run.pk, code, self._finished)
         if self._finished == "done":
             self._end(RunStatus.SUCCEEDED, exit_code=code)
@@ -150,7 +159,23 @@ class Supervisor:
         elif self._interrupted:
             self._hand_back()
         else:
+            if out_of_memory:
+                self._note_memory(code)
             self._end(RunStatus.FAILED, exit_code=code, error=words)
+
+    def _note_memory(self, code: int) -> None:
+        """Say which memory ran out, where the trainer could not say it any more."""
+        mine = Run.objects.filter(pk=self._run.pk, attempt=self._run.attempt, failure={})
+        run = mine.first()
+        if run is None:
+            return
+        used, total = max(self._looks)
+        killed = code != failure.OUT_OF_MEMORY
+        where: Literal["gpu", "host"] = "gpu" if run.gpus and not killed else "host"
+        told = Failed(
+            step=run.step, where=where, phase=run.phase, used=used if killed else 0, total=total if killed else 0
+        )
+        mine.update(failure=told.model_dump(exclude={"kind", "at"}))
 
     def _end(self, status: RunStatus, exit_code: int | None = None, error: str = "") -> None:
         transition(

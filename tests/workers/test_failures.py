@@ -43,6 +43,32 @@ def test_every_end_is_told_in_words(supervised: Supervised, behaviour: dict[str,
         assert run.error == words
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "in_use", "where"),
+    [
+        ({"exit": 3, "words": "error: the machine's memory is full"}, (1, 10), "host"),
+        ({"exit": 0, "signal": signal.SIGKILL}, (95, 100), "host"),
+        ({"exit": 0, "signal": signal.SIGKILL}, (50, 100), None),
+        ({"exit": 1}, (95, 100), None),
+    ],
+)
+def test_memory_that_ran_out_is_told_apart_from_other_ends(
+    supervised: Supervised,
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: dict[str, Any],
+    in_use: tuple[int, int],
+    where: str,
+) -> None:
+    monkeypatch.setattr(runs, "memory_in_use", lambda: in_use)
+    run = supervised.carry(supervised.new(die_at=2, pause=0.1, **behaviour))
+    assert run.state == RunStatus.FAILED
+    assert run.failure.get("where") == where
+    if where:
+        assert run.failure["phase"] == run.phase
+    assert resumed(run).refresh_from_db() is None
+    assert run.failure == {}
+
+
 def test_words_of_an_earlier_attempt_are_not_taken_for_this_ones(supervised: Supervised) -> None:
     run = supervised.carry(supervised.new(die_at=2, exit=1, words="the first problem"))
     (run.folder / "behaviour.json").write_text(json.dumps({"die_at": 3, "exit": 1, "words": "the second problem"}))

@@ -167,6 +167,27 @@ class Finished(Event):
     checkpoint: str = ""
 
 
+class Failed(Event):
+    """The trainer ended because memory ran out, and could still say so. A process that the kernel kills cannot."""
+
+    kind: Literal["failed"] = "failed"
+    reason: Literal["out_of_memory"] = "out_of_memory"
+    where: Literal["gpu", "host"]
+    """Whose memory it was."""
+    phase: str = ""
+    """What the trainer did."""
+    device: str = ""
+    """Name of the GPU."""
+    total: int = 0
+    """Bytes that the device has; 0 where that is not known, as in the fields below."""
+    used: int = 0
+    """Bytes that this process held of it at most."""
+    requested: int = 0
+    """Bytes that were asked for in vain."""
+    message: str = ""
+    """What torch or Python said."""
+
+
 AnyEvent = Annotated[
     Started
     | PhaseChanged
@@ -183,7 +204,8 @@ AnyEvent = Annotated[
     | CheckpointSaved
     | CheckpointRemoved
     | Alert
-    | Finished,
+    | Finished
+    | Failed,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

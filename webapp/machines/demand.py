@@ -49,11 +49,14 @@ class Demand:
 
 
 def demand_of(hardware: HardwareConfig) -> Demand:
-    """A run with a process for each device."""
-    if hardware.device == "cpu":
+    """A GPU for each process, and one to sample on where that is another one."""
+    sampler = hardware.sampling_device.partition(":")[2]
+    if hardware.device == "cpu" and not hardware.sampling_device.startswith("cuda"):
         return Demand(uses_gpu=False)
-    needs = hardware.device == "cuda" or bool(hardware.gpu_kind.strip())
-    return Demand(hardware.processes, hardware.gpu_kind.strip(), needs_gpu=needs)
+    trains = 0 if hardware.device == "cpu" else hardware.processes
+    count = max(trains, int(sampler) + 1 if sampler else 1)
+    needs = hardware.device == "cuda" or hardware.sampling_device.startswith("cuda") or bool(hardware.gpu_kind.strip())
+    return Demand(count, hardware.gpu_kind.strip(), needs_gpu=needs)
 
 
 def demand_in(config: Mapping[str, Any]) -> Demand:

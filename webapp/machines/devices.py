@@ -60,6 +60,12 @@ def read_processor() -> Processor:
     )
 
 
+def memory_in_use() -> tuple[int, int]:
+    """Bytes of this machine's memory that are in use, and all there are; in a container by its limit."""
+    total, used = _memory()
+    return used, total
+
+
 def as_json(device: Device) -> dict[str, Any]:
     """For a row; `Gpu(**values)` and `Processor(**values)` take it back."""
     return asdict(device)

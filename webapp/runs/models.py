@@ -59,6 +59,8 @@ class Run(models.Model):
     exit_code = models.IntegerField(null=True)
     error = models.TextField(blank=True)
     """Last lines the trainer wrote before it failed."""
+    failure = models.JSONField(default=dict)
+    """What memory ran out and when (``training.events.Failed``), where that ended it; empty otherwise."""
 
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)

@@ -126,6 +126,7 @@ def _requeue(run_id: int, states: Collection[RunStatus], *, automatic_resumes: i
         ended_at=None,
         exit_code=None,
         error="",
+        failure={},
         stop_requested=StopRequest.NONE,
         automatic_resumes=automatic_resumes,
     )

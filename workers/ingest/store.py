@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import DataError, IntegrityError, transaction
 
@@ -12,6 +12,7 @@ from training.events import (
     AnyEvent,
     CheckpointRemoved,
     CheckpointSaved,
+    Failed,
     Finished,
     HardSubset,
     Metrics,
@@ -41,7 +42,7 @@ from workers.ingest.trees import store_glimpse, store_subset, store_trees, trees
 
 OWN_FIELDS = [
     "events_offset", "step", "total_steps", "phase", "phase_since", "phase_done", "phase_total", "train_seconds",
-    "latest", "rewinds", "automatic_resumes",
+    "latest", "rewinds", "automatic_resumes", "failure",
 ]  # fmt: skip
 """Fields of a run that events change."""
 
@@ -154,13 +155,21 @@ def _store_between(run: Run, events: Sequence[AnyEvent]) -> None:
             case Finished():
                 run.phase, run.phase_done, run.phase_total = "", 0, 0
                 conclude(run)
+            case Failed():
+                run.failure = _failure(event)
     if glimpses:
         store_glimpse(run, glimpses[-1])
     rows.Alert.objects.bulk_create(_alert(run, event) for event in events if isinstance(event, Alert))
 
 
+def _failure(event: Failed) -> dict[str, Any]:
+    values = event.model_dump(exclude={"kind", "at"})
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
 def _restart(run: Run, event: Started) -> None:
     """A trainer without a checkpoint to go on from starts over, so that all before it is void."""
+    run.failure = {}
     _forget(run, after=-1 if event.resumed_step is None else event.resumed_step)
     run.total_steps = event.total_steps
 

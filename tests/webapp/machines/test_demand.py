@@ -29,6 +29,10 @@ MIXED = (made_gpu(0, "NVIDIA L4"), *(made_gpu(1 + n) for n in range(2)))
         (HardwareConfig(gpu_kind="H100", processes=3), MIXED, False),
         (HardwareConfig(device="cpu", gpu_kind="H100"), (), True),
         (HardwareConfig(gpu_kind="  "), (), True),
+        (HardwareConfig(sampling_device="cuda:1"), H100, True),
+        (HardwareConfig(sampling_device="cuda:2"), H100, False),
+        (HardwareConfig(device="cpu", sampling_device="cuda"), (), False),
+        (HardwareConfig(device="cpu", processes=8, sampling_device="cuda"), H100, True),
     ],
 )
 def test_a_machine_serves_what_it_has(hardware: HardwareConfig, gpus: tuple[Gpu, ...], fits: bool) -> None:

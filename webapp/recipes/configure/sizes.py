@@ -8,8 +8,8 @@ from training.config.plan import plan_of
 from training.config.recipe import Recipe, Stage
 from webapp.recipes.checks import disk_of_run, foreseen
 from webapp.runs.configure.facts import facts_of
+from webapp.runs.configure.fits import Fit, fits_of
 from webapp.runs.configure.machine import this_machine
-from webapp.runs.configure.preview import Fit, fit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,6 @@ def size_of(recipe: Recipe) -> ChainSize:
     for stage in recipe.stages:
         config = foreseen(recipe, stage)
         facts = facts_of(config)
-        fit = fit_of(config, plan_of(config, facts.prompt_tokens), facts, machine)
-        sizes.append(StageSize(stage, fit, disk_of_run(config, facts)))
+        fits = fits_of(config, plan_of(config, facts.prompt_tokens), facts, machine)
+        sizes.append(StageSize(stage, fits[0] if fits else None, disk_of_run(config, facts)))
     return ChainSize(sizes, machine.disk_free)

@@ -2,24 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from training.config import PreferenceMethod, RunConfig
-from training.config.footprint import disk_of, memory_of
-from training.config.memory import FLOAT32, Disk, Memory, Part
+from training.config.footprint import disk_of
+from training.config.memory import FLOAT32, Disk
 from training.config.plan import Plan, in_words, plan_of
 from webapp.core.templatetags.espalier import size
 from webapp.runs.config_forms import ConfigForm, Fault, Fix
 from webapp.runs.configure.checks import advice_on
 from webapp.runs.configure.facts import Facts
+from webapp.runs.configure.fits import Fit, fits_of
 from webapp.runs.configure.machine import Machine, this_machine
 from webapp.runs.configure.page import entered
 from webapp.runs.configure.ranking_facts import learned_prompts
+from webapp.runs.configure.remedies import remedies_for
 from webapp.runs.configure.starting import Difference, Start, differences
 from webapp.runs.configure.words import html_value, label_of, label_within, shown
 
-TIGHT_SHARE = 0.8
-"""Of the memory that is free now; estimates are not that exact."""
 FIRST_THINGS = {"model": "Choose a model first", "problems": "Choose a problem set first"}
 
 
@@ -43,45 +43,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """The memory a run needs against what there is."""
-
-    memory: Memory
-    where: str
-    needed: int
-    capacity: int | None
-    """Bytes; None when this machine has no such device."""
-    free: int
-    processes: int
-
-    @property
-    def verdict(self) -> str:
-        """``ok``, ``tight``, ``oom`` or ``unknown``."""
-        if self.capacity is None:
-            return "unknown"
-        if self.needed > self.capacity:
-            return "oom"
-        return "tight" if self.needed > TIGHT_SHARE * self.free else "ok"
-
-    @property
-    def parts(self) -> list[tuple[int, Part]]:
-        """Every part, with the number of its colour."""
-        return list(enumerate(self.memory.parts, start=1))
-
-    @property
-    def bars(self) -> list[tuple[int, float, float]]:
-        """Of each part at the peak: its number, start and width, in percent of the capacity or, if larger, the need."""
-        whole = max(self.needed, self.capacity or 0) / self.processes
-        at, bars = 0.0, []
-        for number, part in self.parts:
-            if part in self.memory.at_peak:
-                width = 100 * part.bytes / whole
-                bars.append((number, round(at, 2), round(width, 2)))
-                at += width
-        return bars
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """All the card says."""
 
@@ -91,13 +52,21 @@ class Preview:
     start: str
     words: list[str]
     plan: Plan | None = None
-    fit: Fit | None = None
+    fits: list[Fit] = field(default_factory=list)
+    """On each kind of machine that may take it, the one where memory is shortest first."""
+    ways_out: list[OfferedFix] = field(default_factory=list)
+    """Changes with which it would fit, where it does not."""
     disk: Disk | None = None
     disk_free: int = 0
     unsized: str = ""
     """Why there is no estimate of memory."""
     ready_call: str = "Start run"
     """What the button says when nothing is missing."""
+
+    @property
+    def fit(self) -> Fit | None:
+        """Where memory is shortest."""
+        return self.fits[0] if self.fits else None
 
     @property
     def ready(self) -> bool:
@@ -139,6 +108,7 @@ def preview_of(
         return Preview(items, [], changed, start.name, [], ready_call=ready_call)
     config: RunConfig = foreseen or form.config
     plan, machine = plan_of(config, facts.prompt_tokens), this_machine()
+    fits = fits_of(config, plan, facts, machine)
     return Preview(
         items,
         [_item(fault) for fault in advice_on(config, facts)],
@@ -150,28 +120,13 @@ def preview_of(
             learned_prompts(config) if isinstance(config.method, PreferenceMethod) else facts.problems.train,
         ),
         plan,
-        fit_of(config, plan, facts, machine),
+        fits,
+        offered(remedies_for(config, facts, fits)) if foreseen is None else [],
         disk_of(config, plan, facts.shape, facts.reward_shape) if facts.shape else None,
         machine.disk_free,
         _guess(facts, machine) if facts.shape is None else "",
         ready_call,
     )
-
-
-def fit_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> Fit | None:
-    """None while the model's size is not known."""
-    if facts.shape is None:
-        return None
-    wanted = config.hardware.device
-    device = "cuda" if wanted == "cuda" or (wanted == "auto" and machine.gpus) else "cpu"
-    memory = memory_of(config, plan, facts.shape, device, facts.reward_shape)
-    processes = config.hardware.processes
-    if device == "cpu":
-        return Fit(memory, "this machine", memory.peak * processes, machine.memory, machine.memory_free, processes)
-    if not machine.gpus:
-        return Fit(memory, "a GPU (this machine has none)", memory.peak, None, 0, 1)
-    gpu = machine.gpus[0]
-    return Fit(memory, gpu.name, memory.peak, gpu.total, gpu.free, 1)
 
 
 def _guess(facts: Facts, machine: Machine) -> str:

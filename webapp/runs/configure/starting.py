@@ -28,6 +28,8 @@ class Start:
     config: RunConfig
     preset: Preset | None = None
     cloned_from: Run | None = None
+    changes: Values = field(default_factory=dict)
+    """Knobs that the address sets, by name: what the form shows in place of the starting values."""
     losses: list[Loss] = field(default_factory=list)
     """What of the run's stored config could not be kept."""
 
@@ -58,8 +60,14 @@ class Difference:
 def start_from(query: QueryDict) -> Start:
     """Reads ``preset``, ``clone``, ``from_checkpoint``, ``problems`` or ``level``, and the splitter's settings.
 
-    Raises UserError when they name nothing.
+    ``set=<name of a knob>:<value>``, as often as wanted, changes single knobs of it. Raises UserError when they name
+    nothing.
     """
+    start = _start_from(query)
+    return replace(start, changes=_changes(query)) if "set" in query else start
+
+
+def _start_from(query: QueryDict) -> Start:
     if clone := query.get("clone"):
         return _from_run(str(clone))
     if checkpoint := query.get("from_checkpoint"):
@@ -72,6 +80,16 @@ def start_from(query: QueryDict) -> Start:
         changed = start.config.problems.model_dump() | {"level": str(level)}
         start = replace(start, name=f"{start.name} on the level {level}", config=_with(start.config, problems=changed))
     return _with_steps(start, query) if "rule" in query else start
+
+
+def _changes(query: QueryDict) -> Values:
+    changes = {}
+    for given in query.getlist("set"):
+        name, _, value = given.partition(":")
+        if name not in knobs_of(RunConfig):
+            raise UserError(f"This address sets {name!r}, and there is no such knob.", status=404)
+        changes[name] = value
+    return changes
 
 
 def differences(start: Values, values: Mapping[str, Any]) -> list[Difference]:

@@ -27,7 +27,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """The form; or, when it was sent, the run it starts."""
     start = start_from(request.GET)
     if request.method != "POST":
-        form, facts = checked_form(as_posted(start.values))
+        form, facts = checked_form(as_posted(start.values | start.changes))
         return show_form(request, start, form, facts, new_details(**_named_after(start)))
     form, facts = checked_form(request.POST)
     details = DetailsForm(request.POST)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from webapp.runs import series
 from webapp.runs.charts import ON_REASONING_PAGE, REASONING, SECTIONS, Drawn, charts_of
 from webapp.runs.config_table import declared_order, rows_of
+from webapp.runs.configure.after_memory import report_of
 from webapp.runs.health import findings, notices
 from webapp.runs.models import Run
 from webapp.runs.overoptimisation import pays_by_model
@@ -95,6 +96,7 @@ def page_of(run: Run, now: datetime) -> dict[str, Any]:
         "progress": progress_of(run, now),
         "place": places().get(run.pk) if run.state == RunStatus.QUEUED else None,
         "notices": notices(run, now),
+        "memory_report": report_of(run) if run.state == RunStatus.FAILED else None,
         "alert_count": run.alerts.exclude(severity="info").count(),
         "can_stop": not run.state.is_terminal,
         "is_stopping": run.state == RunStatus.STOPPING,

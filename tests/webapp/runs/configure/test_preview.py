@@ -10,9 +10,10 @@ from training.config.plan import plan_of
 from webapp.machines.devices import Gpu
 from webapp.runs.configure import preview
 from webapp.runs.configure.facts import Facts, facts_of
+from webapp.runs.configure.fits import Fit, fit_of
 from webapp.runs.configure.forms import as_posted, checked_form
 from webapp.runs.configure.machine import Machine
-from webapp.runs.configure.preview import Fit, fit_of, preview_of
+from webapp.runs.configure.preview import preview_of
 from webapp.runs.configure.starting import Start
 from webapp.runs.knobs import values_of
 
