@@ -14,12 +14,13 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE: ViewportSize = {"width": 1300, "height": 900}
 NARROW: ViewportSize = {"width": 400, "height": 800}
 WIDEST = "document.documentElement.scrollWidth"
+PATIENCE_MS = 20_000
 SHOTS = os.environ.get("PAGE_SHOTS")
 """A folder for screenshots, to look at."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -31,7 +32,8 @@ def chromium_path() -> str | None:
 
 
 def open_browser() -> Iterator[Browser]:
-    """A browser, closed when the generator ends."""
+    """A browser, closed when the generator ends. What is expected of its pages may take a busy machine a while."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield browser
