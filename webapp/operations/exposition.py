@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from webapp.operations import figures, sandbox_figures
+from webapp.operations import figures, machine_figures, sandbox_figures
 from webapp.operations.latency import REQUESTS
 from workers import queue
 
@@ -54,7 +54,12 @@ class _Asked(Collector):
 
 
 def _of_database() -> list[Metric]:
-    return [*figures.of_runs(), *sandbox_figures.of_workers(), *sandbox_figures.of_calls()]
+    return [
+        *figures.of_runs(),
+        *machine_figures.of_machines(),
+        *sandbox_figures.of_workers(),
+        *sandbox_figures.of_calls(),
+    ]
 
 
 def _of_broker() -> list[Metric]:

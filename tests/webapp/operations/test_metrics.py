@@ -16,6 +16,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.factories import make_run
+from tests.webapp.machines.made import made_gpu
+from tests.webapp.machines.made import made_worker as made_machine
 from tests.webapp.sandbox.made import made_samples, made_worker
 from webapp.accounts.models import User
 from webapp.operations import exposition
@@ -104,10 +106,24 @@ def test_the_sandbox_is_told_as_on_its_page(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_a_gpu_is_told_once_though_two_workers_share_it_and_not_when_its_workers_are_gone(client: Client) -> None:
+    made_machine("gpu@here", gpus=(made_gpu(0), made_gpu(1, utilisation=None)))
+    made_machine("preflight@here", gpus=(made_gpu(0),))
+    gone = timezone.now() - timedelta(minutes=5)
+    made_machine("gpu@there", gpus=(made_gpu(0, name="NVIDIA L4"),), heartbeat_at=gone)
+    values = scrape(client)
+    assert values["espalier_workers", "ready"] == 2
+    assert values["espalier_workers", "lost"] == 1
+    used = {key[1:]: value for key, value in values.items() if key[0] == "espalier_gpu_memory_used_bytes"}
+    assert used == {(str(index), "here", made_gpu().name): made_gpu().used for index in (0, 1)}
+    assert [key[1] for key in values if key[0] == "espalier_gpu_utilisation"] == ["0"]
+
+
+@pytest.mark.django_db
 def test_a_scrape_is_cheap(client: Client, django_assert_max_num_queries: Callable[[int], Any]) -> None:
     for number in range(20):
         make_run(f"run {number}", status=RunStatus.RUNNING)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         scrape(client)
 
 
