@@ -36,6 +36,10 @@ class Facts:
     """Tokens whose keys and values it can keep at the same time."""
     block: int
     """Prefixes are shared in pieces of so many tokens."""
+    heads: int = 0
+    key_heads: int = 0
+    head_size: int = 0
+    """Of its attention, when it tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from training.sampling.decoder import Decoder
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample, samples_of
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
+from training.sampling.vllm_heads import fitted
 from training.sampling.vllm_session import VllmSession
 
 MAX_ROWS = 256
@@ -70,7 +71,7 @@ class VllmEngine:
     def update_weights(self, version: int, weights: Weights | None = None) -> None:
         """See `Engine`. Without `weights`, those of the source are taken, as they are when the next call begins."""
         if weights is not None:
-            self._decoder.load(version, with_head(weights))
+            self._decoder.load(version, fitted(with_head(weights), self._decoder.facts))
         elif self._source is None:
             raise ValueError("an engine of its own weights has to be given the new ones")
         self._stale = weights is None
@@ -125,7 +126,7 @@ class VllmEngine:
         if not self._decoder.prepare() or self._stale:
             if self._source is None:
                 raise ValueError("the engine has lost its weights and has to be given them")
-            self._decoder.load(self._weights_version, self._source())
+            self._decoder.load(self._weights_version, fitted(self._source(), facts))
             self._stale = False
         salt, most = f"{self._name}-{self._weights_version}", min(most, self._max_rows)
         self._session = VllmSession(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.sampling.vllm_heads import wide_heads
 from training.sampling.vllm_settings import BATCHED_TOKENS, CPU_BLOCK, ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,10 @@ STREAM_INTERVAL = 8
 
 def serve_arguments(options: argparse.Namespace) -> list[str]:
     """What `vllm serve` is given. `options` are those of `parser`."""
-    longest = options.context or _context_of(options.model)
+    config = json.loads((options.model / "config.json").read_text(encoding="utf-8"))
+    longest = options.context or int(config.get("text_config", config)["max_position_embeddings"])
+    # Weights come from the trainer, and the head by itself: vLLM leaves a tied one behind on updates.
+    other = {"tie_word_embeddings": False, **(wide_heads(config) if options.cpu else {})}
     sizes = {
         "--max-model-len": longest,
         "--max-num-seqs": options.max_rows,
@@ -37,17 +41,11 @@ def serve_arguments(options: argparse.Namespace) -> list[str]:
         *(part for name, value in sizes.items() for part in (name, str(value))),
         *("--skip-tokenizer-init", "--logprobs-mode", "processed_logprobs", "--enable-prefix-caching"),
         *("--no-enable-chunked-prefill", "--no-async-scheduling", "--enable-scale-out"),
-        # Weights come from the trainer, and the head by itself: vLLM leaves a tied one behind on updates.
-        *("--load-format", "dummy", "--hf-overrides", json.dumps({"tie_word_embeddings": False})),
+        *("--load-format", "dummy", "--hf-overrides", json.dumps(other)),
         *("--enable-prompt-tokens-details", "--disable-uvicorn-access-log"),
         *("--worker-extension-cls", "training.sampling.vllm_worker.EntropyExtension"),
         *(["--enforce-eager"] if options.cpu else []),
     ]
-
-
-def _context_of(model: Path) -> int:
-    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    return int(config.get("text_config", config)["max_position_embeddings"])
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from training.sampling.decoder import Facts, Order, Progress
 from training.sampling.types import SamplingParams
+from training.sampling.vllm_heads import wide_heads
 from training.sampling.vllm_settings import (
     BATCHED_TOKENS,
     CPU_BLOCK,
@@ -145,6 +146,7 @@ def _started(model: PreTrainedModel, dtype: str, memory: Memory, max_rows: int, 
             async_scheduling=False,
             enable_sleep_mode=not on_cpu and current_platform.is_sleep_mode_available(),
             disable_log_stats=True,
+            hf_overrides=wide_heads(model.config.to_dict()) if on_cpu else {},
             **SAMPLING,
         )
         try:

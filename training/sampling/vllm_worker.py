@@ -48,6 +48,9 @@ def report_entropies(worker: Any) -> dict[str, int]:
         "context": int(config.model_config.max_model_len),
         "capacity_tokens": blocks * int(cache.block_size) * int(getattr(parts, "decode_context_parallel_size", 1)),
         "block": int(cache.block_size),
+        "heads": int(config.model_config.model_arch_config.total_num_attention_heads),
+        "key_heads": int(config.model_config.get_total_num_kv_heads()),
+        "head_size": int(config.model_config.get_head_size()),
     }
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.training.sampling.cases import process_case, server_case, tiny_model, vllm_model
-from tests.training.sampling.vllm_cases import server_process, vllm_process, vllm_server
+from tests.training.sampling.vllm_cases import server_process, vllm_engine, vllm_process, vllm_server
 from training.sampling.decoder import EngineLostError
+from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 from training.sampling.vllm_engine import VllmEngine, weights_of
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
@@ -49,6 +50,17 @@ def test_resting_changes_nothing_that_is_drawn(prompts: Prompts) -> None:
     assert isinstance(engine, VllmEngine)
     engine.rest()
     assert ids_of(engine.sample(prompts, PLAIN)) == before
+
+
+def test_heads_that_vllm_has_no_kernels_for_are_widened(prompts: Prompts) -> None:
+    vllm_process(vllm_model)
+    model = tiny_model("qwen2")  # heads of 8
+    engine = vllm_engine(VllmProcess(model, "float32", Memory(1 << 24, 0.05), 8), lambda: model, 8)
+    greedy = replace(PLAIN, n=1, temperature=0.0)
+    wide, own = engine.sample(prompts, greedy), TorchEngine(model).sample(prompts, greedy)
+    assert ids_of(wide) == ids_of(own)
+    for one, other in zip(itertools.chain(*wide), itertools.chain(*own), strict=True):
+        np.testing.assert_allclose(one.logprobs, other.logprobs, atol=1e-4)
 
 
 def test_a_model_that_cannot_run_is_refused_in_words() -> None:
