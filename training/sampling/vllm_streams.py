@@ -21,6 +21,8 @@ BEGUN_AT_ONCE = 32
 """Requests that have no answer yet; hundreds of new connections in one moment are more than a server takes."""
 GLANCE_S = 0.05
 """Most time that `step` waits for the first token, so that its caller can look after other things."""
+ATTEMPTS, PAUSE_S = 3, 0.2
+"""Of a request whose connection breaks before it has told a token, as some do among thousands; and time between."""
 NOT_A_NUMBER = -9999.0
 """What vLLM writes in place of log-probs that JSON cannot hold."""
 
@@ -88,14 +90,21 @@ class TokenStreams:
 
     async def _follow(self, order: Order) -> None:
         """Put what a request yields into the queue, its end or its fault last."""
-        arrived = self._arrived
-        try:
-            async for progress in self._progress(order):
-                arrived.put(progress)
-        except httpx2.HTTPError as error:
-            arrived.put(EngineLostError(self._url, f"{type(error).__name__} {error}".strip()))
-        except Exception as error:
-            arrived.put(error)
+        arrived, told = self._arrived, False
+        for attempt in range(ATTEMPTS):
+            try:
+                async for progress in self._progress(order):
+                    arrived.put(progress)
+                    told = True
+                return
+            except httpx2.HTTPError as error:
+                if told or attempt == ATTEMPTS - 1:
+                    arrived.put(EngineLostError(self._url, f"{type(error).__name__} {error}".strip()))
+                    return
+            except Exception as error:
+                arrived.put(error)
+                return
+            await asyncio.sleep(PAUSE_S)
 
     async def _progress(self, order: Order) -> AsyncIterator[Progress]:
         """What is told of one request; its last part comes with the tokens that were cached."""

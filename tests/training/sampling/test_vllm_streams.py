@@ -2,13 +2,14 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx2
 import pytest
 
 from training.sampling.decoder import EngineLostError, Order, Progress
 from training.sampling.types import SamplingParams
-from training.sampling.vllm_streams import TokenStreams
+from training.sampling.vllm_streams import ATTEMPTS, TokenStreams
 
 PARAMS = SamplingParams(n=1, max_tokens=4, temperature=1.0, stop_ids=(), seed=0)
 
@@ -40,6 +41,30 @@ def test_what_came_before_a_loss_is_told_first_and_the_loss_once(streams: TokenS
     with pytest.raises(EngineLostError, match="gone"):
         streams.step()
     assert streams.step() == []
+
+
+def test_a_request_whose_connection_breaks_before_its_first_token_is_made_again(streams: TokenStreams) -> None:
+    tries = []
+
+    async def breaking(order: Order) -> AsyncIterator[Progress]:
+        tries.append(order.key)
+        if len(tries) < ATTEMPTS:
+            raise httpx2.ReadError("reset by peer")
+        yield Progress(order.key, [5], [-0.1], [0.2], "length")
+        raise httpx2.ReadError("with the second piece")
+
+    streams._progress = breaking  # type: ignore[method-assign]
+    streams.add(Order(1, (1, 2), PARAMS, 0, "salt"))
+    told: list[Progress] = []
+
+    def listen() -> None:
+        while len(told) < 2:
+            told.extend(streams.step())
+
+    with pytest.raises(EngineLostError, match="second piece"):  # tokens that were told cannot be drawn again
+        listen()
+    assert [progress.token_ids for progress in told] == [[5]]
+    assert tries == [1, 1, 1]
 
 
 def test_a_server_that_is_not_there_is_lost(streams: TokenStreams) -> None:
