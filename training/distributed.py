@@ -88,5 +88,5 @@ class Processes:
 
     def leave(self) -> None:
         """Say goodbye, so that no process waits for this one."""
-        if self.count > 1:
+        if self.count > 1 and dist.is_initialized():  # vLLM, where it ran, has taken it down
             dist.destroy_process_group()

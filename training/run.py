@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
+from training.assembly.engines import close_engines
 from training.assembly.parts import is_sharded
 from training.assembly.preferences import REFERENCE_FILE
 from training.assembly.selection import SELECTION_FILE, select_problems
@@ -40,6 +41,7 @@ def run(
     with ExitStack() as stack:
         processes = Processes.join(device)
         stack.callback(processes.leave)
+        stack.callback(close_engines)
         checkpoints = CheckpointFolder(folder / "checkpoints")
         if processes.is_first:
             checkpoints.sweep()

@@ -44,6 +44,7 @@ class Slices:
         ]
         """Where each weight belongs; tied ones have several places and one name."""
         self._empty = dict(whole.named_parameters())
+        self._parameters: Mapping[str, nn.Parameter] = self._empty
         self._is_whole = False
         self._users = 0
         self._fetched: dict[str, Tensor] = {}
@@ -55,6 +56,14 @@ class Slices:
                 found = {name: whole_of(each, self._dtypes[name]) for name, each in self._slices.items()}
             self._put({name: nn.Parameter(value, requires_grad=False) for name, value in found.items()})
             self._is_whole = True
+
+    def each_whole(self) -> Iterator[tuple[str, Tensor]]:
+        """Every weight by name, put together one after the other; all processes go through them at the same time."""
+        for name, each in self._slices.items():
+            if self._is_whole:
+                yield name, self._parameters[name].detach()
+            else:
+                yield name, whole_of(each.detach(), self._dtypes[name])
 
     def release(self) -> None:
         """Let the whole weights go."""
@@ -114,6 +123,7 @@ class Slices:
         self._fetched = {}
 
     def _put(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        self._parameters = parameters
         for module, attribute, name in self._places:
             module._parameters[attribute] = parameters[name]
 

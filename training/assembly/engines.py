@@ -2,18 +2,22 @@
 
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 from transformers import PreTrainedModel
 
 from training.config import HardwareConfig, VllmEngineConfig, VllmServerConfig
+from training.distributed import Processes
 from training.errors import InputError
-from training.sampling.decoder import Decoder, EngineLostError
+from training.sampling.decoder import Decoder, EngineLostError, SharedDecoder
 from training.sampling.fleet import Fleet
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import StreamingEngine
-from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, weights_of
+from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights, weights_of
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
 from training.sampling.vllm_server import VllmServer
+from training.sampling.vllm_together import VllmTogether
+from training.sharding import Slices
 
 EXCHANGE_FOLDER = "exchange"
 """In a run's folder: new weights on their way to a server."""
@@ -32,46 +36,81 @@ def engine_of(
     max_rows: int = MAX_ROWS,
     prefix_bytes: int = 0,
     folder: Path | None = None,
+    processes: Processes | None = None,
+    shards: Slices | None = None,
 ) -> StreamingEngine:
     """An engine that samples from `model` as it is whenever its `update_weights` is called.
 
-    `prefix_bytes` counts for the torch engine only: vLLM keeps prefixes in what memory it has. `folder` is the run's.
-    Raises InputError where vLLM, or its server, cannot be used.
+    `prefix_bytes` counts for the torch engine only: vLLM keeps prefixes in what memory it has. `folder` is the run's,
+    `shards` are what this process has of a model that is shared out. Raises InputError where vLLM, or its server,
+    cannot be used.
     """
+    processes = processes or Processes()
     if hardware.engine.kind == "torch":
         return TorchEngine(model, max_rows=max_rows, prefix_bytes=prefix_bytes)
+    if isinstance(hardware.engine, VllmServerConfig):
+        server = servers_of(model, hardware.engine, folder, processes)
+        writes = processes.is_first or shards is not None
+
+        def to_be_written() -> Weights:
+            return weights_of(model, shards) if writes else ()
+
+        if processes.count == 1:
+            return VllmEngine(server, max_rows=max_rows, source=to_be_written)
+        return VllmTogether(server, processes, server=server, max_rows=max_rows, source=to_be_written)
+    decoder = _process(model, hardware, max_rows, processes)
+    if processes.count == 1:
+        return VllmEngine(decoder, max_rows=max_rows, source=lambda: weights_of(model))
+    return VllmTogether(decoder, processes, max_rows=max_rows, source=lambda: weights_of(model, shards))
+
+
+def servers_of(
+    model: PreTrainedModel, engine: VllmServerConfig, folder: Path | None, processes: Processes
+) -> SharedDecoder:
+    """The servers of the config, of which the processes are clients of one name. Raises InputError as `engine_of`."""
+    own = (folder or Path(tempfile.gettempdir())).resolve() / EXCHANGE_FOLDER
+    name = processes.gather(uuid4().hex)[0]
     try:
-        decoder = _decoder(model, hardware, max_rows, folder)
-    except (VllmMissingError, EngineLostError, ValueError) as error:
+        server = _servers(engine, Path(engine.exchange or own), name, processes.count)
+    except (EngineLostError, ValueError) as error:
         raise InputError(str(error)) from error
-    return VllmEngine(decoder, max_rows=max_rows, source=lambda: weights_of(model))
+    vocabulary = model.config.get_text_config().vocab_size
+    if server.facts.vocabulary != vocabulary:
+        raise InputError(
+            f"the server at {engine.urls[0]} has a model of {server.facts.vocabulary} token ids, the run's has "
+            f"{vocabulary}; start it on a checkpoint of the same model"
+        )
+    return server
 
 
-def _decoder(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, folder: Path | None) -> Decoder:
+def close_engines() -> None:
+    """End the vLLM of this process, if any; it takes down what connects the processes with it."""
+    for each in _started.values():
+        each.close()
+    _started.clear()
+
+
+def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, processes: Processes) -> Decoder:
     engine = hardware.engine
-    if isinstance(engine, VllmServerConfig):
-        own = (folder or Path(tempfile.gettempdir())).resolve() / EXCHANGE_FOLDER
-        server = _servers(engine, Path(engine.exchange or own))
-        vocabulary = model.config.get_text_config().vocab_size
-        if server.facts.vocabulary != vocabulary:
-            raise ValueError(
-                f"the server at {engine.urls[0]} has a model of {server.facts.vocabulary} token ids, the run's has "
-                f"{vocabulary}; start it on a checkpoint of the same model"
-            )
-        return server
     assert isinstance(engine, VllmEngineConfig)
-    most = max(max_rows, MAX_ROWS)
+    most, several = max(max_rows, MAX_ROWS), processes.count > 1
     key = f"{model.config.to_json_string()} {engine.model_dump_json()} {hardware.dtype} {most}"
     if key not in _started:
-        _started.clear()
+        for each in _started.values():
+            each.rest()
+        if not several:  # else ending it would take down what connects the processes
+            _started.clear()
         memory = Memory(engine.kv_cache_mib << 20, engine.memory_share)
-        _started[key] = VllmProcess(model, hardware.dtype, memory, most, engine.context or None)
+        try:
+            _started[key] = VllmProcess(model, hardware.dtype, memory, most, engine.context or None, several)
+        except (VllmMissingError, ValueError) as error:
+            raise InputError(str(error)) from error
     return _started[key]
 
 
-def _servers(engine: VllmServerConfig, exchange: Path) -> Decoder:
+def _servers(engine: VllmServerConfig, exchange: Path, name: str, clients: int) -> SharedDecoder:
     """One server, or several as one. All must be there when a run begins."""
-    first, *others = (VllmServer(url, exchange, engine.patience_s) for url in engine.urls)
+    first, *others = (VllmServer(url, exchange, engine.patience_s, name=name, clients=clients) for url in engine.urls)
     if not others:
         return first
     for server in (first, *others):

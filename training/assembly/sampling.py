@@ -47,8 +47,15 @@ def evaluating_engine(parts: Parts) -> StreamingEngine:
 
 
 def _engine(parts: Parts, max_rows: int, prefix_bytes: int) -> StreamingEngine:
-    hardware, folder = parts.config.hardware, parts.folder
-    return engine_of(parts.policy.model, hardware, max_rows=max_rows, prefix_bytes=prefix_bytes, folder=folder)
+    return engine_of(
+        parts.policy.model,
+        parts.config.hardware,
+        max_rows=max_rows,
+        prefix_bytes=prefix_bytes,
+        folder=parts.folder,
+        processes=parts.processes,
+        shards=parts.policy.shards,
+    )
 
 
 def sampled_experience(

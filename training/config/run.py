@@ -91,12 +91,6 @@ class RunConfig(Config):
                 {"hardware.compile": False},
                 whole,
             )
-        if self.hardware.engine.kind != "torch":
-            raise impossible(
-                "vLLM is given whole weights, which no process has of a model that is shared out",
-                whole,
-                {"hardware.engine.kind": "torch"},
-            )
         if self.adapter.kind != "none":
             raise impossible(
                 "of a model beside an adapter next to nothing is trained, and what is frozen is not shared out",
@@ -125,13 +119,7 @@ class RunConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _vllm_serves_one_process(self) -> Self:
-        if self.hardware.engine.kind != "torch" and self.hardware.processes > 1:
-            raise impossible(
-                "vLLM samples for one training process, and several would each give it their weights",
-                {"hardware.processes": 1},
-                {"hardware.engine.kind": "torch"},
-            )
+    def _what_samples_ahead_is_ours(self) -> Self:
         if self.hardware.engine.kind != "torch" and isinstance(self.method, GrpoMethod) and self.method.lag > 0:
             raise impossible(
                 "what samples ahead has an engine of its own, which is Espalier's",

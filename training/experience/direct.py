@@ -11,7 +11,7 @@ from training.experience.types import Group, Rollout
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
-from training.sampling.types import Completion, Engine, SamplingParams
+from training.sampling.types import Completion, Engine, SamplingParams, meet
 
 
 class DirectExperience:
@@ -46,6 +46,7 @@ class DirectExperience:
         of the first one, where the problems are a part of more. Without `paid` there is no learned reward: for whoever
         only asks what is right.
         """
+        meet(self._engine)
         places = self._processes.share(range(len(problems)))
         mine = [problems[place] for place in places]
         placed = [replace(params[place], stream=first + place) for place in places]

@@ -13,7 +13,7 @@ from training.experience.scoring import Scorer
 from training.experience.types import Expert, Group, Rollout
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
-from training.sampling.types import Completion, Engine, SamplingParams
+from training.sampling.types import Completion, Engine, SamplingParams, meet
 from training.srl.reading import Reader, may_stop, reads_over
 from training.srl.similarity import similarity
 from training.srl.tasks import Task
@@ -62,6 +62,7 @@ class StepExperience:
 
     def gather(self, tasks: Sequence[Task], params: SamplingParams) -> list[Group]:
         """One scored group for each task, in order; what is drawn does not depend on the number of processes."""
+        meet(self._engine)
         places = self._processes.share(range(len(tasks)))
         placed = [replace(params, stop_ids=self._stops, stream=place) for place in places]
         return self._processes.unshare(self._gather([tasks[place] for place in places], placed))

@@ -105,3 +105,11 @@ class Decoder(Protocol):
     def rest(self) -> None:
         """Give back the memory of weights, keys and values until the next `load`, where that can be done."""
         ...
+
+
+class SharedDecoder(Decoder, Protocol):
+    """One that others use as well: who loads weights, loads them for all."""
+
+    def took(self, version: int) -> None:
+        """Be told that another has had these weights loaded, which `prepare` then looks for."""
+        ...

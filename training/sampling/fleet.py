@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from training.sampling.decoder import Decoder, EngineLostError, Facts, Order, Progress
+from training.sampling.decoder import EngineLostError, Facts, Order, Progress, SharedDecoder
 from training.sampling.kv_scheduler import KvScheduler
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Fleet:
     Raises ValueError where they hold different models.
     """
 
-    def __init__(self, decoders: Sequence[Decoder], patience_s: float = 0.0) -> None:
+    def __init__(self, decoders: Sequence[SharedDecoder], patience_s: float = 0.0) -> None:
         """For `patience_s` seconds decoders that are all away are waited for."""
         kinds = {(each.facts.vocabulary, each.facts.context) for each in decoders}
         if len(kinds) != 1:
@@ -72,7 +72,7 @@ class Fleet:
 
     def load(self, version: int, weights: "Iterable[tuple[str, torch.Tensor]]") -> None:
         """See `Decoder`: all of them load at the same time."""
-        every = list(weights)
+        every = [(name, value.cpu()) for name, value in weights]
 
         def give(number: int) -> None:
             try:
@@ -86,6 +86,12 @@ class Fleet:
         if len(self._away) == len(self._decoders):
             raise EngineLostError("any address", f"all {len(self._decoders)} were lost while weights were loaded")
         self._scheduler = self._new_scheduler()
+
+    def took(self, version: int) -> None:
+        """See `SharedDecoder`."""
+        for decoder in self._decoders:
+            decoder.took(version)
+        self._beginnings.clear()
 
     def rest(self) -> None:
         """See `Decoder`."""

@@ -19,6 +19,7 @@ from training.sampling.requests import Sample, samples_of
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
 from training.sampling.vllm_heads import fitted
 from training.sampling.vllm_session import VllmSession
+from training.sharding import Slices
 
 MAX_ROWS = 256
 
@@ -123,11 +124,7 @@ class VllmEngine:
             raise ValueError(f"the longest sample needs {longest} tokens, but the engine holds {room}")
         if self._session is not None:
             raise RuntimeError("the engine is sampling already")
-        if not self._decoder.prepare() or self._stale:
-            if self._source is None:
-                raise ValueError("the engine has lost its weights and has to be given them")
-            self._decoder.load(self._weights_version, fitted(self._source(), facts))
-            self._stale = False
+        self._take_weights()
         salt, most = f"{self._name}-{self._weights_version}", min(most, self._max_rows)
         self._session = VllmSession(
             self._decoder, self._counters, self._seen, salt, self._weights_version, most, longest
@@ -138,9 +135,26 @@ class VllmEngine:
             self._session.close()
             self._session = None
 
+    def _take_weights(self) -> None:
+        """Have the decoder load what it has not yet, or has lost."""
+        if not self._decoder.prepare() or self._stale:
+            self._decoder.load(self._weights_version, self._weights())
+            self._stale = False
 
-def weights_of(model: PreTrainedModel) -> Weights:
-    """The parameters of a model by name, a tied head once more; an adapter is merged into what it stands beside."""
+    def _weights(self) -> Weights:
+        """Those of the source, as the decoder's model has them."""
+        if self._source is None:
+            raise ValueError("the engine has lost its weights and has to be given them")
+        return fitted(self._source(), self._decoder.facts)
+
+
+def weights_of(model: PreTrainedModel, shards: Slices | None = None) -> Weights:
+    """The parameters of a model by name, a tied head once more; an adapter is merged into what it stands beside.
+
+    Of a model that is shared out, one after the other is put together: all processes go through them at the same time.
+    """
+    if shards is not None:
+        return _with_tied_head(model, shards.each_whole())
     if is_adapted(model):
         weights = merged_state(model)
     else:
@@ -150,6 +164,17 @@ def weights_of(model: PreTrainedModel) -> Weights:
         if module is head:
             weights.setdefault(f"{name}.weight", module.weight.detach())
     return weights.items()
+
+
+def _with_tied_head(model: PreTrainedModel, weights: Weights) -> Iterator[tuple[str, Tensor]]:
+    """Weights of a model, which may be nowhere itself, and those of its head under the head's own name as well."""
+    head = model.get_output_embeddings()
+    [own] = [f"{name}.weight" for name, module in model.named_modules() if module is head]
+    [listed] = [name for name, parameter in model.named_parameters() if parameter is head.weight]
+    for name, value in weights:
+        yield name, value
+        if name == listed != own:
+            yield own, value
 
 
 def with_head(weights: Weights) -> Iterator[tuple[str, Tensor]]:

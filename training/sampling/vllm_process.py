@@ -50,13 +50,20 @@ class VllmProcess:
     """See `Decoder`. Begins without weights: they must be loaded before anything is decoded.
 
     `model` tells the architecture only; `dtype` is the precision to sample in, `context` the longest sequence where the
-    model allows more. Raises VllmMissingError.
+    model allows more. With `several`, other processes of the run do the same, each on its device. Raises
+    VllmMissingError.
     """
 
     def __init__(
-        self, model: PreTrainedModel, dtype: str, memory: Memory, max_rows: int = 256, context: int | None = None
+        self,
+        model: PreTrainedModel,
+        dtype: str,
+        memory: Memory,
+        max_rows: int = 256,
+        context: int | None = None,
+        several: bool = False,
     ) -> None:
-        self._engine = _started(model, dtype, memory, max_rows, context)
+        self._engine = _started(model, dtype, memory, max_rows, context, several)
         [found] = self._engine.collective_rpc(report_entropies)
         self._facts = Facts(**found)
         self._try_out()
@@ -118,8 +125,14 @@ class VllmProcess:
             self._engine.sleep(level=2)  # weights are dropped: the trainer has them
             self._asleep, self._loaded = True, False
 
+    def close(self) -> None:
+        """End it, and all process groups of torch's with it."""
+        self._engine.engine_core.shutdown()
 
-def _started(model: PreTrainedModel, dtype: str, memory: Memory, max_rows: int, context: int | None) -> Any:
+
+def _started(
+    model: PreTrainedModel, dtype: str, memory: Memory, max_rows: int, context: int | None, several: bool
+) -> Any:
     os.environ |= ENVIRONMENT | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -146,6 +159,8 @@ def _started(model: PreTrainedModel, dtype: str, memory: Memory, max_rows: int, 
             async_scheduling=False,
             enable_sleep_mode=not on_cpu and current_platform.is_sleep_mode_available(),
             disable_log_stats=True,
+            # Of several processes, each decodes by itself on the device of its LOCAL_RANK.
+            distributed_executor_backend="external_launcher" if several else None,
             hf_overrides=wide_heads(model.config.to_dict()) if on_cpu else {},
             **SAMPLING,
         )

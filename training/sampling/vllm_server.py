@@ -9,7 +9,8 @@ loaded in place; the server carries a label of the weights it has, so that one t
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,12 +40,16 @@ class VllmServer:
     ValueError for one that cannot keep the contract.
     """
 
-    def __init__(self, url: str, exchange: Path, patience_s: float = 60.0) -> None:
+    def __init__(self, url: str, exchange: Path, patience_s: float = 60.0, *, name: str = "", clients: int = 1) -> None:
+        """`clients` of one `name` share its room, and any of them loads the weights of all."""
         self._url = url.rstrip("/")
         self._exchange = exchange
         self.patience_s = patience_s
-        self._name = uuid4().hex
+        self._name = name or uuid4().hex
+        self._clients = clients
         self._label = ""
+        self.check: Callable[[], None] = lambda: None
+        """Asked now and then while the server is waited for; it may raise."""
         timeout = httpx2.Timeout(LOADING_S, connect=CONNECT_S)
         # A connection a request: these are few, and a kept one may be the one that the server is closing.
         limits = httpx2.Limits(max_keepalive_connections=0)
@@ -83,7 +88,7 @@ class VllmServer:
 
     def load(self, version: int, weights: Iterable[tuple[str, Tensor]]) -> None:
         """See `Decoder`. The files are removed as soon as the server has read them."""
-        label, self._label = f"{self._name}-{version}", ""
+        label, self._label = self._label_of(version), ""
         folder = self._exchange / label
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -100,6 +105,10 @@ class VllmServer:
             shutil.rmtree(folder, ignore_errors=True)
         self._label = label
 
+    def took(self, version: int) -> None:
+        """See `SharedDecoder`."""
+        self._label = self._label_of(version)
+
     def rest(self) -> None:
         """See `Decoder`: a server has memory of its own and gives none back."""
 
@@ -112,12 +121,17 @@ class VllmServer:
         """Have the server tell entropies, and what it holds."""
         try:
             [found] = self._call("report_entropies")[:1]
-            return Facts(**found)
+            facts = Facts(**found)
+            least = min(facts.context, facts.capacity_tokens)
+            return replace(facts, capacity_tokens=max(facts.capacity_tokens // self._clients, least))
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"the server at {self._url} cannot be trained with: start it by "
                 f"`python -m training.sampling.vllm_launch` ({error})"
             ) from error
+
+    def _label_of(self, version: int) -> str:
+        return f"{self._name}-{version}"
 
     def _call(self, method: str, **arguments: str) -> list[Any]:
         """Run a method of the server's workers; returns what each says."""
@@ -139,6 +153,7 @@ class VllmServer:
         """Return once the server is healthy; ask again, seldomer and seldomer, while it is not."""
         deadline, pause = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:
+            self.check()
             try:
                 self._ask("GET", "/health", timeout=CONNECT_S)
                 return

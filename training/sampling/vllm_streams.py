@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 
@@ -32,6 +33,7 @@ class TokenStreams:
 
     def __init__(self, url: str, connect_s: float) -> None:
         self._url = url
+        self._name = uuid4().hex
         self._arrived: queue.SimpleQueue[Progress | Exception] = queue.SimpleQueue()
         self._tasks: dict[int, Future[None]] = {}
         self._fault: Exception | None = None
@@ -110,7 +112,7 @@ class TokenStreams:
         """What is told of one request; its last part comes with the tokens that were cached."""
         last: Progress | None = None
         async with AsyncExitStack() as stack:
-            asking = self._client.stream("POST", "/inference/v1/generate", json=_body(order))
+            asking = self._client.stream("POST", "/inference/v1/generate", json=self._body(order))
             async with self._begins:
                 answer = await stack.enter_async_context(asking)
             if answer.status_code != httpx2.codes.OK:
@@ -134,21 +136,20 @@ class TokenStreams:
             raise EngineLostError(self._url, "a stream of tokens broke off")
         yield last
 
+    def _body(self, order: Order) -> dict[str, Any]:
+        return {
+            "request_id": f"{self._name}-{order.key}",  # other processes count their orders, too
+            "token_ids": list(order.prompt),
+            "sampling_params": wire_params(order),
+            "cache_salt": order.salt,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+
     def _refuse(self, status: int, words: str) -> None:
         if status >= 500:  # its engine has died, or it is shutting down
             raise EngineLostError(self._url, f"{status} {words[:500]}")
         raise ValueError(f"the server at {self._url} refuses a prompt: {status} {words[:500]}")
-
-
-def _body(order: Order) -> dict[str, Any]:
-    return {
-        "request_id": str(order.key),
-        "token_ids": list(order.prompt),
-        "sampling_params": wire_params(order),
-        "cache_salt": order.salt,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
 
 
 def _of_choice(key: int, choice: dict[str, Any]) -> Progress:

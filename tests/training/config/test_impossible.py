@@ -200,8 +200,13 @@ def test_weights_are_shared_out_only_where_they_are_trained() -> None:
     assert problem["ctx"]["fixes"] == [{"hardware.compile": False}, {"hardware.sharding": "none"}]
     problem = refused(adapter={"kind": "lora"}, hardware=hardware)
     assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"adapter.kind": "none"}]
-    problem = refused(hardware={"sharding": "fsdp2", "engine": {"kind": "vllm"}})
-    assert problem["ctx"]["fixes"] == [{"hardware.sharding": "none"}, {"hardware.engine.kind": "torch"}]
+
+
+@pytest.mark.parametrize("engine", ["vllm", "vllm_server"])
+def test_vllm_samples_for_several_processes_whole_or_shared(engine: str) -> None:
+    for sharding in ("none", "fsdp2"):
+        hardware = {"processes": 2, "sharding": sharding, "engine": {"kind": engine}}
+        assert RunConfig.model_validate({"hardware": hardware}).hardware.engine.kind == engine
 
 
 KEEP = {"enabled": True, "surplus": "keep"}

@@ -62,6 +62,9 @@ class CountingDecoder:
         self.loaded.append(version)
         self.ready = True
 
+    def took(self, version: int) -> None:
+        self.loaded.append(version)
+
     def rest(self) -> None:
         self.ready = False
 
