@@ -2,7 +2,7 @@
 
 import shutil
 
-from training.config import CheckpointModel, HardwareConfig
+from training.config import CheckpointModel
 from training.config.generate import GenerationConfig, SetPrompts
 from training.config.problems import ProblemSource
 from webapp.core import job_states
@@ -14,8 +14,10 @@ from webapp.runs.models import Run
 from workers.app import app
 from workers.jobs import Work
 
+TASK = "workers.generation.generate"
 
-@app.task(name="workers.generation.generate")  # type: ignore[untyped-decorator]
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]
 def generate(job_id: int) -> None:
     """Carry a queued job to its end. Returns at once when it is not queued, or another worker was first."""
     GenerationWork.carry(job_id)
@@ -26,6 +28,7 @@ class GenerationWork(Work[GenerationJob, GenerationConfig]):
 
     kind = GenerationJob
     config_class = GenerationConfig
+    task = TASK
     command = "generate"
 
     @property
@@ -36,10 +39,6 @@ class GenerationWork(Work[GenerationJob, GenerationConfig]):
     def problems(self) -> ProblemSource | None:
         prompts = self.config.prompts
         return prompts.problems if isinstance(prompts, SetPrompts) else None
-
-    @property
-    def hardware(self) -> HardwareConfig:
-        return self.config.hardware
 
     def heartbeat(self) -> bool | None:
         return job_states.heartbeat(self.job, *progress_of(self.job.folder / self.out_file))

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from pydantic import BaseModel, ValidationError
 
-from training.config import HardwareConfig
 from training.config.problems import ImportedProblems, ProblemSource
 from webapp.core import job_states
 from webapp.core.errors import UserError
@@ -25,7 +25,9 @@ from webapp.core.jobs import Job, JobState
 from webapp.core.processes import die_with
 from webapp.datasets.models import ProblemSet
 from webapp.datasets.services import export_problem_set
-from workers import failure, host
+from webapp.machines.demand import Demand, demand_in
+from webapp.machines.devices import Gpu
+from workers import dispatch, failure
 from workers.lifecycle import is_shutting_down
 from workers.process import LOG_FILE, NICENESS, end_family, trainer_environment
 
@@ -45,11 +47,14 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
 
     kind: ClassVar[type[Job]]
     config_class: ClassVar[type[BaseModel]]
+    task: ClassVar[str]
+    """Name of the task that carries it."""
     command: ClassVar[str]
     """Of `python -m training`; it is given the config and ``--out``."""
 
-    def __init__(self, job: AnyJob) -> None:
+    def __init__(self, job: AnyJob, gpus: Sequence[Gpu] = ()) -> None:
         self.job = job
+        self._gpus = gpus
         self.config: AnyConfig = self.config_class.model_validate(job.config)  # type: ignore[assignment]
 
     @property
@@ -62,9 +67,10 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     def problems(self) -> ProblemSource | None:
         """The problem set that the child reads."""
 
-    @property
-    @abstractmethod
-    def hardware(self) -> HardwareConfig: ...
+    @classmethod
+    def demand(cls, config: Mapping[str, Any]) -> Demand:
+        """What a job of this stored config asks of a machine."""
+        return demand_in(config)
 
     @abstractmethod
     def heartbeat(self) -> bool | None:
@@ -76,13 +82,19 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
 
     @classmethod
     def carry(cls, job_id: int) -> None:
-        """Carry a queued job to its end. Returns at once when it is not queued, or another worker was first."""
-        job = job_states.claim(cls.kind, job_id, host.this_process())
-        if job is None:
-            logger.info("%s %s: nothing to do", cls.kind.noun, job_id)
+        """Carry a queued job to its end.
+
+        Returns at once when it is not queued, another worker was first, or its GPUs are not free: then a worker looks
+        for it when it is idle.
+        """
+        config = cls.kind._default_manager.filter(pk=job_id).values_list("config", flat=True).first()
+        claimed = None if config is None else dispatch.claim_job(cls.kind, job_id, cls.demand(config))
+        if claimed is None:
+            logger.info("%s %s: nothing to do for this machine", cls.kind.noun, job_id)
             return
+        job, gpus = claimed
         try:
-            work = cls(job)  # type: ignore[arg-type]  # the kind is that of the class
+            work = cls(job, gpus)  # type: ignore[arg-type]  # the kind is that of the class
             work.prepare()
             if work.run_child():
                 work.finish()
@@ -148,17 +160,27 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     def _start(self) -> "subprocess.Popen[bytes]":
         folder = self.job.folder
         files = [str(folder / CONFIG_FILE), "--out", str(folder / self.out_file)]
-        without_gpu = {"CUDA_VISIBLE_DEVICES": ""} if self.hardware.device == "cpu" else {}
+        devices = dispatch.environment_of(self._gpus, self.demand(self.job.config))
         with (folder / LOG_FILE).open("ab") as log:
             return subprocess.Popen(
                 [*PROGRAM, self.command, *files],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=trainer_environment(folder, settings.ESPALIER_DATA) | without_gpu,
+                env=trainer_environment(folder, settings.ESPALIER_DATA) | devices,
                 start_new_session=True,
                 preexec_fn=partial(_become_child, os.getpid()),
             )
+
+
+def next_job(works: Sequence[type[Work[Any, Any]]]) -> tuple[str, int] | None:
+    """Task and number of the oldest job that waits and that this machine can serve now; None for none."""
+    for work in works:
+        queued = work.kind._default_manager.filter(state=JobState.QUEUED).order_by("pk")
+        for job_id, config in queued.values_list("pk", "config"):
+            if dispatch.can_serve(work.demand(config)):
+                return work.task, job_id
+    return None
 
 
 def _become_child(parent: int) -> None:

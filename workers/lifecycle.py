@@ -60,12 +60,20 @@ def _close(**_: Any) -> None:
 
 
 def _look_for_work(name: str) -> None:
-    """Wake this worker's own pool when it stands idle while a run waits that this machine can serve."""
+    """Wake this worker's own pool when it stands idle while a job or a run waits that this machine can serve.
+
+    Jobs first: they are the shorter ones, and would wait for ever behind runs that follow each other.
+    """
+    from workers.generation import GenerationWork  # both ask this module whether the worker ends
+    from workers.jobs import next_job
+    from workers.teaching import TeachingWork
+
     if state.reserved_requests or is_shutting_down():
         return
-    run_id = dispatch.next_run()
-    if run_id is not None:
-        try:
+    try:
+        if job := next_job((GenerationWork, TeachingWork)):
+            queue.wake(name, job[1], job[0])
+        elif (run_id := dispatch.next_run()) is not None:
             queue.wake(name, run_id)
-        except OperationalError as error:
-            logger.info("the broker does not answer: %s", error)
+    except OperationalError as error:
+        logger.info("the broker does not answer: %s", error)

@@ -30,9 +30,9 @@ def supervise_run(run_id: int) -> None:
     transaction.on_commit(partial(_send, "workers.runs.take", GPU_QUEUE, run_id, if_away=waits))
 
 
-def wake(worker: str, run_id: int) -> None:
-    """Say the same to one worker alone, by its name. Raises kombu's OperationalError."""
-    app.send_task("workers.runs.take", [run_id], queue=worker_direct(worker), retry=False)
+def wake(worker: str, number: int, task: str = "workers.runs.take") -> None:
+    """Say the same to one worker alone, by its name, or have it look at a job. Raises kombu's OperationalError."""
+    app.send_task(task, [number], queue=worker_direct(worker), retry=False)
 
 
 def fetch_import(import_id: int) -> None:

@@ -1,18 +1,26 @@
-"""Which run a worker takes: the oldest that its machine can serve, and whose GPUs it gets."""
+"""Which run a worker takes: the oldest that its machine can serve, and whose GPUs it gets; jobs likewise."""
 
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.utils import timezone
 
 from tests.webapp.machines.made import FakeGpus, made_gpu, made_worker
+from tests.webapp.teaching.made import job_of
 from training.config import HardwareConfig, RunConfig
+from webapp.core.jobs import JobState
 from webapp.runs import services
 from webapp.runs.models import Run
+from webapp.runs.queueing import carried
 from webapp.runs.status import RunStatus
-from workers import dispatch, lifecycle, maintenance, queue
+from webapp.teaching.models import TeachingJob
+from workers import dispatch, jobs, lifecycle, maintenance, queue
 from workers.dispatch import claim, claim_next, next_run
+from workers.teaching import TeachingWork
 
 pytestmark = pytest.mark.django_db
 MACHINE = FakeGpus((made_gpu(0, "NVIDIA L4"), made_gpu(1), made_gpu(2)))
@@ -107,3 +115,46 @@ def test_no_message_is_sent_again_for_what_no_registered_machine_can_serve(
     with django_capture_on_commit_callbacks(execute=True):
         maintenance.resend_queued()
     assert queue.waiting_messages() == 1
+
+
+def test_a_job_gets_a_gpu_that_nothing_else_has_and_waits_while_there_is_none(
+    machine: FakeGpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.gpus = MACHINE.gpus[:1]
+    run, job = waiting(), job_of(teacher={"kind": "model"})
+    claimed = claim_next()
+    assert claimed is not None
+    woken: list[tuple[object, ...]] = []
+    monkeypatch.setattr(queue, "wake", lambda *given: woken.append(given))
+    TeachingWork.carry(job.pk)
+    lifecycle._look_for_work("gpu@here")
+    job.refresh_from_db()
+    assert (job.state, woken) == (JobState.QUEUED, [])
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED)
+    follower = waiting()
+    lifecycle._look_for_work("gpu@here")
+    assert woken == [("gpu@here", job.pk, "workers.teaching.teach")]
+    taken = dispatch.claim_job(TeachingJob, job.pk, TeachingWork.demand(job.config))
+    assert taken is not None
+    assert (taken[0].gpus, taken[1]) == ([MACHINE.gpus[0].uuid], MACHINE.gpus[:1])
+    assert claim_next() is None, "the run behind it waits for the job's GPU"
+    assert [work.gpus for work in carried()] == [(MACHINE.gpus[0].uuid,)]
+    TeachingJob.objects.update(state=JobState.SUCCEEDED)
+    assert (claimed := claim_next()) is not None
+    assert claimed.run.pk == follower.pk
+
+
+def test_a_job_whose_teacher_is_elsewhere_takes_no_gpu_and_its_child_sees_none(
+    machine: FakeGpus, monkeypatch: pytest.MonkeyPatch, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.TEACHINGS_DIR = tmp_path
+    machine.gpus = MACHINE.gpus[:1]
+    waiting()
+    assert claim_next() is not None
+    job = job_of()
+    seen = "import os, sys; sys.exit(f'GPUs: {os.environ[\"CUDA_VISIBLE_DEVICES\"]!r}')"
+    monkeypatch.setattr(jobs, "PROGRAM", (sys.executable, "-c", seen))
+    TeachingWork.carry(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.gpus) == (JobState.FAILED, [])
+    assert "GPUs: ''" in job.error

@@ -3,7 +3,7 @@
 A worker's changes name its attempt as well: one that was given up for dead and yet goes on changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -39,9 +39,11 @@ def go_on(job: Job, send: Send) -> None:
         send(job.pk)
 
 
-def claim(kind: type[AnyJob], job_id: int, worker: str) -> AnyJob | None:
-    """Take a queued job; None when it is not there to take."""
-    changes: dict[str, Any] = {"state": JobState.RUNNING, "worker": worker, "heartbeat_at": timezone.now()}
+def claim(kind: type[AnyJob], job_id: int, worker: str, gpus: Sequence[str] = ()) -> AnyJob | None:
+    """Take a queued job, for a child that gets GPUs of these uuids; None when it is not there to take."""
+    changes: dict[str, Any] = {
+        "state": JobState.RUNNING, "worker": worker, "gpus": list(gpus), "heartbeat_at": timezone.now(),
+    }  # fmt: skip
     jobs: QuerySet[AnyJob] = kind._default_manager.filter(pk=job_id)
     if not jobs.filter(state=JobState.QUEUED).update(attempt=F("attempt") + 1, **changes):
         return None

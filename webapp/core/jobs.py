@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
@@ -50,6 +51,8 @@ class Job(models.Model):
     losses = models.PositiveSmallIntegerField(default=0)
     """Workers lost since a user last started it."""
     worker = models.CharField(max_length=160, blank=True)
+    gpus = models.JSONField(default=list)
+    """Uuids of the GPUs that its child has, or had last; no run and no other job gets them meanwhile."""
     stop_requested = models.BooleanField(default=False)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
@@ -95,6 +98,11 @@ class Job(models.Model):
         """Whether nothing was heard of its worker for long."""
         limit = timedelta(seconds=settings.HEARTBEAT_LOST_SECONDS)
         return self.heartbeat_at is None or timezone.now() - self.heartbeat_at > limit
+
+
+def kinds_of_jobs() -> list[type[Job]]:
+    """Every kind that an app has."""
+    return [kind for kind in apps.get_models() if issubclass(kind, Job)]
 
 
 def remove_folder(instance: Job, **_: Any) -> None:

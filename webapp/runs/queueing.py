@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.apps import apps
 from django.db.models import F
 from django.urls import reverse
 
-from webapp.core.jobs import Job, JobState
+from webapp.core.jobs import Job, JobState, kinds_of_jobs
 from webapp.machines.demand import Demand, demand_in
 from webapp.machines.models import Worker, registered
 from webapp.runs.models import Run
@@ -59,9 +58,9 @@ def carried() -> list[Carried]:
     """All runs and jobs that workers have in hand."""
     runs = Run.objects.filter(status__in=ACTIVE).only("name", "worker", "gpus")
     found = [Carried(run.name, reverse("runs:detail", args=[run.pk]), run.worker, tuple(run.gpus)) for run in runs]
-    for kind in _kinds_of_jobs():
+    for kind in kinds_of_jobs():
         jobs = kind._default_manager.filter(state=JobState.RUNNING)
-        found += [Carried(str(job), job.get_absolute_url(), job.worker) for job in jobs]
+        found += [Carried(str(job), job.get_absolute_url(), job.worker, tuple(job.gpus)) for job in jobs]
     return found
 
 
@@ -79,7 +78,7 @@ def waiting_jobs() -> list[Job]:
     """Jobs that no worker has taken, the oldest first."""
     return [
         job
-        for kind in _kinds_of_jobs()
+        for kind in kinds_of_jobs()
         for job in kind._default_manager.filter(state=JobState.QUEUED).order_by("pk")
     ]  # fmt: skip
 
@@ -124,7 +123,3 @@ def _waits_for(
 def _has_free(demand: Demand, worker: Worker, busy: dict[int, list[Carried]]) -> bool:
     taken = {uuid for works in busy.values() for work in works for uuid in work.gpus}
     return demand.allot(worker.gpus_now, taken) is not None
-
-
-def _kinds_of_jobs() -> list[type[Job]]:
-    return [kind for kind in apps.get_models() if issubclass(kind, Job)]
