@@ -1,7 +1,12 @@
-"""Carries the runs of a report without workers: trainers as child processes, one after another or a few at once."""
+"""Carries the runs of a report without workers: trainers as child processes, one after another or a few at once.
 
+Workers of a stack beside it may have some of them in hand, or take them first; those are waited for.
+"""
+
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -13,11 +18,14 @@ from webapp.core.errors import UserError
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.services import stop_run
 from webapp.runs.status import ACTIVE
+from workers.maintenance import reap_lost_runs
 from workers.runs import supervise
 
 Tell = Callable[[Run], None]
 POLL_S = 1.0
-"""How often the main thread looks whether it was interrupted."""
+"""How often the main thread looks whether it was interrupted, and how far others are."""
+SAY_S = 60.0
+"""How often is said how far others are."""
 
 
 class Interrupted(Exception):  # noqa: N818  # no error: the user asked for it
@@ -49,6 +57,30 @@ def carry(runs: Sequence[Run], *, jobs: int, tell: Tell) -> None:
             raise
     if stopping.is_set():
         raise Interrupted
+
+
+def outlast(runs: Sequence[Run], *, tell: Tell, say: Callable[[str], None]) -> None:
+    """Wait until one of these runs, which others carry, is in their hands no more: ended, or queued after a loss.
+
+    ``tell`` hears of those that ended, ``say`` at first and then now and again where each is and how far.
+    """
+    said = -math.inf
+    while True:
+        reap_lost_runs()
+        for run in runs:
+            run.refresh_from_db()
+        given_up = [run for run in runs if run.state not in ACTIVE]
+        for run in given_up:
+            if run.state.is_terminal:
+                tell(run)
+        if given_up:
+            return
+        if time.monotonic() - said >= SAY_S:
+            said = time.monotonic()
+            for run in runs:
+                where = f"by another process on {run.host}" if run.host else "by another process"
+                say(f"Run {run.pk} ({run.name}) is carried {where}, at step {run.step} of {run.total_steps}; waiting.")
+        time.sleep(POLL_S)
 
 
 def _carry(run_id: int, stopping: threading.Event) -> None:

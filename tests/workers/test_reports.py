@@ -1,20 +1,27 @@
 """``manage.py report``: launching, training without workers, files, errors."""
 
 import json
+import socket
 import sys
+import threading
+import time
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from training.config import RunConfig
+from webapp.reports.catalogue import Known, find
 from webapp.reports.definition import Arm, Definition
 from webapp.reports.models import Report, ReportRun
+from webapp.reports.services import launch_missing
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.status import RunStatus, transition
-from workers import process, runs
+from workers import host, process, reports, runs
+from workers.dispatch import claim
 from workers.management.commands import report as command
 
 FILES = {"report.html", "results.csv", "curves.csv", "report.md"}
@@ -176,3 +183,52 @@ def test_what_goes_on_waits_and_is_sent_when_the_other_has_succeeded(chained: De
     on = Run.objects.get(name="Chained: On, seed 0")
     assert (on.state, bool(on.queued_at)) == (RunStatus.QUEUED, True)
     assert on.config["model"]["run"] == half.pk
+
+
+@pytest.mark.processes
+def test_runs_that_a_worker_has_in_hand_are_waited_for_and_what_goes_on_from_them_is_carried(
+    chained: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "POLL_S", 0.05)
+    launched = launch_missing(Known(chained, None, False), seeds=(0,), send=False)
+    half = next(run for run in launched.started if "Half" in run.name)
+    taken = claim(half.pk)
+    assert taken is not None
+    asked: list[int] = []
+
+    def work() -> None:
+        """The worker begins once the command waits for it."""
+        while not asked:
+            time.sleep(0.01)
+        runs.Supervisor(taken).carry()
+        connection.close()
+
+    monkeypatch.setattr(reports, "reap_lost_runs", lambda: asked.append(1))
+    worker = threading.Thread(target=work)
+    worker.start()
+    said, error = call("chained", "--local", "--seeds", "0", "--out", tmp_path)
+    worker.join(60)
+    assert error is None, said
+    assert (
+        f"Run {half.pk} ({half.name}) is carried by another process on {socket.gethostname()[:60]}, at step 0 of 10; "
+        in said
+    )
+    assert said.index("waiting.") < said.index(f"Run {half.pk} ({half.name}): succeeded at step 10")
+    assert "All 3 runs are done." in said
+
+
+@pytest.mark.django_db
+def test_waiting_ends_when_the_worker_of_a_run_is_gone() -> None:
+    demo = find("demo")
+    assert demo is not None
+    run = launch_missing(demo, seeds=(0,), send=False).started[0]
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, worker=host.this_process(), attempt=1)
+    machine, number, began = host.this_process().rsplit(":", 2)
+    said: list[str] = []
+
+    def die(words: str) -> None:
+        said.append(words)
+        Run.objects.update(worker=f"{machine}:{number}:{float(began) - 100:.2f}")
+
+    reports.outlast([run], tell=lambda run: said.append(run.name), say=die)
+    assert (run.state, len(said)) == (RunStatus.QUEUED, 1)

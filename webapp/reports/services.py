@@ -20,7 +20,7 @@ from webapp.reports.models import Report, ReportRun
 from webapp.reports.selection import Choice
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.services import create_run, launch_run, resume_run, stop_run
-from webapp.runs.status import RunStatus
+from webapp.runs.status import ACTIVE, RunStatus
 
 RUN_IDS = uuid.UUID("4f3d4c1e-6b4e-4b0e-9d0f-7f2f5d5b9c11")
 """Namespace of the start ids of reports' runs."""
@@ -36,6 +36,8 @@ class Launched:
     resumed: Sequence[Run]
     queued: Sequence[Run]
     """All runs of the report that wait to be carried, those of an earlier launch included."""
+    elsewhere: Sequence[Run]
+    """Those that somebody carries already."""
 
 
 @transaction.atomic
@@ -105,8 +107,10 @@ def launch_missing(
         if send:
             for run in started:
                 launch_run(run)
-        waiting = [cell.run for cell in cells if cell.is_moving and cell.run and cell.run.state == RunStatus.QUEUED]
-    return Launched(started, resumed, [*waiting, *resumed, *started])
+        moving = [cell.run for cell in cells if cell.is_moving and cell.run]
+    waiting = [run for run in moving if run.state == RunStatus.QUEUED]
+    elsewhere = [run for run in moving if run.state in ACTIVE]
+    return Launched(started, resumed, [*waiting, *resumed, *started], elsewhere)
 
 
 def stop_runs(known: Known, how: StopRequest) -> int:

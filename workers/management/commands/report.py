@@ -14,7 +14,7 @@ from webapp.reports.exports.files import EVERY_POINT, IN_FOLDER, WRITERS
 from webapp.reports.services import Launched, keep_definition, launch_missing
 from webapp.runs.models import Run
 from workers.maintenance import reap_lost_runs
-from workers.reports import Interrupted, carry
+from workers.reports import Interrupted, carry, outlast
 
 POLL_S = 2.0
 UNFINISHED = 3
@@ -26,7 +26,8 @@ class Command(BaseCommand):
 
     help = (
         "Launch the runs that a report lacks and write it as HTML, CSV and Markdown. Runs are sent to the workers, "
-        "or trained here with --local. Exits 0 when all runs are done, else 3."
+        "or trained here with --local, which waits for those that workers have in hand. Exits 0 when all runs are "
+        "done, else 3."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -71,17 +72,23 @@ class Command(BaseCommand):
             reap_lost_runs()  # of a command that was killed
         launched = launch_missing(known, seeds=seeds, send=not local)
         self._say(launched)
-        if local:
-            carry(launched.queued, jobs=jobs, tell=self._tell)
-            while (launched := launch_missing(known, seeds=seeds, send=False, resume=False)).started:
-                self._say(launched)  # these go on from those that have ended
-                carry(launched.started, jobs=jobs, tell=self._tell)
+        while local and (launched.queued or launched.elsewhere):
+            if launched.queued:
+                carry(launched.queued, jobs=jobs, tell=self._tell)
+            else:
+                outlast(launched.elsewhere, tell=self._tell, say=self._note)
+            launched = launch_missing(known, seeds=seeds, send=False, resume=False)
+            self._say(launched)  # these go on from those that have ended
 
     def _say(self, launched: Launched) -> None:
         for run in launched.started:
             self.stdout.write(f"Run {run.pk} ({run.name}) is queued.")
         for run in launched.resumed:
             self.stdout.write(f"Run {run.pk} ({run.name}) goes on from its last checkpoint.")
+
+    def _note(self, words: str) -> None:
+        self.stdout.write(words)
+        self.stdout.flush()
 
     def _tell(self, run: Run) -> None:
         score = run.latest.get("heldout/pass_at_1")
@@ -97,8 +104,7 @@ class Command(BaseCommand):
             built = build(self._find(name), seeds)
             if built.state != said:
                 said = built.state
-                self.stdout.write(said)
-                self.stdout.flush()
+                self._note(said)
             if not built.is_moving:
                 return
             time.sleep(POLL_S)
