@@ -17,6 +17,7 @@ from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights, weights
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
 from training.sampling.vllm_server import VllmServer
 from training.sampling.vllm_together import VllmTogether
+from training.sampling.vllm_weights import FileTransfer, NetworkTransfer
 from training.sharding import Slices
 
 EXCHANGE_FOLDER = "exchange"
@@ -110,7 +111,11 @@ def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, pr
 
 def _servers(engine: VllmServerConfig, exchange: Path, name: str, clients: int) -> SharedDecoder:
     """One server, or several as one. All must be there when a run begins."""
-    first, *others = (VllmServer(url, exchange, engine.patience_s, name=name, clients=clients) for url in engine.urls)
+    networked, shared = engine.transfer == "network", FileTransfer(exchange)
+    first, *others = (
+        VllmServer(url, NetworkTransfer(url) if networked else shared, engine.patience_s, name=name, clients=clients)
+        for url in engine.urls
+    )
     if not others:
         return first
     for server in (first, *others):

@@ -38,8 +38,12 @@ class VllmServerConfig(Config):
     url: str = Field(default="http://127.0.0.1:8100", pattern=r"^https?://[^\s/]+/?( +https?://[^\s/]+/?)*$")
     """Its address; several, with spaces between them, share the work by what room each has."""
 
+    transfer: Literal["files", "network"] = "files"
+    """How new weights go there: through a folder that both machines share, or over the network, by NCCL between GPUs
+    and by gloo otherwise. NCCL asks for GPUs of their own on both sides."""
+
     exchange: str = ""
-    """Folder through which new weights go there, under the same path on both machines; empty takes one of the run's."""
+    """The folder for files, under the same path on both machines; empty takes one of the run's."""
 
     patience_s: int = Field(default=300, ge=1, le=86_400)
     """Seconds to wait for a server that does not answer before the run gives up. Of several, those that answer go on

@@ -2,30 +2,26 @@
 
 It must have been started by `training.sampling.vllm_launch`, or with the same options. Every sample is one request to
 `/inference/v1/generate`, whose tokens are streamed, so that an aborted sample keeps what it has; all requests share an
-event loop in a thread of their own. New weights are written as safetensors into a folder that the server reads too, and
-loaded in place; the server carries a label of the weights it has, so that one that was started anew is noticed.
+event loop in a thread of their own. New weights are loaded in place (see `vllm_weights`); the server carries a label of
+those it has, so that one that was started anew is noticed.
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
-import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
 from training.sampling.vllm_streams import TokenStreams
+from training.sampling.vllm_weights import Transfer
 
 logger = logging.getLogger("training")
 
-WEIGHTS_FILE = "model.safetensors"
 CONNECT_S = 5.0
 LOADING_S = 900.0
 """Until a server must have read the weights of a large model."""
@@ -34,16 +30,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 
 class VllmServer:
-    """See `Decoder`: the server at `url`. Weights go through `exchange`, a folder that both sides know by this path.
+    """See `Decoder`: the server at `url`, which gets its weights by `transfer`.
 
     A server that is not there is asked again for `patience_s` seconds before EngineLostError is raised. Raises
     ValueError for one that cannot keep the contract.
     """
 
-    def __init__(self, url: str, exchange: Path, patience_s: float = 60.0, *, name: str = "", clients: int = 1) -> None:
+    def __init__(
+        self, url: str, transfer: Transfer, patience_s: float = 60.0, *, name: str = "", clients: int = 1
+    ) -> None:
         """`clients` of one `name` share its room, and any of them loads the weights of all."""
         self._url = url.rstrip("/")
-        self._exchange = exchange
+        self._transfer = transfer
         self.patience_s = patience_s
         self._name = name or uuid4().hex
         self._clients = clients
@@ -68,6 +66,7 @@ class VllmServer:
         self._await_health()
         if self._label and self._ask("GET", "/weight_info")["weight_version"] == self._label:
             return True
+        self._transfer.forget()
         facts = self._introduce()
         if (facts.vocabulary, facts.context) != (self._facts.vocabulary, self._facts.context):
             raise ValueError(f"the server at {self._url} has another model than before")
@@ -87,22 +86,16 @@ class VllmServer:
         self._streams.abort(keys)
 
     def load(self, version: int, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """See `Decoder`. The files are removed as soon as the server has read them."""
+        """See `Decoder`."""
         label, self._label = self._label_of(version), ""
-        folder = self._exchange / label
-        folder.mkdir(parents=True, exist_ok=True)
+        self._await_health()
+        self._ask("POST", "/pause", params={"mode": "wait"})
         try:
-            save_file(_apart(weights), folder / WEIGHTS_FILE)
-            self._await_health()
-            self._ask("POST", "/pause", params={"mode": "wait"})
-            try:
-                self._call("take_weights", path=str(folder / WEIGHTS_FILE))
-                self._ask("POST", "/reset_prefix_cache")
-                self._ask("POST", "/update_weight_version", json={"new_version": label})
-            finally:
-                self._ask("POST", "/resume")
+            self._transfer.send(self._call, weights)
+            self._ask("POST", "/reset_prefix_cache")
+            self._ask("POST", "/update_weight_version", json={"new_version": label})
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._ask("POST", "/resume")
         self._label = label
 
     def took(self, version: int) -> None:
@@ -133,7 +126,7 @@ class VllmServer:
     def _label_of(self, version: int) -> str:
         return f"{self._name}-{version}"
 
-    def _call(self, method: str, **arguments: str) -> list[Any]:
+    def _call(self, method: str, /, **arguments: str | int | bool) -> list[Any]:
         """Run a method of the server's workers; returns what each says."""
         body = {"method": method, "kwargs": arguments}
         found = self._ask("POST", "/collective_rpc", json=body)
@@ -163,8 +156,3 @@ class VllmServer:
                 logger.warning("the vLLM server at %s does not answer; asking again in %.1f s", self._url, pause)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
-
-
-def _apart(weights: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
-    """The weights on the host, none of which shares its memory with another."""
-    return {name: torch.empty_like(value, device="cpu").copy_(value).contiguous() for name, value in weights}

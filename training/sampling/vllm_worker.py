@@ -8,11 +8,14 @@ one's. It is of the distribution drawn from, since vLLM is started with `logprob
 A server takes this in as `--worker-extension-cls training.sampling.vllm_worker.EntropyExtension`.
 """
 
+from collections import deque
 from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
+
+from training.sampling.weight_stream import address_towards, join, visit_store
 
 
 class EntropyExtension:
@@ -28,6 +31,27 @@ class EntropyExtension:
             names = list(file.keys())
             worker: Any = self
             worker.reload_weights(weights_iterator=((name, file.get_tensor(name)) for name in names))
+
+    def device_kind(self) -> str:
+        """Whether it is a GPU ("cuda") that this worker decodes on."""
+        worker: Any = self
+        return str(worker.device.type)
+
+    def open_stream(self, address: str, port: int, count: int, nccl: bool) -> None:
+        """Meet the trainer, which hosts a store at `address`, and the other workers: `count` of all together."""
+        worker: Any = self
+        device = worker.device if nccl else torch.device("cpu")
+        here = address_towards(address, port)
+        worker.weight_stream = join(visit_store(address, port), worker.rank + 1, count, device, here)
+
+    def take_stream(self) -> None:
+        """Go on with the weights that the trainer sends."""
+        worker: Any = self
+        weights = worker.weight_stream.receive()
+        try:
+            worker.reload_weights(weights_iterator=weights)
+        finally:
+            deque(weights, maxlen=0)  # what could not be taken; the trainer would wait for it
 
 
 def report_entropies(worker: Any) -> dict[str, int]:

@@ -14,6 +14,8 @@ from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 from training.sampling.vllm_engine import VllmEngine, weights_of
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
+from training.sampling.vllm_server import VllmServer
+from training.sampling.vllm_weights import NetworkTransfer
 
 pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 
@@ -50,6 +52,16 @@ def test_resting_changes_nothing_that_is_drawn(prompts: Prompts) -> None:
     assert isinstance(engine, VllmEngine)
     engine.rest()
     assert ids_of(engine.sample(prompts, PLAIN)) == before
+
+
+def test_weights_over_the_network_are_those_of_files(prompts: Prompts) -> None:
+    expected = ids_of(server_case().make(64, True).sample(prompts, PLAIN))
+    url = server_process(vllm_model).url
+    server = VllmServer(url, NetworkTransfer(url), patience_s=60)
+    with pytest.raises(ValueError, match="nonsense"):
+        server.load(1, [("model.nonsense", torch.zeros(2)), ("model.norm.weight", torch.zeros(32))])
+    assert ids_of(vllm_engine(server, vllm_model, 64).sample(prompts, PLAIN)) == expected
+    server.close()
 
 
 def test_heads_that_vllm_has_no_kernels_for_are_widened(prompts: Prompts) -> None:

@@ -21,6 +21,7 @@ from training.sampling.vllm_engine import VllmEngine, weights_of
 from training.sampling.vllm_process import Memory, VllmProcess
 from training.sampling.vllm_server import VllmServer
 from training.sampling.vllm_settings import save_config
+from training.sampling.vllm_weights import FileTransfer
 
 ROOT = Path(__file__).resolve().parents[3]
 HAS_VLLM = find_spec("vllm") is not None
@@ -84,4 +85,4 @@ def server_process(model: Callable[[], PreTrainedModel]) -> ServerProcess:
 def vllm_server(model: Callable[[], PreTrainedModel]) -> VllmServer:
     """The client of that server, which answers."""
     process = server_process(model)
-    return VllmServer(process.url, process.folder / "exchange", patience_s=START_S)
+    return VllmServer(process.url, FileTransfer(process.folder / "exchange"), patience_s=START_S)

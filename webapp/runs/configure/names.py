@@ -200,6 +200,7 @@ LABELS = {
     "hardware.sampling_device": "Sampling device",
     "hardware.engine.kind": "Responses sampled by",
     "hardware.engine.url": "Address of the server",
+    "hardware.engine.transfer": "New weights go by",
     "hardware.engine.exchange": "Folder for new weights",
     "hardware.engine.patience_s": "Wait for the server",
     "hardware.engine.context": "Longest sequence",
