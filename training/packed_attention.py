@@ -9,7 +9,7 @@ name `ATTENTION`, so any model that uses the interface can run packed, on its ow
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -43,7 +43,18 @@ class Block:
     """int64 [S · Lk]: where each key stands."""
     segments: int
     mask: Tensor | None
-    """float [S, 1, Lq, Lk], 0 or -inf; None when plain causal masking does."""
+    """float32 [S, 1, Lq, Lk], 0 or -inf; None when plain causal masking does."""
+    _masks: dict[torch.dtype, Tensor] = field(default_factory=dict)
+
+    def mask_for(self, query: Tensor) -> Tensor | None:
+        """The mask in the precision that attention computes in: one for all layers, which keep it for the way back."""
+        if self.mask is None:
+            return None
+        kind = query.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+        if dtype not in self._masks:
+            self._masks[dtype] = self.mask.to(dtype)
+        return self._masks[dtype]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +113,7 @@ def packed_attention(
             _take(queries, block.queries, block.segments, size),
             _repeat(_take(keys, block.keys, block.segments, size), heads),
             _repeat(_take(values, block.keys, block.segments, value_size), heads),
-            attn_mask=None if block.mask is None else block.mask.to(query.dtype),
+            attn_mask=block.mask_for(query),
             is_causal=block.mask is None,
             scale=scaling,
         )
@@ -160,15 +171,12 @@ def _block(members: Sequence[Segment], parents: Sequence[Segment | None], device
     in_prefix = np.arange(prefix_width) < prefix_lengths[:, None]
     prefix = np.where(in_prefix, prefix_starts[:, None] + np.arange(prefix_width), 0)
     keys = np.concatenate((prefix, own), axis=1)
-    visible = np.empty((len(members), width, prefix_width + width), dtype=bool)
-    visible[:, :, :prefix_width] = in_prefix[:, None, :]
-    visible[:, :, prefix_width:] = np.tri(width, dtype=bool)
-    mask = np.where(visible, np.float32(0), np.float32(-math.inf))[:, None]
+    # Put together where it is used: it is by far the largest of all that a layout is made of.
+    mask = torch.zeros(len(members), 1, width, prefix_width + width, device=device)
+    mask[..., :prefix_width].masked_fill_(torch.from_numpy(~in_prefix).to(device)[:, None, None], -math.inf)
+    mask[..., prefix_width:].masked_fill_(torch.ones(width, width, dtype=torch.bool, device=device).triu(1), -math.inf)
     return Block(
-        torch.from_numpy(own.ravel()).to(device),
-        torch.from_numpy(keys.ravel()).to(device),
-        len(members),
-        torch.from_numpy(mask).to(device),
+        torch.from_numpy(own.ravel()).to(device), torch.from_numpy(keys.ravel()).to(device), len(members), mask
     )
 
 

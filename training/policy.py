@@ -129,7 +129,7 @@ def _chunked_statistics(states: Tensor, head: Any, targets: Tensor, temperature:
     if len(targets) <= rows:
         return TokenStatistics(*statistics(states, targets))
     parts: list[tuple[Tensor, Tensor]] = [
-        checkpoint(statistics, *chunk, use_reentrant=False)
+        checkpoint(statistics, *chunk, use_reentrant=False, preserve_rng_state=False)
         for chunk in zip(torch.split(states, rows), torch.split(targets, rows), strict=True)
     ]
     return TokenStatistics(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
@@ -141,7 +141,8 @@ def _scaled(logits: Tensor, temperature: float) -> Tensor:
 
 
 def _logprobs_and_entropies(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    logprobs, entropies = _LogprobsAndEntropies.apply(logits, targets)  # type: ignore[no-untyped-call]
+    with torch.autocast(logits.device.type, enabled=False):  # it would sum the entropy in bfloat16
+        logprobs, entropies = _LogprobsAndEntropies.apply(logits, targets)  # type: ignore[no-untyped-call]
     return logprobs, entropies
 
 

@@ -105,6 +105,32 @@ def test_bfloat16_forwards_keep_float32_gradients() -> None:
     assert all(p.grad is None or p.grad.dtype == torch.float32 for p in model.parameters())
 
 
+def test_entropies_are_summed_in_float32_whatever_the_passes_compute_in() -> None:
+    torch.manual_seed(0)
+    logits, targets = 3 * torch.randn(20, 3000), torch.arange(20)
+    logprobs, entropies = policy_module._logprobs_and_entropies(logits, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        again = policy_module._logprobs_and_entropies(logits, targets)
+    assert torch.equal(again[0], logprobs)
+    assert torch.equal(again[1], entropies)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_all_layers_keep_one_attention_mask_for_the_way_back(dtype: str) -> None:
+    policy = Policy(tiny_qwen(), dtype)
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)  # held, so that no other is put at its address
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        policy.statistics([Example(range(2, 5), range(5, 9)), Example(range(2, 5), range(6, 10))])
+    masks = [tensor for tensor in kept if tensor.shape == (2, 1, 3, 6)]
+    assert len(masks) >= policy.model.config.num_hidden_layers >= 2
+    assert len({mask.data_ptr() for mask in masks}) == 1
+
+
 def test_a_reference_stays_until_it_is_refreshed() -> None:
     model, examples = tiny_qwen(), examples_of_groups()
     policy = Policy(model)
