@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.grpo_vs_trl --setup      # once: an environment of its own for TRL, in .cache/trl-venv
     python -m tests.benchmarks.grpo_vs_trl              # both cases, three interleaved repeats, a table
+    python -m tests.benchmarks.grpo_vs_trl --out FILE.json      # and the figures
 
 Same model (the built-in one), same prompts, same group size, float32, no KL, one update a step. The learning rate is
 next to nothing, so that both sides sample from the same policy at every step. Two cases:
@@ -67,10 +68,8 @@ def compare(model: Path, repeats: int, out: Path | None) -> None:
     problems = ROOT / ".cache" / "grpo-vs-trl-problems.json"
     problems.write_text(json.dumps(make_problems()))
     results: dict[str, Any] = {}
-    print(
-        f"{PROMPTS} prompts x {SAMPLES} samples, one thread, CPU seconds a step (tokens a step), "
-        f"load {os.getloadavg()[0]:.1f}"
-    )
+    load = round(os.getloadavg()[0], 1)
+    print(f"{PROMPTS} prompts x {SAMPLES} samples, one thread, CPU seconds a step (tokens a step), load {load}")
     for case in ("natural", "equal"):
         sides: dict[str, list[dict[str, list[float]]]] = {"ours": [], "trl": []}
         for _ in range(repeats):
@@ -79,18 +78,28 @@ def compare(model: Path, repeats: int, out: Path | None) -> None:
         seconds = {side: statistics.median(s for run in runs for s in run["seconds"]) for side, runs in sides.items()}
         tokens = {side: statistics.mean(t for run in runs for t in run["tokens"]) for side, runs in sides.items()}
         per_token = {side: seconds[side] / tokens[side] for side in sides}
+        ratios = [spent_per_token(trl) / spent_per_token(ours) for ours, trl in zip(*sides.values(), strict=True)]
         results[case] = {
             "seconds": seconds,
             "tokens": tokens,
             "ratio": per_token["trl"] / per_token["ours"],
+            "ratio a step": seconds["trl"] / seconds["ours"],
+            "ratios of repeats": ratios,
             "runs": sides,
         }
         print(
             f"{case:8} ours {seconds['ours']:.2f} s ({tokens['ours']:.0f})   TRL {seconds['trl']:.2f} s "
-            f"({tokens['trl']:.0f})   {results[case]['ratio']:.2f}x per token and CPU second"
+            f"({tokens['trl']:.0f})   {results[case]['ratio']:.2f}x per token and CPU second "
+            f"({min(ratios):.2f} to {max(ratios):.2f})"
         )
     if out:
-        out.write_text(json.dumps(results, indent=1))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({"requirements": REQUIREMENTS, "load": load, "cases": results}, indent=1) + "\n")
+
+
+def spent_per_token(run: dict[str, list[float]]) -> float:
+    """CPU seconds a token of one run."""
+    return statistics.median(run["seconds"]) / statistics.mean(run["tokens"])
 
 
 def measure_apart(side: str, case: str, model: Path, problems: Path) -> dict[str, list[float]]:
