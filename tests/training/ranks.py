@@ -10,16 +10,19 @@ from training.launch import free_port
 MOST_S = 240
 
 
+def start_ranks(folder: Path) -> list[WarmTrainer]:
+    """Start the processes of a run."""
+    count = read_config(folder).hardware.processes
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count)}
+    return [
+        WarmTrainer(["run", str(folder)], {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {})
+        for rank in range(count)
+    ]
+
+
 def train(folders: Sequence[Path]) -> None:
     """Carry these runs to their end, one after the other. Raises AssertionError with what was said where one fails."""
     for folder in folders:
-        count = read_config(folder).hardware.processes
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count)}
-        ranks = [
-            WarmTrainer(
-                ["run", str(folder)], {**meeting, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
-            )
-            for rank in range(count)
-        ]
+        ranks = start_ranks(folder)
         said = [rank.communicate(MOST_S)[1] for rank in ranks]
         assert not any(rank.returncode for rank in ranks), "\n".join(said)

@@ -1,5 +1,6 @@
 """Runs that sample by a server which stands in for vLLM's: one process, two, and two that share the weights."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.ranks import train
+from tests.training.ranks import MOST_S, start_ranks, train
 from tests.training.runs import new_run, rows, tiny_config
 from tests.training.sampling.stand_in import StandIn, stand_in
 from tests.training.test_processes import assert_the_same
@@ -22,10 +23,14 @@ WAYS: dict[str, dict[str, Any]] = {
     "alone": {},
     "two": {"processes": 2},
     "shared": {"processes": 2, "sharding": "fsdp2"},
+    "ahead alone": {},
+    "ahead shared": {"processes": 2, "sharding": "fsdp2"},
 }
+AHEAD = {"staleness": 1, "loss": {"importance": "token_truncate"}}
 
 
-def config_of(way: str, url: str, **method: Any) -> dict[str, Any]:
+def config_of(way: str, url: str) -> dict[str, Any]:
+    method = AHEAD if way.startswith("ahead") else {}
     engine = {"kind": "vllm_server", "url": url, "patience_s": 20}
     return tiny_config(
         steps=LAST,
@@ -34,7 +39,7 @@ def config_of(way: str, url: str, **method: Any) -> dict[str, Any]:
         method={"kind": "grpo", "sampling": SAMPLING, "reward": {"missing_end": 0.5}} | method,
         hardware={"device": "cpu", "threads": 1, "engine": engine} | WAYS[way],
         optimisation={"learning_rate": 1e-3, "micro_batch_tokens": 256},
-        evaluation={"every_steps": LAST, "problems": 2, "samples": 1, "max_tokens": 12},
+        evaluation={"every_steps": 2, "problems": 2, "samples": 1, "max_tokens": 12},
         checkpoints={"every_steps": LAST, "keep_last": 1},
     )
 
@@ -43,9 +48,13 @@ Served = tuple[Path, StandIn]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
+def vocabulary() -> int:
+    return int(load_model(RunConfig(), torch.device("cpu"))[0].config.vocab_size)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str, Served]:
     """The same run in all ways. Of two processes that share weights, one finds the server forgetful once."""
-    vocabulary = load_model(RunConfig(), torch.device("cpu"))[0].config.vocab_size
     place, found = tmp_path_factory.mktemp("served"), {}
     for way in WAYS:
         with stand_in(vocabulary) as (server, url):
@@ -56,23 +65,32 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     return found
 
 
-@pytest.mark.parametrize("way", ["two", "shared"])
-def test_processes_sample_and_learn_what_one_does(runs: dict[str, Served], way: str) -> None:
-    assert_the_same(runs["alone"][0], runs[way][0])
-    assert rows(runs["alone"][0])["metric", LAST, "optim/grad_norm"] > 0
+@pytest.mark.parametrize(("way", "as_in"), [("two", "alone"), ("shared", "alone"), ("ahead shared", "ahead alone")])
+def test_processes_sample_and_learn_what_one_does(runs: dict[str, Served], way: str, as_in: str) -> None:
+    assert_the_same(runs[as_in][0], runs[way][0])
+    assert rows(runs[as_in][0])["metric", LAST, "optim/grad_norm"] > 0
+    assert runs[way][1].drawn == runs[as_in][1].drawn
+    assert runs[way][1].faults == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_each_version_is_given_once_and_samples_for_all(runs: dict[str, Served], way: str) -> None:
+@pytest.mark.parametrize("way", ["alone", "two", "shared"])
+def test_each_version_is_given_once(runs: dict[str, Served], way: str) -> None:
     _, server = runs[way]
-    assert server.faults == []
-    assert server.drawn == runs["alone"][1].drawn
     versions = [version for version, _ in server.taken]
     if way == "shared":
         assert sorted(set(versions)) == [0, 1, 2, 3]
         assert len(versions) == 6
     else:
         assert versions == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("way", ["ahead alone", "ahead shared"])
+def test_what_is_sampled_ahead_comes_from_the_weights_before(runs: dict[str, Served], way: str) -> None:
+    """In turns with evaluations, which are of the weights of now."""
+    folder, server = runs[way]
+    found = rows(folder)
+    assert [found["metric", step, "staleness/mean"] for step in (1, 2, 3)] == [0, 1, 1]
+    assert [version for version, _ in server.taken] == [0, 0, 1, 2, 3]
 
 
 def test_the_weights_given_are_those_that_are_saved(runs: dict[str, Served]) -> None:
@@ -83,3 +101,23 @@ def test_the_weights_given_are_those_that_are_saved(runs: dict[str, Served]) -> 
         assert saved.keys() <= given.keys()
         assert all(torch.equal(given[name], saved[name]) for name in saved)
         assert torch.equal(given["lm_head.weight"], given["model.embed_tokens.weight"])
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_two_processes_that_sample_ahead_end_together(tmp_path: Path, vocabulary: int, lost: bool) -> None:
+    """When they are asked to, whatever each is sampling then; and when the server is gone."""
+    with stand_in(vocabulary) as (server, url):
+        folder = new_run(tmp_path / "run", config_of("ahead shared", url) | {"steps": 10_000})
+        ranks = start_ranks(folder)
+        deadline = time.monotonic() + MOST_S
+        while server.version < 3:
+            assert time.monotonic() < deadline
+            assert all(rank.poll() is None for rank in ranks)
+            time.sleep(0.02)
+        if lost:
+            server.lost = True
+        else:
+            ranks[1].terminate()  # the other hears of it between two steps
+        said = [rank.communicate(MOST_S)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == ([1, 1] if lost else [0, 0]), said
+    assert not lost or any("EngineLostError" in each for each in said)

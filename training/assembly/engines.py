@@ -1,6 +1,7 @@
 """The engine that a run samples with, as its hardware says."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,13 +67,32 @@ def engine_of(
 
 
 def servers_of(
-    model: PreTrainedModel, engine: VllmServerConfig, folder: Path | None, processes: Processes
+    model: PreTrainedModel,
+    engine: VllmServerConfig,
+    folder: Path | None,
+    processes: Processes,
+    check: Callable[[], None] = lambda: None,
 ) -> SharedDecoder:
-    """The servers of the config, of which the processes are clients of one name. Raises InputError as `engine_of`."""
+    """The servers of the config, of which the processes are clients of one name; `check` may end waiting for them.
+
+    Raises InputError as `engine_of`.
+    """
     own = (folder or Path(tempfile.gettempdir())).resolve() / EXCHANGE_FOLDER
     name = processes.gather(uuid4().hex)[0]
     try:
-        server = _servers(engine, Path(engine.exchange or own), name, processes.count)
+        networked, shared = engine.transfer == "network", FileTransfer(Path(engine.exchange or own))
+        servers = [
+            VllmServer(
+                url,
+                NetworkTransfer(url) if networked else shared,
+                engine.patience_s,
+                name=name,
+                clients=processes.count,
+                check=check,
+            )
+            for url in engine.urls
+        ]
+        server = servers[0] if len(servers) == 1 else _fleet(servers, engine.patience_s)
     except (EngineLostError, ValueError) as error:
         raise InputError(str(error)) from error
     vocabulary = model.config.get_text_config().vocab_size
@@ -109,15 +129,8 @@ def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, pr
     return _started[key]
 
 
-def _servers(engine: VllmServerConfig, exchange: Path, name: str, clients: int) -> SharedDecoder:
-    """One server, or several as one. All must be there when a run begins."""
-    networked, shared = engine.transfer == "network", FileTransfer(exchange)
-    first, *others = (
-        VllmServer(url, NetworkTransfer(url) if networked else shared, engine.patience_s, name=name, clients=clients)
-        for url in engine.urls
-    )
-    if not others:
-        return first
-    for server in (first, *others):
+def _fleet(servers: Sequence[VllmServer], patience_s: float) -> SharedDecoder:
+    """Several as one. All must be there when a run begins."""
+    for server in servers:
         server.patience_s = FLEET_PATIENCE_S
-    return Fleet((first, *others), engine.patience_s)
+    return Fleet(servers, patience_s)

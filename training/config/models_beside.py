@@ -36,8 +36,9 @@ def critic_shape(config: RunConfig, shape: ModelShape, reward_model: ModelShape 
 def sampler_of(config: RunConfig, shape: ModelShape) -> list[Part]:
     """What sampling ahead keeps on the trainer's device: its copy of the model, and weights that wait for it."""
     steps = steps_ahead(config)
-    if not steps:
-        return []
+    engine = config.hardware.engine.kind
+    if not steps or (engine == "vllm_server" and not isinstance(config.adapter, LowRankAdapter)):
+        return []  # servers have memory of their own, and weights wait for them in host memory
     waiting = steps * trained_parameters(config, shape) * FLOAT32
     if config.hardware.sampling_device != "same":
         return [Part("Handed over", waiting, f"weights of {steps} steps, that wait for the sampling device")]

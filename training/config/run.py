@@ -102,30 +102,42 @@ class RunConfig(Config):
     @model_validator(mode="after")
     def _sampling_ahead_is_possible(self) -> Self:
         method, hardware = self.method, self.hardware
-        ahead = isinstance(method, GrpoMethod) and method.lag > 0
-        if isinstance(method, GrpoMethod) and ahead and hardware.processes > 1:
+        if not (isinstance(method, GrpoMethod) and method.lag):
+            return self
+        alternating: dict[str, object] = {f"method.grpo.{knob}": value for knob, value in in_turn(method).items()}
+        servers = {"hardware.engine.kind": "vllm_server"}
+        if hardware.engine.kind == "vllm":
             raise impossible(
-                f"{hardware.processes} processes tell each other what they sampled and learned in turn, so that they "
-                f"cannot sample ahead; nearest that work: 1 process, or no staleness",
-                {"hardware.processes": 1},
-                {f"method.grpo.{knob}": value for knob, value in in_turn(method).items()},
+                "vLLM in the trainer's process gives its memory back while weights are learned, and samples nothing "
+                "then; a vLLM server does",
+                servers,
+                {"hardware.engine.kind": "torch"},
+                alternating,
             )
-        if hardware.sampling_device != "same" and not ahead:
-            fixes: list[dict[str, object]] = [{"hardware.sampling_device": "same"}]
-            if isinstance(method, GrpoMethod) and hardware.processes == 1:
-                least = method.updates_a_step * (1 + method.dynamic_sampling.keeps_surplus)
-                fixes.append({"method.grpo.staleness": least})
-            raise impossible("without staleness, sampling is where training is, and has no device of its own", *fixes)
+        if hardware.engine.kind == "torch" and hardware.sharding != "none":
+            raise impossible(
+                "what samples ahead beside the trainer has a whole model of its own in each process, which is what "
+                "sharing the weights is to avoid; vLLM servers have it elsewhere",
+                {"hardware.sharding": "none"},
+                servers,
+                alternating,
+            )
         return self
 
     @model_validator(mode="after")
-    def _what_samples_ahead_is_ours(self) -> Self:
-        if self.hardware.engine.kind != "torch" and isinstance(self.method, GrpoMethod) and self.method.lag > 0:
-            raise impossible(
-                "what samples ahead has an engine of its own, which is Espalier's",
-                {"hardware.engine.kind": "torch"},
-                {f"method.grpo.{knob}": value for knob, value in in_turn(self.method).items()},
-            )
+    def _sampling_device_has_a_use(self) -> Self:
+        method, hardware = self.method, self.hardware
+        ahead = isinstance(method, GrpoMethod) and method.lag > 0
+        if hardware.sampling_device == "same":
+            return self
+        if hardware.engine.kind != "torch":
+            raise impossible("vLLM samples where it was started", {"hardware.sampling_device": "same"})
+        if not ahead:
+            fixes: list[dict[str, object]] = [{"hardware.sampling_device": "same"}]
+            if isinstance(method, GrpoMethod) and hardware.sharding == "none":
+                least = method.updates_a_step * (1 + method.dynamic_sampling.keeps_surplus)
+                fixes.append({"method.grpo.staleness": least})
+            raise impossible("without staleness, sampling is where training is, and has no device of its own", *fixes)
         return self
 
     @model_validator(mode="after")

@@ -5,17 +5,16 @@ clock, so that a run says and learns the same whatever its timing. With a lag of
 gathered while this one is learned from.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 from torch import Tensor
-from torch.nn import Module
 
-from training.adapter import trained_state
+from training.beside import ProcessesBeside
 from training.events.types import AnyEvent
 from training.experience.types import Group
 from training.recorder import Recorder
@@ -48,11 +47,27 @@ class GatheringAhead:
     Use `open`, which ends the thread promptly whatever it is at.
     """
 
-    def __init__(self, lag: int, last_step: int, policy: Module, recorder: Recorder) -> None:
-        """`policy` is what is trained; its weights are handed over in memory, each version once."""
+    def __init__(
+        self,
+        lag: int,
+        last_step: int,
+        weights: Callable[[], Iterable[tuple[str, Tensor]]],
+        keep: Callable[[Iterable[tuple[str, Tensor]]], Weights],
+        recorder: Recorder,
+        processes: ProcessesBeside,
+        shares_engine: bool = False,
+    ) -> None:
+        """`weights` are those of now, which are handed over in memory, each version once, as `keep` keeps them.
+
+        All `processes` gather at the same time, each its share. Where it `shares_engine`, who samples besides has to
+        `settle` before.
+        """
         self._lag = lag
         self._last = last_step
-        self._policy = policy
+        self._weights_of_now = weights
+        self._keep = keep
+        self._processes = processes
+        self._shares_engine = shares_engine
         self._engine: Engine
         self._recorder = recorder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sampler")
@@ -71,9 +86,15 @@ class GatheringAhead:
         """Within it batches are gathered."""
         try:
             yield self
+        except BaseException:
+            self._processes.give_up()
+            raise
         finally:
             self._closing = True
-            self._thread.shutdown(wait=True, cancel_futures=True)
+            for _, future in self._pending.values():
+                future.cancel()
+            self._thread.submit(self._processes.end)
+            self._thread.shutdown(wait=True)
 
     def check(self) -> None:
         """Raises Abandoned once nobody waits any more."""
@@ -101,6 +122,11 @@ class GatheringAhead:
         self._forget_weights()
         return batch
 
+    def settle(self) -> None:
+        """Return when nothing is being sampled any more, if that would be in the way."""
+        if self._shares_engine:
+            wait([future for _, future in self._pending.values()])
+
     def state_dict(self) -> dict[str, Any]:
         """Versions of the batches under way, and their weights: a resumed run gathers them again."""
         return {
@@ -116,17 +142,20 @@ class GatheringAhead:
     def _begin(self, steps: "range | list[int]", version: int, weights: Weights | None = None) -> None:
         for step in steps:
             if version not in self._weights:
-                given = trained_state(self._policy) if weights is None else weights
-                self._weights[version] = {name: weight.clone() for name, weight in given.items()}
+                self._weights[version] = self._keep(self._weights_of_now() if weights is None else weights.items())
             future = self._thread.submit(self._run, step, version, self._weights[version])
             self._pending[step], self._begun = (version, future), step
 
     def _run(self, step: int, version: int, weights: Weights) -> tuple[Batch, float]:
         start = perf_counter()
-        if self._loaded != version:
-            self._engine.update_weights(version, weights.items())
-            self._loaded = version
-        batch = self._gather(step)
+        try:
+            if self._loaded != version:
+                self._engine.update_weights(version, weights.items())
+                self._loaded = version
+            batch = self._gather(step)
+        except BaseException:
+            self._processes.end()
+            raise
         return batch, perf_counter() - start
 
     def _forget_weights(self) -> None:

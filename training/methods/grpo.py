@@ -46,6 +46,12 @@ class GrpoTraining(PolicyGradientTraining):
             self.phases = ("filtering", *self.phases)
         self._batch = Batch([], self._gathering_state())
 
+    def evaluate(self) -> Outcome | None:
+        """See `PolicyGradientTraining`; waits for batches under way where they are sampled by the same engine."""
+        if self._ahead is not None:
+            self._ahead.settle()
+        return super().evaluate()
+
     def state_dict(self) -> dict[str, Any]:
         """See `PolicyGradientTraining`; the hard subset goes on where it was, and so does what was begun ahead."""
         ahead = self._ahead.state_dict() if self._ahead else None

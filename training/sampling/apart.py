@@ -1,32 +1,56 @@
-"""A torch engine with weights of its own, that works beside training and ends as soon as nobody waits for it."""
+"""An engine with weights of its own, that works beside training and ends as soon as nobody waits for it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-from torch import Tensor
-from transformers import PreTrainedModel
+import torch
+from torch import Tensor, nn
 
-from training.sampling.streaming import StreamingSession
-from training.sampling.torch_engine import TorchEngine
-from training.sampling.types import Completion, OnFinish, SamplingParams
+from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams, Stream, StreamingEngine, meet
 
 
-class EngineApart(TorchEngine):
-    """A `TorchEngine` over a copy of the policy.
+class EngineApart:
+    """A `StreamingEngine` over another one, whose weights are handed over.
 
-    Before each of its passes it calls `check`, which may raise to end the call: what was sampled so far is forgotten.
+    Again and again while it samples it calls `check`, which may raise to end the call: what was sampled so far is
+    forgotten. With a `copy`, weights go there, for an engine that reads them from it.
     """
 
-    def __init__(self, model: PreTrainedModel, check: Callable[[], None], **options: Any) -> None:
-        super().__init__(model, **options)
+    def __init__(self, engine: StreamingEngine, check: Callable[[], None], copy: nn.Module | None = None) -> None:
+        self._engine = engine
         self._check = check
+        self._copy = copy
 
+    @property
+    def weights_version(self) -> int:
+        """See `Engine`."""
+        return self._engine.weights_version
+
+    @property
+    def counters(self) -> EngineCounters:
+        """See `Engine`."""
+        return self._engine.counters
+
+    @property
+    def capacity_tokens(self) -> int:
+        """See `StreamingEngine`."""
+        return self._engine.capacity_tokens
+
+    def meet(self) -> None:
+        """See `MeetingEngine`."""
+        meet(self._engine)
+
+    @torch.no_grad()
     def update_weights(self, version: int, weights: Iterable[tuple[str, Tensor]] | None = None) -> None:
         """See `Engine`."""
         if weights is None:
             raise ValueError("this engine has weights of its own: hand them over")
-        super().update_weights(version, weights)
+        if self._copy is None:
+            return self._engine.update_weights(version, weights)
+        parameters = dict(self._copy.named_parameters())
+        for name, value in weights:
+            parameters[name].copy_(value)
+        return self._engine.update_weights(version)
 
     def sample(
         self,
@@ -41,12 +65,12 @@ class EngineApart(TorchEngine):
             self._check()
             return should_abort is not None and should_abort()
 
-        return super().sample(prompts, params, on_finish, asked)
+        return self._engine.sample(prompts, params, on_finish, asked)
 
     @contextmanager
-    def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[StreamingSession]:
+    def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[Stream]:
         """See `StreamingEngine`."""
-        with super().stream(params, longest, most) as session:
+        with self._engine.stream(params, longest, most) as session:
             take = session.take
 
             def checked() -> list[tuple[int, Completion]]:

@@ -37,17 +37,26 @@ class VllmServer:
     """
 
     def __init__(
-        self, url: str, transfer: Transfer, patience_s: float = 60.0, *, name: str = "", clients: int = 1
+        self,
+        url: str,
+        transfer: Transfer,
+        patience_s: float = 60.0,
+        *,
+        name: str = "",
+        clients: int = 1,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clients` of one `name` share its room, and any of them loads the weights of all."""
+        """`clients` of one `name` share its room, and any of them loads the weights of all.
+
+        `check` is called now and then while the server is waited for; it may raise.
+        """
         self._url = url.rstrip("/")
         self._transfer = transfer
         self.patience_s = patience_s
         self._name = name or uuid4().hex
         self._clients = clients
         self._label = ""
-        self.check: Callable[[], None] = lambda: None
-        """Asked now and then while the server is waited for; it may raise."""
+        self._check = check
         timeout = httpx2.Timeout(LOADING_S, connect=CONNECT_S)
         # A connection a request: these are few, and a kept one may be the one that the server is closing.
         limits = httpx2.Limits(max_keepalive_connections=0)
@@ -146,7 +155,7 @@ class VllmServer:
         """Return once the server is healthy; ask again, seldomer and seldomer, while it is not."""
         deadline, pause = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:
-            self.check()
+            self._check()
             try:
                 self._ask("GET", "/health", timeout=CONNECT_S)
                 return

@@ -119,6 +119,8 @@ def test_sampling_ahead_keeps_a_copy_and_the_weights_that_wait_for_it() -> None:
     ahead = {"kind": "grpo", "staleness": 2}
     parts = sizes(memory(shape, method=ahead))
     assert parts["Sampler"] == 3 * parts["Weights"]
+    served = {"engine": {"kind": "vllm_server"}}
+    assert sizes(memory(shape, method=ahead, hardware=served)).keys().isdisjoint({"Sampler", "Handed over"})
     elsewhere = sizes(memory(shape, method=ahead, hardware={"sampling_device": "cuda:1"}))
     assert elsewhere["Handed over"] == 2 * parts["Weights"]
     kept = [

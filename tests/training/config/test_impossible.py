@@ -220,8 +220,14 @@ KEEP = {"enabled": True, "surplus": "keep"}
         ({"staleness": 1, "updates_per_step": 64, "sampling": {"prompts_per_step": 64}}, {}, "64 updates", 2),
         ({"dynamic_sampling": KEEP, "updates_per_step": 2}, {}, "2 updates old by then", 2),
         ({"staleness": 1, "dynamic_sampling": KEEP, "agentic": {"enabled": True}}, {}, "with tools", 1),
-        ({"staleness": 1}, {"hardware": {"processes": 2}}, "2 processes", 2),
-        ({"staleness": 2, "dynamic_sampling": KEEP}, {"hardware": {"processes": 2}}, "2 processes", 2),
+        ({"staleness": 1}, {"hardware": {"processes": 2, "sharding": "fsdp2"}}, "whole model of its own", 3),
+        ({"staleness": 2, "dynamic_sampling": KEEP}, {"hardware": {"engine": {"kind": "vllm"}}}, "memory back", 3),
+        (
+            {"staleness": 1},
+            {"hardware": {"sampling_device": "cpu", "engine": {"kind": "vllm_server"}}},
+            "where it was started",
+            1,
+        ),
         ({}, {"hardware": {"sampling_device": "cpu"}}, "without staleness", 2),
         ({"staleness": 1, "dynamic_sampling": KEEP}, {"hardware": {"sampling_device": "cpu"}}, "without stale", 2),
         (
