@@ -42,10 +42,19 @@ class Link:
 
 def links_of(recipe_run: RecipeRun, recipe: Recipe) -> list[Link]:
     """Every stage in order."""
-    found: dict[str, list[StageRun]] = defaultdict(list)
-    for attempt in recipe_run.attempts.select_related("run").order_by("number"):
-        found[attempt.stage].append(attempt)
-    return [Link(number, stage, found[stage.name]) for number, stage in enumerate(recipe.stages, start=1)]
+    return links_of_each([(recipe_run, recipe)])[0]
+
+
+def links_of_each(recipes: Sequence[tuple[RecipeRun, Recipe]]) -> list[list[Link]]:
+    """The stages of each recipe, in order, by one query."""
+    found: dict[tuple[int, str], list[StageRun]] = defaultdict(list)
+    attempts = StageRun.objects.filter(recipe__in=[recipe_run.pk for recipe_run, _ in recipes])
+    for attempt in attempts.select_related("run").order_by("number"):
+        found[attempt.recipe_id, attempt.stage].append(attempt)
+    return [
+        [Link(number, stage, found[recipe_run.pk, stage.name]) for number, stage in enumerate(recipe.stages, start=1)]
+        for recipe_run, recipe in recipes
+    ]
 
 
 def dependents_of(stages: Sequence[Stage], name: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""Recipes that differ in their seed alone: which they are, more of them, stopping and resuming all."""
+"""Recipes that differ in their seed alone: which they are, more of them; stopping and resuming many."""
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,7 @@ class Member:
 def family_of(recipe_run: RecipeRun) -> list[Member]:
     """The recipe and those of its group, its copies and what it is a copy of, that train the same but for the seed.
 
-    In the order of their seeds; of two with the same seed the later one, but always the recipe itself.
+    In the order of their seeds; of two with the same seed the later one that has begun, but always the recipe itself.
     """
     shape, origin = shape_of(recipe_run.config), recipe_run.cloned_from_id
     near = Q(pk=recipe_run.pk) | Q(cloned_from=recipe_run.pk)
@@ -54,14 +54,19 @@ def family_of(recipe_run: RecipeRun) -> list[Member]:
         near |= Q(group=recipe_run.group)
     found: dict[int | None, Member] = {}
     rows = RecipeRun.objects.filter(near).exclude(pk=recipe_run.pk).order_by("-pk")[:LOOKED_AT]
-    for row in [recipe_run, *rows]:
+    for row in [recipe_run, *sorted(rows, key=lambda row: row.stands == RecipeState.DRAFT)]:
         if shape_of(row.config) != shape:
             continue
         with suppress(ValidationError):
             recipe = row.recipe
             seed = seed_of(recipe)
             found.setdefault(seed, Member(row, recipe, seed))
-    return sorted(found.values(), key=lambda member: (member.seed is None, member.seed or 0))
+    return by_seed(found.values())
+
+
+def by_seed(members: Iterable[Member]) -> list[Member]:
+    """In the order of their seeds; those whose stages have different ones last."""
+    return sorted(members, key=lambda member: (member.seed is None, member.seed or 0))
 
 
 def seed_of(recipe: Recipe) -> int | None:
@@ -96,10 +101,10 @@ def repeat_with_seeds(recipe_run: RecipeRun, seeds: Sequence[int], user: User | 
     return made
 
 
-def stop_all(recipe_run: RecipeRun, how: StopRequest) -> int:
-    """Ask every member that is under way to stop; says how many."""
+def stop_all(members: Iterable[Member], how: StopRequest) -> int:
+    """Ask every one that is under way to stop; says how many."""
     asked = 0
-    for member in family_of(recipe_run):
+    for member in members:
         if member.recipe_run.stands.is_moving:
             with suppress(UserError):  # it has ended meanwhile
                 stop_recipe(member.recipe_run, how)
@@ -108,9 +113,9 @@ def stop_all(recipe_run: RecipeRun, how: StopRequest) -> int:
 
 
 @transaction.atomic
-def resume_all(recipe_run: RecipeRun) -> int:
-    """Let every member go on that stands still early; says how many."""
-    early = [member.recipe_run for member in family_of(recipe_run) if member.recipe_run.stands in RESUMABLE]
+def resume_all(members: Iterable[Member]) -> int:
+    """Let every one go on that stands still early; says how many."""
+    early = [member.recipe_run for member in members if member.recipe_run.stands in RESUMABLE]
     for each in early:
         resume_recipe(each)
     return len(early)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.events.metrics import MetricInfo
-from webapp.recipes.chain import links_of
+from webapp.recipes.chain import links_of_each
 from webapp.recipes.family import Member
 from webapp.recipes.results import Change, Result, results_of
 from webapp.reports.statistics import Spread, spread_of
-from webapp.reports.wording import NONE, gap_of, glued, interval_words, spread_words
+from webapp.reports.wording import NONE, gap_words, interval_words, spread_words
 
 FIGURES: dict[str, Callable[[Result], Change | None]] = {
     "sampled": lambda result: result.sampled,
@@ -68,7 +68,16 @@ class SeedTable:
 
 def seed_table(family: Sequence[Member]) -> SeedTable:
     """Only stages that are done count: those under way would be compared unfairly."""
-    found = [_done(member) for member in family]
+    return seed_tables([family])[0]
+
+
+def seed_tables(families: Sequence[Sequence[Member]]) -> list[SeedTable]:
+    """One for each family, by a few queries for all of them."""
+    done = _done([member for family in families for member in family])
+    return [_table(family, [done[member.recipe_run.pk] for member in family]) for family in families]
+
+
+def _table(family: Sequence[Member], found: Sequence[dict[str, Result]]) -> SeedTable:
     names = [stage.name for stage in family[0].recipe.stages]
     stages = [_stage(name, [each.get(name) for each in found]) for name in names]
     members = [
@@ -78,9 +87,14 @@ def seed_table(family: Sequence[Member]) -> SeedTable:
     return SeedTable(stages, members)
 
 
-def _done(member: Member) -> dict[str, Result]:
-    links = links_of(member.recipe_run, member.recipe)
-    return {result.link.stage.name: result for result in results_of(links) if result.link.is_done}
+def _done(members: Sequence[Member]) -> dict[int, dict[str, Result]]:
+    """Number of a recipe → name of each of its stages that are done → what that came to."""
+    links = links_of_each([(member.recipe_run, member.recipe) for member in members])
+    found: dict[int, dict[str, Result]] = {member.recipe_run.pk: {} for member in members}
+    for result in results_of([link for each in links for link in each if link.is_done]):
+        if attempt := result.link.current:
+            found[attempt.recipe_id][result.link.stage.name] = result
+    return found
 
 
 def _stage(name: str, results: Sequence[Result | None]) -> StageRow:
@@ -90,7 +104,7 @@ def _stage(name: str, results: Sequence[Result | None]) -> StageRow:
         change.after - change.before for change in sampled if change.after is not None and change.before is not None
     ])  # fmt: skip
     figures = [_figure([read(result) for result in done]) for read in FIGURES.values()]
-    words = _gain_words(sampled[0].info, gain) if sampled and gain else NONE
+    words = gap_words(sampled[0].info, gain) if sampled and gain else NONE
     return StageRow(name, len(done), len(results), figures, gain, words)
 
 
@@ -99,13 +113,6 @@ def _figure(changes: Sequence[Change | None]) -> Figure | None:
     known = [change for change in changes if change is not None and change.after is not None]
     spread = spread_of([change.after for change in known if change.after is not None])
     return Figure(known[0].info, spread) if spread else None
-
-
-def _gain_words(info: MetricInfo, gain: Spread) -> str:
-    if gain.interval is None:
-        return gap_of(info, gain.mean)
-    ends = " … ".join(gap_of(info, end).removesuffix(" points") for end in gain.interval)
-    return f"{gap_of(info, gain.mean)}, {glued(f'95 % {ends}')}"
 
 
 def _final(result: Result | None) -> tuple[int | None, float | None]:

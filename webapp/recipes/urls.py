@@ -34,5 +34,7 @@ urlpatterns = [
     path("<int:number>/grid/", grid.grid, name="grid"),
     path("<int:number>/grid/plan", grid.plan, name="grid_plan"),
     path("<int:number>/grid/start", grid.start, name="grid_start"),
+    path("<int:number>/grid/stop", grid.stop, name="grid_stop"),
+    path("<int:number>/grid/resume", grid.resume, name="grid_resume"),
     path("<int:number>/delete", actions.delete, name="delete"),
 ]

@@ -36,6 +36,14 @@ def gap_of(info: MetricInfo, value: float) -> str:
     return sign + (f"{100 * abs(value):.1f} points" if info.unit == "share" else figure(abs(value)))
 
 
+def gap_words(info: MetricInfo, gap: Spread) -> str:
+    """``+3.1 points, 95 % +1.0 … +5.2``: differences seed by seed, their mean and its interval."""
+    if gap.interval is None:
+        return gap_of(info, gap.mean)
+    ends = " … ".join(gap_of(info, end).removesuffix(" points") for end in gap.interval)
+    return f"{gap_of(info, gap.mean)}, {glued(f'95 % {ends}')}"
+
+
 def spent_of(axis: Axis, value: float | None) -> str:
     """Steps, tokens or time."""
     if value is None:

@@ -68,6 +68,7 @@ RESEARCHERS = """
     reports:repeat
     recipes:launch recipes:stop recipes:resume recipes:rerun recipes:about recipes:clone recipes:delete
     recipes:repeat recipes:seeds_stop recipes:seeds_resume recipes:grid_plan recipes:grid_start
+    recipes:grid_stop recipes:grid_resume
     recipes:new recipes:edit recipes:edit-text recipes:start recipes:edit-stage recipes:preview-stage
     sandbox:run
     labeling:new labeling:preview labeling:edit labeling:open labeling:delete labeling:aside labeling:import

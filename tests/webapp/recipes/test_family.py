@@ -131,9 +131,9 @@ def test_stages_under_way_do_not_count_yet() -> None:
 def test_all_stop_and_all_go_on(committed: None, researcher_client: Client) -> None:
     original = launched()
     repeat_with_seeds(original, (1, 2), None)
-    assert stop_all(original, StopRequest.SAVE) == 3
+    assert stop_all(family_of(original), StopRequest.SAVE) == 3
     assert set(RecipeRun.objects.values_list("state", flat=True)) == {"stopped"}
-    assert resume_all(original) == 3
+    assert resume_all(family_of(original)) == 3
     assert set(RecipeRun.objects.values_list("state", flat=True)) == {"running"}
     page = researcher_client.post(f"/recipes/{original.pk}/seeds/stop", {"how": "save"}, follow=True)
     assert "3 recipes asked to stop" in page.content.decode()

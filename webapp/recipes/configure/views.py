@@ -16,6 +16,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
 from webapp.recipes import editing, services
+from webapp.recipes.advance import locked
 from webapp.recipes.checks import advice_on_recipe, faults_of_recipe
 from webapp.recipes.configure import shaping
 from webapp.recipes.configure.rows import reasons_of, rows_of
@@ -151,10 +152,13 @@ def _made(request: HttpRequest, recipe: Recipe) -> HttpResponse:
 
 @transaction.atomic
 def _done(request: HttpRequest, recipe_run: RecipeRun) -> HttpResponse:
-    """One thing done to the stages, saved at once; or why it cannot be done."""
+    """One thing done to the stages, saved at once; or why it cannot be done.
+
+    The row is locked first: what somebody else does in this moment is neither lost nor undone.
+    """
     stage = request.POST.get("stage", "")
     try:
-        recipe, focus = _reshaped(request, _draft(recipe_run), request.POST.get("do", ""), stage)
+        recipe, focus = _reshaped(request, _draft(locked(recipe_run.pk)), request.POST.get("do", ""), stage)
         editing.replace_config(recipe_run, recipe)
     except shaping.Refused as error:
         return _show(request, recipe_run, {

@@ -111,7 +111,7 @@ def estimate_grid(plan: SweepPlan[Recipe]) -> Estimate | None:
     seconds = 0.0
     for place, _ in enumerate(plan.base.stages):
         configs = [foreseen(each.config, each.config.stages[place]) for each in plan.settings]
-        found = estimate(configs, len(plan.seeds), _alike)
+        found = estimate(configs, len(plan.seeds), _alike, ("stage_run__recipe",))
         if found is None:
             return None
         seconds += found.seconds
@@ -122,7 +122,7 @@ def _alike(run: Run, base: dict[str, Any]) -> bool:
     """On the same device, with the model that its line of stages began with where it was a stage."""
     if same_place(run, base):
         return True
-    attempt = StageRun.objects.filter(run=run).select_related("recipe").first()
+    attempt: StageRun | None = getattr(run, "stage_run", None)
     if attempt is None or run.config.get("hardware") != base["hardware"]:
         return False
     try:

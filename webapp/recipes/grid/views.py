@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
@@ -14,6 +14,7 @@ from training.config.recipe import Recipe
 from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required, user_of
 from webapp.core.errors import UserError
+from webapp.recipes.family import Member, resume_all, stop_all
 from webapp.recipes.grid.forms import GridForm
 from webapp.recipes.grid.launching import start_grid
 from webapp.recipes.grid.plan import estimate_grid, plan_grid
@@ -23,6 +24,7 @@ from webapp.recipes.views.common import get_recipe
 from webapp.reports.sweeps.plan import SweepPlan
 from webapp.reports.sweeps.services import SHOWN_REASONS
 from webapp.runs.configure.words import shown
+from webapp.runs.views.common import how_to_stop
 
 
 @require_safe
@@ -73,6 +75,30 @@ def start(request: HttpRequest, number: int) -> HttpResponse:
     count = f"{len(made)} recipe{' is' if len(made) == 1 else 's are'}"
     messages.success(request, f"{count} launched. This page compares them as their stages are done.")
     return HttpResponseClientRedirect(reverse("recipes:grid", args=[made[0].pk]))
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def stop(request: HttpRequest, number: int) -> HttpResponse:
+    """Every recipe of the table; ``how`` is ``save`` or ``now``."""
+    how = how_to_stop(request)
+    count = stop_all(_members(number), how)
+    messages.success(request, f"{count} recipe{'' if count == 1 else 's'} asked to stop; no stage begins any more.")
+    return redirect("recipes:grid", number)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def resume(request: HttpRequest, number: int) -> HttpResponse:
+    """All that stopped or failed go on where they were."""
+    count = resume_all(_members(number))
+    messages.success(request, f"{count} recipe{' goes' if count == 1 else 's go'} on.")
+    return redirect("recipes:grid", number)
+
+
+def _members(number: int) -> list[Member]:
+    recipe_run = get_recipe(number)
+    return grid_table(recipe_run, read_recipe(recipe_run)).members
 
 
 def _planned(number: int, form: GridForm) -> SweepPlan[Recipe]:

@@ -48,7 +48,7 @@ def repeat(request: HttpRequest, number: int) -> HttpResponse:
 def stop(request: HttpRequest, number: int) -> HttpResponse:
     """All of them; ``how`` is ``save`` or ``now``."""
     how = how_to_stop(request)
-    count = family.stop_all(get_recipe(number), how)
+    count = family.stop_all(family.family_of(get_recipe(number)), how)
     messages.success(request, f"{count} recipe{'' if count == 1 else 's'} asked to stop; no stage begins any more.")
     return redirect("recipes:seeds", number)
 
@@ -57,6 +57,6 @@ def stop(request: HttpRequest, number: int) -> HttpResponse:
 @role_required(Role.RESEARCHER)
 def resume(request: HttpRequest, number: int) -> HttpResponse:
     """All that stopped or failed go on where they were."""
-    count = family.resume_all(get_recipe(number))
+    count = family.resume_all(family.family_of(get_recipe(number)))
     messages.success(request, f"{count} recipe{' goes' if count == 1 else 's go'} on.")
     return redirect("recipes:seeds", number)

@@ -28,9 +28,14 @@ def same_place(run: Run, base: dict[str, Any]) -> bool:
 
 
 def estimate(
-    configs: Sequence[RunConfig], seeds: int, alike: Callable[[Run, dict[str, Any]], bool] = same_place
+    configs: Sequence[RunConfig],
+    seeds: int,
+    alike: Callable[[Run, dict[str, Any]], bool] = same_place,
+    related: Sequence[str] = (),
 ) -> Estimate | None:
     """Each config run once a seed; None where nothing like the first was run to its end without a break.
+
+    ``alike`` says whether an earlier run is like the first config; ``related`` is what it reads beside the run.
 
     Evaluation and saving are in it, since the whole time of the earlier run counts. A step's time grows with the
     tokens it trains on.
@@ -39,8 +44,9 @@ def estimate(
         return None
     base = configs[0].model_dump(mode="json")
     rows = Run.objects.filter(status=RunStatus.SUCCEEDED, method=configs[0].method.kind, attempt=1, step__gt=0)
-    rows = rows.exclude(started_at=None).exclude(ended_at=None).order_by("-pk")[:LOOKED_AT]
-    like = [run for run in rows if alike(run, base)]
+    rows = rows.exclude(started_at=None).exclude(ended_at=None).order_by("-pk")
+    rows = rows.select_related(*related) if related else rows
+    like = [run for run in rows[:LOOKED_AT] if alike(run, base)]
     if not like:
         return None
     run = next((run for run in like if run.config.get("problems") == base["problems"]), like[0])

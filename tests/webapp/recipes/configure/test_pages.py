@@ -12,12 +12,14 @@ from django.urls import reverse
 from tests.webapp.recipes.made import end, launched, run_of, three_stages, two_stages
 from training.config.recipe import Recipe
 from training.config.recipes import RECIPES
+from webapp.recipes.configure.shaping import with_copy
 from webapp.recipes.configure.sizes import size_of
 from webapp.recipes.configure.stage_form import as_sent, stage_edit
 from webapp.recipes.configure.text import write_recipe
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe
 from webapp.recipes.status import RecipeState
+from webapp.recipes.views.common import get_recipe
 from webapp.runs.configure.preview import offered
 from webapp.runs.knobs import values_of
 from webapp.runs.models import Run
@@ -127,6 +129,20 @@ def test_what_does_not_fit_is_said_and_not_saved(researcher_client: Client) -> N
         assert words in text_of(preview), changes
     assert draft.recipe == three_stages()
     assert researcher_client.get(address(draft, "edit-stage", "nobody")).status_code == 404
+
+
+def test_what_somebody_else_did_meanwhile_is_kept(researcher_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = create_recipe(two_stages())
+
+    def read_before_the_other(number: int) -> RecipeRun:
+        row = get_recipe(number)
+        RecipeRun.objects.filter(pk=number).update(config=with_copy(row.recipe, "first").model_dump(mode="json"))
+        return row
+
+    monkeypatch.setattr("webapp.recipes.configure.views.get_recipe", read_before_the_other)
+    researcher_client.post(address(draft, "edit"), {"do": "remove", "stage": "second"})
+    draft.refresh_from_db()
+    assert [stage.name for stage in draft.recipe.stages] == ["first", "first-2"]
 
 
 def test_a_refused_move_is_done_with_a_way_out_and_only_then(researcher_client: Client) -> None:

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from tests.webapp.recipes.made import end, figures, launched, run_of, three_stages, two_stages
 from training.config.recipe import Recipe
@@ -17,8 +18,10 @@ from webapp.recipes.grid.launching import start_grid
 from webapp.recipes.grid.plan import estimate_grid, plan_grid, read_texts
 from webapp.recipes.grid.table import grid_table
 from webapp.recipes.models import RecipeRun
-from webapp.recipes.services import create_recipe
+from webapp.recipes.services import clone_recipe, create_recipe
+from webapp.recipes.status import RecipeState
 from webapp.reports.sweeps.plan import SweepPlan
+from webapp.reports.wording import glued
 from webapp.runs.models import Run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("committed")]
@@ -114,12 +117,57 @@ def test_settings_are_compared_best_first_with_mean_and_interval(researcher_clie
     assert "Added by the last" in page
 
 
+def test_a_clone_that_waits_as_a_draft_takes_no_setting_its_figures() -> None:
+    made = finished()
+    edited = clone_recipe(made[0])
+    clone_recipe(made[0])
+    RecipeRun.objects.filter(pk=edited.pk).update(config=two_stages().model_dump(mode="json"))
+    for shown in (made[0], made[3], clone_recipe(made[3])):
+        table = grid_table(shown, shown.recipe)
+        assert [(row.values, row.stages[-1].done) for row in table.rows] == [(["0.0003"], 2), (["0.0001"], 2)]
+        assert [row.first.pk for row in table.rows] == [made[1].pk, made[0].pk]
+
+
+def test_how_far_the_best_is_ahead_is_told_seed_by_seed(researcher_client: Client) -> None:
+    made = finished()
+    table = grid_table(made[0], made[0].recipe)
+    assert table.lead == (
+        "Ahead of the next by +20.0 points, 95 % +20.0 … +20.0, over the 2 seeds that both have."
+    ).replace("95 % +20.0 … +20.0", glued("95 % +20.0 … +20.0"))
+    Run.objects.filter(pk=run_of(made[3], "second").pk).update(latest={"heldout/pass_at_1": 0.3})
+    lead = grid_table(made[0], made[0].recipe).lead
+    assert "It may be chance: the interval holds 0." in lead
+    one = start_grid(planned(f"second:{RATE}=2e-4,4e-4", seeds=(5,)), name="One")
+    assert grid_table(one[0], one[0].recipe).lead == ""
+
+
+def test_the_table_takes_as_many_queries_for_many_recipes_as_for_few(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    made = finished()
+    with django_assert_max_num_queries(5):
+        assert len(grid_table(made[0], made[0].recipe).rows) == 2
+
+
+def test_all_of_a_grid_is_stopped_and_goes_on(researcher_client: Client) -> None:
+    made = start_grid(planned(f"second:{RATE}=1e-4,3e-4", seeds=(0,)), name="Rates")
+    shown = reverse("recipes:grid", args=[made[0].pk])
+    assert "Stop all…" in researcher_client.get(shown).content.decode()
+    page = researcher_client.post(reverse("recipes:grid_stop", args=[made[1].pk]), {"how": "save"}, follow=True)
+    assert "2 recipes asked to stop" in page.content.decode()
+    assert {each.stands for each in RecipeRun.objects.all()} == {RecipeState.STOPPED}
+    assert "2 ended early" in page.content.decode()
+    page = researcher_client.post(reverse("recipes:grid_resume", args=[made[0].pk]), follow=True)
+    assert "2 recipes go on" in page.content.decode()
+    assert {each.stands for each in RecipeRun.objects.all()} == {RecipeState.RUNNING}
+
+
 def test_a_recipe_without_a_grid_has_one_setting(researcher_client: Client) -> None:
     page = researcher_client.get(reverse("recipes:grid", args=[launched().pk])).content.decode()
     assert "1 setting of the same stages" in page
 
 
-def test_time_is_told_by_the_pace_of_earlier_stages() -> None:
+def test_time_is_told_by_the_pace_of_earlier_stages(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     plan = planned("steps=4,8", seeds=(0,))
     assert estimate_grid(plan) is None
     recipe = launched()
@@ -138,6 +186,8 @@ def test_time_is_told_by_the_pace_of_earlier_stages() -> None:
     assert found.seconds == pytest.approx(2 * (4 + 8) * 4), (
         "by the latest, a stage whose line began with the same model"
     )
+    with django_assert_max_num_queries(2):
+        estimate_grid(plan)
 
 
 def test_the_dialog_counts_refuses_and_starts(researcher_client: Client) -> None:
