@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +20,8 @@ LOG_FILE = "log.txt"
 POLL_S = 0.25
 
 
-def ask(folder: Path, arguments: Sequence[str], is_stopped: Callable[[], bool] = lambda: False) -> str:
-    """Run `python -m training ARGUMENTS` to its end; returns why it failed, or nothing, also where it was stopped."""
+def ask(folder: Path, arguments: Sequence[str]) -> str:
+    """Run `python -m training ARGUMENTS` to its end; returns why it failed, or nothing."""
     with (folder / LOG_FILE).open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "training", *arguments],
@@ -35,8 +35,6 @@ def ask(folder: Path, arguments: Sequence[str], is_stopped: Callable[[], bool] =
     deadline = time.monotonic() + LIMIT_S
     try:
         while (code := _wait(child)) is None:
-            if is_stopped():
-                return ""
             if time.monotonic() > deadline:
                 return f"It took longer than {LIMIT_S // 60} minutes and was given up."
     finally:

@@ -39,6 +39,7 @@ TRAINER = Words(
 GENERATION = Words(
     "The process of the models", "A smaller model or max_tokens needs less", "going on keeps what it has."
 )
+CHAT = replace(GENERATION, again="the question can be asked again.")
 
 
 def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words = TRAINER) -> str:

@@ -51,6 +51,10 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     """Name of the task that carries it."""
     command: ClassVar[str]
     """Of `python -m training`; it is given the config and ``--out``."""
+    niceness: ClassVar[int] = NICENESS
+    """Of the child, which gives way to pages."""
+    words: ClassVar[failure.Words] = failure.GENERATION
+    """For a child that failed."""
 
     def __init__(self, job: AnyJob, gpus: Sequence[Gpu] = ()) -> None:
         self.job = job
@@ -71,6 +75,10 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     def demand(cls, config: Mapping[str, Any]) -> Demand:
         """What a job of this stored config asks of a machine."""
         return demand_in(config)
+
+    def devices(self) -> dict[str, str]:
+        """What the child's environment says of the devices that it may use."""
+        return dispatch.environment_of(self._gpus, self.demand(self.job.config))
 
     @abstractmethod
     def heartbeat(self) -> bool | None:
@@ -137,7 +145,7 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
             end_family(self.job.folder)
         held = self.heartbeat() is not None  # also what it did in its last second
         if code:
-            words = failure.explain(code, log, begin, failure.kernel_kills() > kills, failure.GENERATION)
+            words = failure.explain(code, log, begin, failure.kernel_kills() > kills, self.words)
             job_states.end(self.job, JobState.FAILED, words)
             return False
         return held
@@ -160,16 +168,15 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
     def _start(self) -> "subprocess.Popen[bytes]":
         folder = self.job.folder
         files = [str(folder / CONFIG_FILE), "--out", str(folder / self.out_file)]
-        devices = dispatch.environment_of(self._gpus, self.demand(self.job.config))
         with (folder / LOG_FILE).open("ab") as log:
             return subprocess.Popen(
                 [*PROGRAM, self.command, *files],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=trainer_environment(folder, settings.ESPALIER_DATA) | devices,
+                env=trainer_environment(folder, settings.ESPALIER_DATA) | self.devices(),
                 start_new_session=True,
-                preexec_fn=partial(_become_child, os.getpid()),
+                preexec_fn=partial(_become_child, os.getpid(), self.niceness),
             )
 
 
@@ -183,8 +190,8 @@ def next_job(works: Sequence[type[Work[Any, Any]]]) -> tuple[str, int] | None:
     return None
 
 
-def _become_child(parent: int) -> None:
-    os.nice(NICENESS)
+def _become_child(parent: int, niceness: int) -> None:
+    os.nice(niceness)
     die_with(parent, signal.SIGKILL)
 
 

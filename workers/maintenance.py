@@ -7,6 +7,7 @@ once is harmless: each change is a compare-and-swap, and a message too many find
 
 import logging
 import threading
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,24 +21,26 @@ from webapp.core.jobs import Job, JobState
 from webapp.labeling.generation.job import GenerationJob
 from webapp.machines.demand import demand_in
 from webapp.machines.models import registered
+from webapp.playground.models import Question
 from webapp.recipes.advance import advance_all
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
 from webapp.teaching.models import TeachingJob
 from workers import host, queue
-from workers.app import GPU_QUEUE
+from workers.app import GPU_QUEUE, PREFLIGHT_QUEUE
 from workers.process import end_family
 
 logger = logging.getLogger(__name__)
 
 AUTOMATIC_RESUMES = 3
 """How often a run is resumed by itself without saving a new checkpoint in between."""
-JOBS: tuple[tuple[type[Job], Send], ...] = (
-    (GenerationJob, queue.generate_items),
-    (TeachingJob, queue.teach),
+JOBS: tuple[tuple[type[Job], Send, str], ...] = (
+    (GenerationJob, queue.generate_items, GPU_QUEUE),
+    (TeachingJob, queue.teach, GPU_QUEUE),
+    (Question, queue.chat, PREFLIGHT_QUEUE),
 )
-"""Kinds of jobs, and how a worker is asked to carry one."""
+"""Kinds of jobs, how a worker is asked to carry one, and the queue in which it waits."""
 LAUNCH_GRACE = timedelta(seconds=60)
 """Time between creating a run and launching it, before it counts as forgotten."""
 
@@ -68,7 +71,7 @@ def reap_lost_runs() -> None:
 
 def reap_lost_jobs() -> None:
     """End what the workers of silent jobs left, and queue those again."""
-    for kind, _ in JOBS:
+    for kind, _, _ in JOBS:
         for job in kind._default_manager.filter(state=JobState.RUNNING):
             dead_here = host.is_dead(job.worker)
             if dead_here or _is_silent(job.heartbeat_at):
@@ -79,7 +82,7 @@ def reap_lost_jobs() -> None:
 
 
 def resend_queued() -> None:
-    """Send a message for each queued run and job when there are fewer messages than those.
+    """Send a message for each queued run and job of a queue when there are fewer messages in it than those.
 
     Runs that no registered machine can serve need none: the worker that can will look for itself.
     """
@@ -89,20 +92,27 @@ def resend_queued() -> None:
     forgotten.update(queued_at=timezone.now())
     waiting = Run.objects.filter(status=RunStatus.QUEUED).exclude(queued_at=None).order_by("queued_at")
     machines = [worker.gpus_now for worker in registered(GPU_QUEUE)]
-    runs = [
-        run.pk
+    waits: dict[str, list[tuple[Send, int]]] = {GPU_QUEUE: [], PREFLIGHT_QUEUE: []}
+    waits[GPU_QUEUE] += [
+        (queue.supervise_run, run.pk)
         for run in waiting.only("pk", "config")
         if not machines or any(demand_in(run.config).fits(gpus) for gpus in machines)
     ]
-    jobs = [(send, job) for kind, send in JOBS for job in _queued(kind)]
+    for kind, send, name in JOBS:
+        waits[name] += [(send, job) for job in _queued(kind)]
+    if any(waits.values()):
+        _send_again(waits)
+
+
+def _send_again(waits: Mapping[str, list[tuple[Send, int]]]) -> None:
     try:
-        if (runs or jobs) and queue.waiting_messages() < len(runs) + len(jobs):
-            for run in runs:
-                queue.supervise_run(run)
-            for send, job in jobs:
-                send(job)
+        messages = queue.messages_by_queue()
+        for name, works in waits.items():
+            if messages[name] < len(works):
+                for send, number in works:
+                    send(number)
     except (BrokerError, UserError):
-        logger.info("the broker does not answer; %s queued runs and %s jobs wait", len(runs), len(jobs))
+        logger.info("the broker does not answer; %s queued runs and jobs wait", sum(map(len, waits.values())))
 
 
 def _queued(kind: type[Job]) -> list[int]:

@@ -46,8 +46,12 @@ def preflight(key: UUID) -> None:
 
 
 def chat(question_id: int) -> None:
-    """Ask a worker to answer a question of the playground. Raises UserError like the others."""
-    transaction.on_commit(partial(_send, "workers.playground.chat", PREFLIGHT_QUEUE, question_id))
+    """Ask a worker to answer a question. Raises UserError after the commit when the broker is away."""
+    waits = (
+        "The question is saved, but the message broker does not answer, so it waits in the playground. It is answered "
+        "by itself within a minute after the broker is back."
+    )
+    transaction.on_commit(partial(_send, "workers.playground.chat", PREFLIGHT_QUEUE, question_id, if_away=waits))
 
 
 def generate_items(job_id: int) -> None:

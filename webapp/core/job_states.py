@@ -24,7 +24,8 @@ MOST_LOSSES = 3
 def stop(job: Job) -> None:
     """Have it end without a result. Raises UserError when it has ended."""
     jobs = _rows(job).filter(pk=job.pk)
-    if jobs.filter(state=JobState.QUEUED).update(state=JobState.STOPPED, ended_at=timezone.now()):
+    ended = {"state": JobState.STOPPED, "ended_at": timezone.now()}
+    if jobs.filter(state=JobState.QUEUED).update(**ended, **job.kept_at_end()):
         return
     if not jobs.filter(state=JobState.RUNNING).update(stop_requested=True):
         raise UserError(f"This {job.noun} has ended already.", status=409)
@@ -61,12 +62,12 @@ def heartbeat(job: Job, done: int, total: int, **figures: Any) -> bool | None:
 def succeed(job: Job, report: dict[str, Any]) -> bool:
     """End it with what came of it; False when the job is this worker's no more. To be called in a transaction."""
     ended = {"state": JobState.SUCCEEDED, "ended_at": timezone.now(), "error": "", "report": report}
-    return bool(held(job).update(**ended, done=F("total")))
+    return bool(held(job).update(**ended, done=F("total"), **job.kept_at_end()))
 
 
 def end(job: Job, state: JobState, error: str = "") -> None:
     """End it without a result."""
-    held(job).update(state=state, error=error, ended_at=timezone.now())
+    held(job).update(state=state, error=error, ended_at=timezone.now(), **job.kept_at_end())
 
 
 def hand_back(job: Job) -> None:

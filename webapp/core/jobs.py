@@ -80,6 +80,10 @@ class Job(models.Model):
         """Where its config and what its child writes lie."""
         raise NotImplementedError
 
+    def kept_at_end(self) -> dict[str, Any]:
+        """Further columns and their values, stored with the change that ends it: what its row keeps of its files."""
+        return {}
+
     @property
     def is_unfinished(self) -> bool:
         return self.state in UNFINISHED

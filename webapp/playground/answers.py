@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from training.config.chat import ChatConfig
-from webapp.playground.models import Question
 
-ANSWERS_FILE = "answers.jsonl"
+NUL = ("\\u0000", "\\ufffd")
+"""As JSON writes them: a model may write the first, which no column of the database takes, and the second stands in."""
 
 Answers = list[list[dict[str, Any]]]
 
@@ -26,13 +26,11 @@ def read(path: Path, config: ChatConfig) -> Answers:
         return found
     for line in lines:
         if line.endswith("\n"):
-            told = json.loads(line)
+            told = json.loads(line.replace(*NUL))
             found[told["model"]][told["sample"]] = told
     return found
 
 
-def answers_of(question: Question) -> Answers:
-    """Of a question as it is now: from its row, or from the file while it is being answered."""
-    if question.is_over:
-        return question.answers or empty(ChatConfig.model_validate(question.config))
-    return read(question.folder / ANSWERS_FILE, ChatConfig.model_validate(question.config))
+def whole(answers: Answers) -> int:
+    """How many responses have come to their end."""
+    return sum("finish_reason" in told for samples in answers for told in samples)

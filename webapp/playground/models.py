@@ -1,16 +1,17 @@
 """Rows of the playground: a conversation, and its questions with all that was answered."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+from django.urls import reverse
+
+from training.config.chat import ChatConfig
+from webapp.core.jobs import Job
+from webapp.playground.answers import Answers, empty, read
 
 TITLE_LENGTH = 160
-LOST_AFTER = timedelta(seconds=720)
-"""A worker gives up before that; whoever is silent for so long is gone."""
 
 
 class Chat(models.Model):
@@ -34,41 +35,63 @@ class Chat(models.Model):
         return [each["name"] for each in self.asked]
 
 
-class State(models.TextChoices):
-    """Where a question stands."""
+class Question(Job):
+    """One question of a conversation, with the responses of all its models.
 
-    WAITING = "waiting", "Waiting for a worker"
-    ANSWERING = "answering", "Answering"
-    DONE = "done", "Answered"
-    FAILED = "failed", "Failed"
-    STOPPED = "stopped", "Stopped"
+    ``config`` is a `training.config.chat.ChatConfig`; ``done`` and ``total`` count responses. One whose worker is lost
+    is answered anew by another: what was written is replaced.
+    """
 
-
-class Question(models.Model):
-    """One question of a conversation, with the responses of all its models."""
+    noun = "question"
 
     chat = models.ForeignKey(Chat, models.CASCADE, related_name="questions")
     number = models.PositiveSmallIntegerField()
     """From 1 in its conversation."""
-    start_id = models.UUIDField(unique=True)
-    """Made with the form: the same form sent twice asks once. Names the folder of what is being written."""
-    config = models.JSONField()
-    """What is asked of whom and how, as `training.config.chat.ChatConfig`."""
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    error = models.TextField(blank=True)
     answers = models.JSONField(default=list)
-    """Of each model its samples, each as the last line about it in the file (`training.chat`)."""
+    """Of each model its samples, each as the last line about it in the file (`training.chat`); empty until its end."""
     chosen_model = models.PositiveSmallIntegerField(default=0)
     chosen_sample = models.PositiveSmallIntegerField(default=0)
     """The response that the conversation goes on from."""
-    asked_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("chat", "number")
         constraints = (models.UniqueConstraint("chat", "number", name="one_question_a_number"),)
+        indexes = (
+            models.Index(
+                fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="question_unfinished"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"question {self.number} of chat {self.chat_id}"
+
+    def get_absolute_url(self) -> str:
+        return f"{reverse('playground:chat', args=[self.chat_id])}#question-{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        """Where a worker writes while it answers; named by what the form made, and gone once it has ended."""
+        return settings.PLAYGROUND_DIR / str(self.start_id)
+
+    @property
+    def answers_file(self) -> Path:
+        """What the child writes."""
+        return self.folder / "answers.jsonl"
+
+    @property
+    def parsed(self) -> ChatConfig:
+        return ChatConfig.model_validate(self.config)
+
+    def written(self) -> Answers:
+        """What its file says of each response at this moment."""
+        return read(self.answers_file, self.parsed)
+
+    def answers_now(self) -> Answers:
+        """From its file while somebody answers it, else from its row."""
+        return self.written() if self.is_unfinished else self.answers or empty(self.parsed)
+
+    def kept_at_end(self) -> dict[str, Any]:
+        return {"answers": self.written()}
 
     @property
     def text(self) -> str:
@@ -79,20 +102,6 @@ class Question(models.Model):
     def reference(self) -> str:
         """The reference answer; empty for none."""
         return str(self.config.get("answer", ""))
-
-    @property
-    def folder(self) -> Path:
-        """Where a worker writes while it answers."""
-        return Path(settings.PLAYGROUND_DIR) / str(self.start_id)
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in (State.DONE, State.FAILED, State.STOPPED)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether nobody answers it any more, though nobody said so."""
-        return not self.is_over and timezone.now() - self.asked_at > LOST_AFTER
 
     @property
     def chosen(self) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What the pages of the playground show of a question: its responses by model, and one of them token by token."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,13 +9,17 @@ import numpy as np
 
 from training.config import CheckpointModel
 from training.config.generate import GeneratingModel
+from webapp.core.jobs import JobState
 from webapp.inspection.scales import scaled_columns
 from webapp.inspection.strip import Strip, render_strip
 from webapp.inspection.token_arrays import TokenArrays
-from webapp.playground.answers import answers_of
-from webapp.playground.models import Question, State
+from webapp.machines.models import registered
+from webapp.playground.answers import Answers, whole
+from webapp.playground.models import Question
 
-TONES = {State.DONE: "good", State.FAILED: "bad", State.ANSWERING: "info"}
+ANSWERING_QUEUE = "preflight"
+"""Whose workers answer."""
+NOBODY = "It waits for a worker that answers, and none is registered; it is asked by itself as soon as one is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,39 @@ class QuestionPage:
     question: Question
     is_last: bool = True
 
+    @cached_property
+    def told(self) -> Answers:
+        """What is there of each response."""
+        return self.question.answers_now()
+
     @property
-    def tone(self) -> str:
-        return TONES.get(State(self.question.state), "")
+    def version(self) -> str:
+        """Changes with whatever is shown."""
+        question, length = self.question, sum(told.get("length", 0) for samples in self.told for told in samples)
+        now = (question.state, question.attempt, question.stop_requested, length, whole(self.told), self.news)
+        return hashlib.sha256(repr(now).encode()).hexdigest()[:12]
+
+    @cached_property
+    def news(self) -> str:
+        """What a reader waits for, as a sentence; empty where the responses say it."""
+        question = self.question
+        if question.state == JobState.QUEUED:
+            lost = "The worker that answered it is gone; another one answers it anew. " if question.losses else ""
+            return lost + ("It waits for a worker." if registered(ANSWERING_QUEUE).exists() else NOBODY)
+        if question.state != JobState.RUNNING:
+            return ""
+        if question.is_silent:
+            return "Nothing was heard of its worker for a while. If it is gone, another one answers anew."
+        if not any(told for samples in self.told for told in samples):
+            return "The model is being loaded."
+        return "Its first worker was lost, so this is another one's answer." if question.losses else ""
 
     @cached_property
     def columns(self) -> list[Column]:
         question = self.question
         chosen = (question.chosen_model, question.chosen_sample)
         columns = []
-        for number, (stored, samples) in enumerate(zip(question.config["models"], answers_of(question), strict=True)):
+        for number, (stored, samples) in enumerate(zip(question.config["models"], self.told, strict=True)):
             model = GeneratingModel.model_validate(stored)
             source = model.source if isinstance(model.source, CheckpointModel) else None
             responses = [Response(number, at, told, (number, at) == chosen) for at, told in enumerate(samples)]
@@ -74,7 +102,7 @@ class QuestionPage:
 
     @property
     def can_be_labeled(self) -> bool:
-        return self.question.is_over and any(each.told.get("text") for col in self.columns for each in col.responses)
+        return not self.question.is_unfinished and any(told.get("text") for samples in self.told for told in samples)
 
 
 def strip_of(told: dict[str, Any]) -> Strip:

@@ -1,4 +1,7 @@
-"""What can be done in the playground: ask, go on from a response, stop, delete, send responses to labelers."""
+"""What can be done in the playground: ask, go on from a response, ask again, delete, send responses to labelers.
+
+A question is a job: `webapp.core.job_states` stops it and ends it.
+"""
 
 import shutil
 from uuid import UUID
@@ -9,16 +12,15 @@ from training.config import CheckpointModel
 from training.config.chat import ChatConfig, ChatSampling, ChatTurn
 from training.config.generate import GeneratingModel
 from webapp.accounts.models import User
+from webapp.core import job_states
 from webapp.core.errors import UserError
+from webapp.core.jobs import UNFINISHED
 from webapp.labeling.choices import Mode
 from webapp.labeling.items import ItemDraft, ResponseDraft, add_items
 from webapp.labeling.models import LabelProject
-from webapp.playground.answers import ANSWERS_FILE, Answers, read
-from webapp.playground.models import TITLE_LENGTH, Chat, Question, State
+from webapp.playground.models import TITLE_LENGTH, Chat, Question
 from webapp.runs.models import Run
 from workers import queue
-
-STOP_FILE = "stop"
 
 
 def begin(user: User, config: ChatConfig, start_id: UUID) -> Question:
@@ -30,12 +32,12 @@ def begin(user: User, config: ChatConfig, start_id: UUID) -> Question:
         with transaction.atomic():
             title = " ".join(config.turns[-1].text.split())[:TITLE_LENGTH]
             chat = Chat.objects.create(title=title, asked=models, created_by=user)
-            return _ask(chat, 1, config, start_id)
+            return _ask(chat, 1, config, user, start_id)
     except IntegrityError:  # the other one was quicker
         return Question.objects.get(start_id=start_id)
 
 
-def go_on(chat: Chat, text: str, answer: str, sampling: ChatSampling, start_id: UUID) -> Question:
+def go_on(chat: Chat, user: User, text: str, answer: str, sampling: ChatSampling, start_id: UUID) -> Question:
     """Ask the next question of a conversation. Raises UserError while there is nothing to go on from."""
     if (known := Question.objects.filter(start_id=start_id).first()) is not None:
         return known
@@ -48,14 +50,14 @@ def go_on(chat: Chat, text: str, answer: str, sampling: ChatSampling, start_id: 
             answer=answer,
             sampling=sampling,
         )
-        return _ask(chat, len(turns) // 2 + 1, config, start_id)
+        return _ask(chat, len(turns) // 2 + 1, config, user, start_id)
 
 
 def _said(chat: Chat) -> list[ChatTurn]:
     turns = []
     for question in chat.questions.all():
         if question.chosen is None:
-            words = "is not answered yet" if not question.is_over else "has no answer; delete it"
+            words = "is not answered yet" if question.is_unfinished else "has no answer; delete it"
             raise UserError(f"Question {question.number} {words}, so there is nothing to go on from.", status=409)
         turns += [
             ChatTurn(role="user", text=question.text),
@@ -64,34 +66,26 @@ def _said(chat: Chat) -> list[ChatTurn]:
     return turns
 
 
-def _ask(chat: Chat, number: int, config: ChatConfig, start_id: UUID) -> Question:
+def _ask(chat: Chat, number: int, config: ChatConfig, user: User, start_id: UUID) -> Question:
     stored = config.model_dump(mode="json")
-    question = Question.objects.create(chat=chat, number=number, start_id=start_id, config=stored)
+    question = Question.objects.create(chat=chat, number=number, start_id=start_id, config=stored, created_by=user)
     queue.chat(question.pk)
     return question
 
 
-def claim(question_id: int) -> Question | None:
-    """For a worker: the question is its own now; None when there is nothing to answer."""
-    taken = Question.objects.filter(pk=question_id, state=State.WAITING).update(state=State.ANSWERING)
-    return Question.objects.get(pk=question_id) if taken else None
+def ask_again(question: Question) -> None:
+    """Have one that failed or was stopped answered anew. Raises UserError once the conversation has gone on from it."""
+    with transaction.atomic():
+        _lock_as_last(question)
+        job_states.go_on(question, queue.chat)
+        Question.objects.filter(pk=question.pk).update(answers=[], chosen_model=0, chosen_sample=0)
 
 
-def end(question: Question, state: State, error: str = "") -> None:
-    """For a worker: keep what was written, and clear up."""
-    answers: Answers = read(question.folder / ANSWERS_FILE, ChatConfig.model_validate(question.config))
-    Question.objects.filter(pk=question.pk).update(state=state, error=error, answers=answers)
-    shutil.rmtree(question.folder, ignore_errors=True)
-
-
-def stop(question: Question) -> None:
-    """Have it end with what it has; one that no worker has taken ends at once."""
-    if Question.objects.filter(pk=question.pk, state=State.WAITING).update(state=State.STOPPED):
-        return
-    question.folder.mkdir(parents=True, exist_ok=True)
-    (question.folder / STOP_FILE).touch()
-    if question.is_lost:
-        end(question, State.STOPPED)
+def clear(question_id: int) -> None:
+    """For a worker: remove the files of a question that has ended; its row has all that is worth keeping."""
+    ended = Question.objects.filter(pk=question_id).exclude(state__in=UNFINISHED)
+    for question in ended.only("start_id"):
+        shutil.rmtree(question.folder, ignore_errors=True)
 
 
 def choose(question: Question, model: int, sample: int) -> None:
@@ -99,20 +93,25 @@ def choose(question: Question, model: int, sample: int) -> None:
     if not (model < len(question.answers) and sample < len(question.answers[model])):
         raise UserError("There is no such response.", status=404)
     with transaction.atomic():
-        Chat.objects.select_for_update().get(pk=question.chat_id)
-        if Question.objects.filter(chat=question.chat_id, number__gt=question.number).exists():
-            raise UserError("The conversation has gone on already; delete the later questions first.", status=409)
+        _lock_as_last(question)
         Question.objects.filter(pk=question.pk).update(chosen_model=model, chosen_sample=sample)
 
 
+def _lock_as_last(question: Question) -> None:
+    """Keep others from going on meanwhile. To be called in a transaction; raises UserError where somebody has."""
+    Chat.objects.select_for_update().get(pk=question.chat_id)
+    if Question.objects.filter(chat=question.chat_id, number__gt=question.number).exists():
+        raise UserError("The conversation has gone on already; delete the later questions first.", status=409)
+
+
+@transaction.atomic
 def delete_from(question: Question) -> bool:
-    """Delete a question and all later ones; whether some of the conversation is left."""
-    stop(question)
-    question.chat.questions.filter(number__gte=question.number).delete()
-    shutil.rmtree(question.folder, ignore_errors=True)
-    if question.chat.questions.exists():
+    """Delete a question and all later ones, whoever answers them; whether some of the conversation is left."""
+    chat = Chat.objects.select_for_update().get(pk=question.chat_id)
+    chat.questions.filter(number__gte=question.number).delete()
+    if chat.questions.exists():
         return True
-    question.chat.delete()
+    chat.delete()
     return False
 
 

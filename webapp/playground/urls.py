@@ -10,6 +10,7 @@ urlpatterns = [
     path("<int:chat_id>/", views.chat, name="chat"),
     path("questions/<int:question_id>/", views.question, name="question"),
     path("questions/<int:question_id>/stop/", views.stop, name="stop"),
+    path("questions/<int:question_id>/again/", views.again, name="again"),
     path("questions/<int:question_id>/delete/", views.delete, name="delete"),
     path("questions/<int:question_id>/choose/", views.choose, name="choose"),
     path("questions/<int:question_id>/label/", views.label, name="label"),

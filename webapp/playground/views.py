@@ -9,18 +9,21 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from webapp.accounts.models import Role
 from webapp.accounts.permissions import lacking, role_required, user_of
+from webapp.core import job_states
 from webapp.core.errors import UserError
+from webapp.core.htmx import is_fragment
 from webapp.core.paging import keyset_page
 from webapp.labeling.choices import Mode
 from webapp.labeling.models import LabelProject
 from webapp.playground import services
-from webapp.playground.answers import answers_of
 from webapp.playground.forms import ChatForm, QuestionForm
 from webapp.playground.models import Chat, Question
 from webapp.playground.page import QuestionPage, strip_of
 
 CHATS_A_PAGE = 30
 PROJECTS_OFFERED = 50
+UNCHANGED = 204
+"""Has htmx leave what is shown, where a reader may be amid it."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +54,7 @@ def chat(request: HttpRequest, chat_id: int) -> HttpResponse:
         form = QuestionForm(request.POST)
         if form.is_valid():
             values = form.cleaned_data
-            services.go_on(chat, values["text"], values["answer"], form.sampling.config, values["start_id"])
+            services.go_on(chat, user, values["text"], values["answer"], form.sampling.config, values["start_id"])
             return redirect("playground:chat", chat_id)
         status = 422
     questions = list(chat.questions.all())
@@ -64,9 +67,13 @@ def chat(request: HttpRequest, chat_id: int) -> HttpResponse:
 
 @require_GET
 def question(request: HttpRequest, question_id: int) -> HttpResponse:
-    """A question with what is there of its answers: for the page that watches it."""
+    """A question for the page that watches it, or nothing when nothing has changed since ``seen``; else that page."""
     question = _get(question_id)
+    if not is_fragment(request):
+        return redirect(question)
     page = QuestionPage(question, not question.chat.questions.filter(number__gt=question.number).exists())
+    if request.GET.get("seen") == page.version:
+        return HttpResponse(status=UNCHANGED)
     return render(request, "playground/question.html", _context(page=page, chat=question.chat))
 
 
@@ -75,7 +82,7 @@ def response(request: HttpRequest, question_id: int, model: int, sample: int) ->
     """One response, token by token."""
     question = _get(question_id)
     try:
-        told = answers_of(question)[model][sample]
+        told = question.answers_now()[model][sample]
     except IndexError as error:
         raise Http404("There is no such response.") from error
     strip = strip_of(told) if told.get("ids") else None
@@ -92,8 +99,16 @@ def response(request: HttpRequest, question_id: int, model: int, sample: int) ->
 @role_required(Role.RESEARCHER)
 def stop(request: HttpRequest, question_id: int) -> HttpResponse:
     question = _get(question_id)
-    services.stop(question)
-    return redirect("playground:chat", question.chat_id)
+    job_states.stop(question)
+    return redirect(question)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def again(request: HttpRequest, question_id: int) -> HttpResponse:
+    question = _get(question_id)
+    services.ask_again(question)
+    return redirect(question)
 
 
 @require_POST

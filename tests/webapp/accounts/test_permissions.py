@@ -55,7 +55,7 @@ VIEWERS = """
 """And researchers: those who see pages. Labelers do not."""
 
 RESEARCHERS = """
-    playground:stop playground:delete playground:choose playground:label
+    playground:stop playground:again playground:delete playground:choose playground:label
     teaching:estimate teaching:stop teaching:go_on teaching:delete
     datasets:new datasets:import datasets:import_plan datasets:import_commit datasets:import_retry
     datasets:import_discard datasets:import_refused_csv datasets:edit datasets:delete

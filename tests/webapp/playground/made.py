@@ -5,8 +5,9 @@ from typing import Any
 
 from training.config.chat import ChatConfig
 from webapp.accounts.models import User
+from webapp.core.jobs import JobState
 from webapp.playground import services
-from webapp.playground.models import Question, State
+from webapp.playground.models import Question
 
 
 def config(samples: int = 2, models: int = 1, answer: str = "7", text: str = "What is 3 plus 4?") -> ChatConfig:
@@ -36,6 +37,6 @@ def answered(user: User, *texts: str, models: int = 1) -> Question:
     """A question whose every model wrote these texts; those that have a 7 are right."""
     question = services.begin(user, config(len(texts), models), uuid.uuid4())
     answers = [[response(text, "7" in text) for text in texts] for _ in range(models)]
-    Question.objects.filter(pk=question.pk).update(state=State.DONE, answers=answers)
+    Question.objects.filter(pk=question.pk).update(state=JobState.SUCCEEDED, answers=answers)
     question.refresh_from_db()
     return question

@@ -25,13 +25,14 @@ def test_answers_are_read_while_they_are_written_and_gone_on_from(
     settings.PLAYGROUND_DIR = tmp_path
     may_end = threading.Event()
 
-    def ask(folder: Path, arguments: list[str], is_stopped: object) -> str:
-        (folder / "answers.jsonl").write_text('{"model": 0, "sample": 0, "text": "<think>half", "length": 16}\n')
+    def run_child(work: playground.QuestionWork) -> bool:
+        half = '{"model": 0, "sample": 0, "text": "<think>half", "length": 16}\n'
+        work.job.answers_file.write_text(half)
         assert may_end.wait(60)
-        return "" if main(arguments) == 0 else "failed"
+        return main(["chat", str(work.job.folder / "config.json"), "--out", str(work.job.answers_file)]) == 0
 
     def answer() -> None:
-        with patch("workers.playground.ask", ask):
+        with patch.object(playground.QuestionWork, "run_child", run_child):
             playground.chat(Question.objects.latest("pk").pk)
 
     with patch("workers.queue._send"), page_of(researcher_client, browser, live_server.url) as page:
@@ -44,12 +45,12 @@ def test_answers_are_read_while_they_are_written_and_gone_on_from(
         page.get_by_label("Responses a model").fill("3")
         page.get_by_label("Longest response").fill("64")
         page.get_by_role("button", name="Ask", exact=True).click()
-        expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+        expect(page.get_by_text("It waits for a worker")).to_be_visible()
         worker = threading.Thread(target=in_thread, args=(answer,))
         worker.start()
         expect(page.get_by_text("<think>half")).to_be_visible(timeout=SLOW)
         may_end.set()
-        expect(page.get_by_text("Answered")).to_be_visible(timeout=SLOW)
+        expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=SLOW)
         worker.join()
         expect(page.get_by_role("link", name="Tokens")).to_have_count(3)
         accessible(page)

@@ -1,7 +1,9 @@
 """Pages of the playground, read and filled in."""
 
+import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, patch
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from tests.webapp.playground.made import answered
 from webapp.accounts.models import User
+from webapp.machines.models import Worker
 from webapp.playground.models import Chat, Question
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.status import RunStatus
@@ -81,10 +84,56 @@ def test_a_question_shows_its_responses_and_stops_asking_once_it_is_answered(
     assert "It is &lt;b&gt;7&lt;/b&gt;." in page
     assert page.count("1 of 2 right") == 2
     assert 'hx-trigger="every' not in page
-    Question.objects.filter(pk=question.pk).update(state="answering", answers=[])
-    part = researcher_client.get(f"/playground/questions/{question.pk}/").content.decode()
-    assert 'hx-trigger="every' in part
-    assert "Stop" in part
+    address = f"/playground/questions/{question.pk}/"
+    assert researcher_client.get(address)["Location"] == f"/playground/{question.chat_id}/#question-1"
+
+
+def test_a_question_says_where_it_stands_and_is_left_alone_while_nothing_changes(
+    researcher_client: Client, researcher: User
+) -> None:
+    question = answered(researcher, "It is 7.")
+    now = timezone.now()
+
+    def shown(**fields: Any) -> str:
+        Question.objects.filter(pk=question.pk).update(answers=[], **fields)
+        address = f"/playground/questions/{question.pk}/"
+        part = researcher_client.get(address, headers={"HX-Request": "true"}).content.decode()
+        if (seen := re.search(r'hx-get="([^"]+seen=\w+)"', part)) is not None:
+            assert researcher_client.get(seen[1], headers={"HX-Request": "true"}).status_code == 204
+        return part
+
+    assert "none is registered" in shown(state="queued")
+    told = {"host": "a", "process": "a:1:1:1", "state": "ready", "started_at": now, "heartbeat_at": now}
+    Worker.objects.create(name="preflight@a", queues=["cpu", "preflight"], **told)
+    assert "It waits for a worker." in shown()
+    assert "is gone; another one answers it anew" in shown(losses=1)
+    assert "The model is being loaded." in shown(state="running", heartbeat_at=now)
+    assert "Nothing was heard of its worker" in shown(heartbeat_at=now - timedelta(hours=1))
+    part = shown(stop_requested=True)
+    assert "disabled>Stopping…" in part
+    part = shown(state="failed", error="<i>too large</i>")
+    assert "&lt;i&gt;too large&lt;/i&gt;" in part
+    assert "Ask again" in part
+    assert "hx-get" not in part
+
+
+def test_it_stops_at_any_time_and_is_asked_again(
+    researcher_client: Client, researcher: User, sent: MagicMock, django_capture_on_commit_callbacks: Any
+) -> None:
+    question = answered(researcher, "It is 7.")
+    address = f"/playground/questions/{question.pk}"
+    assert researcher_client.post(f"{address}/stop/").status_code == 409
+    Question.objects.filter(pk=question.pk).update(state="running", attempt=1)
+    researcher_client.post(f"{address}/stop/")
+    question.refresh_from_db()
+    assert question.stop_requested
+    Question.objects.filter(pk=question.pk).update(state="queued")
+    researcher_client.post(f"{address}/stop/")
+    question.refresh_from_db()
+    assert question.state == "stopped"
+    with django_capture_on_commit_callbacks(execute=True):
+        researcher_client.post(f"{address}/again/")
+    assert sent.call_args.args[:3] == ("workers.playground.chat", "preflight", question.pk)
 
 
 def test_a_response_is_shown_token_by_token(researcher_client: Client, researcher: User) -> None:
