@@ -117,8 +117,8 @@ class Trainer:
         self._report(step, outcome, metrics, "heldout")
 
     def _gather(self) -> None:
-        """Have the model whole for whoever samples, where the processes share it."""
-        if self._shards is not None:
+        """Have the model whole for whoever samples, where the processes share it and it has to be."""
+        if self._shards is not None and self._config.samples_whole:
             self._shards.gather()
 
     def _report(self, step: int, outcome: Outcome, metrics: dict[str, float], split: Split) -> None:

@@ -18,6 +18,7 @@ from training.launch import free_port
 from training.optimiser import Optimiser
 from training.policy import Policy
 from training.recomputation import recompute_layers
+from training.sampling.vllm_engine import weights_of
 
 pytestmark = pytest.mark.processes
 
@@ -76,13 +77,21 @@ def _look(model: Any, dtype: str, processes: Processes) -> dict[str, Any]:
             whole.model.zero_grad()  # its gradients are summed over the processes
         norms.append([each.update(step) for each in optimisers])
     held = sum(each.to_local().numel() for each in shared.trained.parameters())  # type: ignore[operator]
+    pieces = dict(weights_of(shared.model, shared.shards))
     asked_again = shared.model.device
-    shared.shards.gather()
+    given = {name: torch.equal(pieces[name], value) for name, value in _gathered(shared).items()}
     weights = [dict(each.named_parameters()) for each in (whole.model, shared.model)]
     off = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
     facts = {"norms": norms, "held": held / sum(p.numel() for p in whole.model.parameters()), "off": off}
     alike = bool(processes.is_first and torch.equal(asked, learned.detach()))
-    return facts | {"alike": alike, "packed": shared.packed, "between": str(asked_again)}
+    return facts | {"alike": alike, "packed": shared.packed, "between": str(asked_again), "given": given}
+
+
+def _gathered(policy: Policy) -> dict[str, torch.Tensor]:
+    """All weights once the model is whole, its head's by their own name as well."""
+    assert policy.shards is not None
+    policy.shards.gather()
+    return dict(weights_of(policy.model))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -106,3 +115,13 @@ def test_a_policy_is_asked_exactly_as_it_learns(found: dict[str, Any], name: str
 def test_each_process_holds_half_and_the_whole_is_gone_while_it_learns(found: dict[str, Any], name: str) -> None:
     assert found[f"{name} float32"]["held"] == pytest.approx(0.5, abs=0.02)
     assert found[f"{name} float32"]["between"] == "meta"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_are_given_away_one_after_the_other_while_the_whole_is_nowhere(
+    found: dict[str, Any], name: str
+) -> None:
+    for dtype in ("float32", "bfloat16"):
+        given = found[f"{name} {dtype}"]["given"]
+        assert "lm_head.weight" in given
+        assert all(given.values())

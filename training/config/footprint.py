@@ -5,6 +5,7 @@ those one can do something about.
 """
 
 from training.config.adapter import LowRankAdapter, QloraAdapter
+from training.config.engine import VllmEngineConfig, VllmServerConfig
 from training.config.evaluate import EvaluateMethod
 from training.config.memory import BFLOAT16, FLOAT32, Disk, Memory, Part
 from training.config.methods import DeepSearchMethod, GrpoMethod
@@ -71,26 +72,35 @@ def memory_of(
     frozen = frozen_models(config, shape, reward_model)
     put_away = config.hardware.offloads_frozen and device != "cpu" and slices == 1
     always += [] if put_away else frozen
-    if cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape):
+    own = config.hardware.engine.kind == "torch"
+    if own and (cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape)):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
-    whole = [whole_model(config, shape)] if slices > 1 else []
-    sampling = [*whole, _keys_and_values(config, plan, shape)] if plan.longest_sampled else []
+    decoding = _decoding(config, plan, shape) if plan.longest_sampled else []
+    kept = device == "cpu" and not own  # vLLM gives nothing back there
+    always += decoding if kept else []
+    together = slices > 1 and config.samples_whole and plan.longest_sampled
+    sampling = [*([whole_model(config, shape)] if together else []), *([] if kept else decoding)]
     critic = critic_shape(config, shape, reward_model)
     largest = max(trained, trained_parameters(config, critic) * FLOAT32 // slices if critic else 0)
     taking_turns = ", of actor and critic in turn" if acts else ""
     gradients = Part("Gradients", largest, "one for every trained weight" + taking_turns)
     under_way = [blocks_under_way(config, shape)] if slices > 1 else []
     updating = [gradients, *under_way, *_one_pass(config, plan, shape)] if trains else []
-    judging = _judging(config, plan, shape, frozen) if put_away and frozen else []
-    if slices > 1 and (acts or keeps_reference(config)):
-        judging = [whole_models(config, shape, critic), _asking(config, plan, shape)]
+    judging = _judging(config, plan, shape, frozen if put_away else [], critic)
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
 
 
-def _judging(config: RunConfig, plan: Plan, shape: ModelShape, frozen: list[Part]) -> list[Part]:
-    """What is there while a frozen model is, that waits in host memory otherwise."""
-    return [larger_frozen(frozen), _asking(config, plan, shape)]
+def _judging(
+    config: RunConfig, plan: Plan, shape: ModelShape, put_away: list[Part], critic: ModelShape | None
+) -> list[Part]:
+    """What is there while models are asked that are away otherwise: in host memory, or shared out."""
+    if config.hardware.slices == 1:
+        return [larger_frozen(put_away), _asking(config, plan, shape)] if put_away else []
+    if critic is not None or keeps_reference(config):
+        return [whole_models(config, shape, critic), _asking(config, plan, shape)]
+    asked = isinstance(config.method, RlMethod) and config.method.keeps_old_policy and not config.samples_whole
+    return [whole_model(config, shape), _asking(config, plan, shape)] if asked else []
 
 
 def _asking(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
@@ -142,6 +152,19 @@ def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
 def key_value_bytes_per_token(shape: ModelShape) -> int:
     """Keys and values of one token in all layers, in the precision of the weights."""
     return 2 * shape.layers * shape.key_size * FLOAT32
+
+
+def _decoding(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
+    """What sampling takes of the trainer's devices; a server has memory of its own."""
+    engine, states = config.hardware.engine, _keys_and_values(config, plan, shape)
+    if isinstance(engine, VllmServerConfig):
+        return []
+    if not isinstance(engine, VllmEngineConfig):
+        return [states]
+    if engine.kv_cache_mib:
+        states = Part("KV cache", engine.kv_cache_mib << 20, "as much as vLLM is given for keys and values")
+    element = FLOAT32 if config.hardware.dtype == "float32" else BFLOAT16
+    return [Part("Sampler", shape.parameters * element, "vLLM's copy of the weights"), states]
 
 
 def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:

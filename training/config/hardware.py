@@ -45,8 +45,8 @@ class HardwareConfig(Config):
 
     sharding: Literal["none", "fsdp2"] = "none"
     """fsdp2: each process keeps and trains its slice of the weights, gradients and moments, of the reference too; all
-    weights are together only while it samples. none: each has all. With one process, or in float32, the result does
-    not depend on it."""
+    weights are together only while it samples, or nowhere where vLLM samples for GRPO or SRL with one update a step.
+    none: each has all. With one process, or in float32, the result does not depend on it."""
 
     offload: Literal["none", "frozen"] = "none"
     """frozen: reference and reward model wait in host memory and are on the GPU only while they are asked, each once

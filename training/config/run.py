@@ -18,6 +18,7 @@ from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.problems import BuiltinProblems, ProblemSource
 from training.config.rl import RlMethod
 from training.config.selection import AllProblems, RejectionSampling, Selection
+from training.config.srl import SrlMethod
 
 
 class RunConfig(Config):
@@ -51,6 +52,12 @@ class RunConfig(Config):
     checkpoints: CheckpointConfig = CheckpointConfig()
 
     hardware: HardwareConfig = HardwareConfig()
+
+    @property
+    def samples_whole(self) -> bool:
+        """Whether weights that processes share are together while it samples: for Espalier's own engine, and for
+        methods that ask the model in the meantime. vLLM is given one after the other."""
+        return self.hardware.engine.kind == "torch" or not isinstance(self.method, GrpoMethod | SrlMethod)
 
     @model_validator(mode="after")
     def _processes_share_the_batch(self) -> Self:

@@ -10,7 +10,9 @@ BLOCKS_TOGETHER = 2
 
 def whole_model(config: RunConfig, shape: ModelShape) -> Part:
     """The model while it samples."""
-    return Part("Whole weights", shape.parameters * _element(config), "all slices together while it samples")
+    return Part(
+        "Whole weights", shape.parameters * _element(config), "all slices together while it samples or is asked"
+    )
 
 
 def whole_models(config: RunConfig, shape: ModelShape, critic: ModelShape | None) -> Part:

@@ -84,6 +84,8 @@ class PolicyUpdater:
         teaching = [place for place, rollout in enumerate(rollouts) if every or rollout.teaches]
         share = share_of_work([examples[place] for place in teaching], self._processes.rank, self._processes.count)
         update = Update(rollouts, examples, weights, [teaching[place] for place in share])
+        if self._config.keeps_old_policy and self._policy.shards is not None:
+            self._policy.shards.gather()
         if self._config.keeps_old_policy and any(rollouts[place].logprobs is None for place in update.mine):
             self._fill_old_logprobs(update)
         return update
@@ -126,6 +128,8 @@ class PolicyUpdater:
     def measure(self, groups: Sequence[Group]) -> None:
         """Fill in what the policy and the reference think of every rollout now, for all processes."""
         update = shared_update(groups, self._processes)
+        if self._policy.shards is not None:
+            self._policy.shards.gather()
         found: dict[int, TrainedArrays] = {}
         asked = self._reference.in_use() if self._reference else nullcontext()
         with self._recorder.phase("updating"), asked:

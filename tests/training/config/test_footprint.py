@@ -119,7 +119,7 @@ def test_sampling_ahead_keeps_a_copy_and_the_weights_that_wait_for_it() -> None:
     ahead = {"kind": "grpo", "staleness": 2}
     parts = sizes(memory(shape, method=ahead))
     assert parts["Sampler"] == 3 * parts["Weights"]
-    served = {"engine": {"kind": "vllm_server"}}
+    served: dict[str, Any] = {"engine": {"kind": "vllm_server"}}
     assert sizes(memory(shape, method=ahead, hardware=served)).keys().isdisjoint({"Sampler", "Handed over"})
     elsewhere = sizes(memory(shape, method=ahead, hardware={"sampling_device": "cuda:1"}))
     assert elsewhere["Handed over"] == 2 * parts["Weights"]
@@ -127,6 +127,23 @@ def test_sampling_ahead_keeps_a_copy_and_the_weights_that_wait_for_it() -> None:
         disk_of(c, plan_of(c, 40), shape).checkpoints for c in map(RunConfig.model_validate, ({}, {"method": ahead}))
     ]
     assert kept[1] / kept[0] == pytest.approx(5 / 3)
+
+
+def test_servers_sample_in_memory_of_their_own_and_vllm_beside_the_trainer_in_its() -> None:
+    shape = read_shape(MODEL_DIR)
+    assert "KV cache" not in sizes(memory(shape, hardware={"engine": {"kind": "vllm_server"}}))
+    beside = memory(shape, hardware={"engine": {"kind": "vllm", "kv_cache_mib": 64}, "dtype": "bfloat16"})
+    assert sizes(beside)["KV cache"] == 64 << 20
+    assert sizes(beside)["Sampler"] == sizes(beside)["Weights"] // 2
+
+
+def test_shared_weights_are_never_together_where_a_server_samples_for_grpo() -> None:
+    shape, shared = read_shape(MODEL_DIR), {"processes": 2, "sharding": "fsdp2"}
+    served = shared | {"engine": {"kind": "vllm_server"}}
+    once, twice = ({"kind": "grpo", "updates_per_step": count} for count in (1, 2))
+    assert "Whole weights" in sizes(memory(shape, method=once, hardware=shared))
+    assert "Whole weights" not in sizes(memory(shape, method=once, hardware=served))
+    assert "Whole weights" in sizes(memory(shape, method=twice, hardware=served))  # the old policy is asked
 
 
 @pytest.mark.parametrize("targets", ["all-linear", "q_proj, down_proj"])

@@ -1,21 +1,29 @@
 """What only the real vLLM can show: the same draws here and on a server, one that dies, a process left as it was."""
 
 import itertools
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from tests.training.sampling.cases import process_case, server_case, tiny_model, vllm_model
-from tests.training.sampling.vllm_cases import server_process, vllm_engine, vllm_process, vllm_server
+from tests.training.sampling.vllm_cases import KV_MIB, SHARE, server_process, vllm_engine, vllm_process, vllm_server
+from training.distributed import Processes
+from training.launch import free_port
+from training.policy import Policy
 from training.sampling.decoder import EngineLostError
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 from training.sampling.vllm_engine import VllmEngine, weights_of
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
 from training.sampling.vllm_server import VllmServer
-from training.sampling.vllm_weights import NetworkTransfer
+from training.sampling.vllm_together import VllmTogether
+from training.sampling.vllm_weights import FileTransfer, NetworkTransfer
 
 pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 
@@ -79,6 +87,57 @@ def test_a_model_that_cannot_run_is_refused_in_words() -> None:
     vllm_process(vllm_model)  # a process can start one after the other
     with pytest.raises(VllmMissingError, match="cannot run this model here"):
         VllmProcess(tiny_model("qwen3"), "float32", Memory(1 << 24, 0.05), 8)
+
+
+def test_two_clients_of_a_server_sample_at_once_by_what_one_has_given_it(prompts: Prompts) -> None:
+    url, exchange = server_process(vllm_model).url, server_process(vllm_model).folder / "exchange"
+    vllm_server(vllm_model)  # it answers
+    one, other = (VllmServer(url, FileTransfer(exchange), name="both", clients=2) for _ in range(2))
+    assert one.facts.capacity_tokens == vllm_server(vllm_model).facts.capacity_tokens // 2
+    one.load(4, weights_of(vllm_model()))
+    assert not other.prepare()
+    other.took(4)
+    assert other.prepare()
+    with ThreadPoolExecutor() as pool:
+        drawn = list(pool.map(lambda client: VllmEngine(client).sample(prompts, PLAIN), (one, other)))
+    assert ids_of(drawn[0]) == ids_of(drawn[1])
+    for client in (one, other):
+        client.close()
+
+
+def test_two_processes_that_share_a_model_each_sample_with_a_vllm_of_their_own(
+    prompts: Prompts, tmp_path: Path
+) -> None:
+    context, port = multiprocessing.get_context("spawn"), free_port()
+    ranks = [context.Process(target=_rank, args=(rank, port, prompts, tmp_path / "found.pt")) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(240)
+        assert rank.exitcode == 0
+    assert torch.load(tmp_path / "found.pt") == ids_of(process_case().make(64, True).sample(prompts, PLAIN))
+
+
+def _rank(rank: int, port: int, prompts: Prompts, result: Path) -> None:
+    """Samples every other prompt, the second process in one call more than the first."""
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}
+    os.environ |= {name: str(value) for name, value in meeting.items()}
+    torch.set_num_threads(1)
+    processes, policy = Processes.join(torch.device("cpu")), Policy(vllm_model())
+    policy.shard(processes, torch.device("cpu"))
+    decoder = VllmProcess(policy.model, "float32", Memory(KV_MIB << 20, SHARE), 64, several=True)
+    engine = VllmTogether(decoder, processes, source=lambda: weights_of(policy.model, policy.shards))
+    params = [replace(PLAIN, stream=place) for place in processes.share(range(len(prompts)))]
+    for _ in range(2):
+        engine.meet()
+        for _ in range(1 + rank):
+            mine = ids_of(engine.sample(processes.share(prompts), params))
+        engine.update_weights(1)
+    drawn = processes.unshare(mine)
+    if processes.is_first:
+        torch.save(drawn, result)
+    decoder.close()
+    processes.leave()
 
 
 def test_a_server_that_dies_is_told_and_goes_on_where_it_was_once_it_is_back(prompts: Prompts) -> None:
