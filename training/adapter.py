@@ -149,23 +149,42 @@ def adapter_of(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None
 
 def base_state(model: nn.Module) -> dict[str, Tensor]:
     """The weights of the model without its adapter, under the names they had before."""
+    return dict(_base_weights(model))
+
+
+def _base_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The same, made whole one after the other."""
     layers = adapted_layers(model)
-    state = {
-        name.replace(".base_layer.", "."): weights.float() if weights.is_floating_point() else weights
-        for name, weights in model.state_dict().items()
-        if ".lora_" not in name and ".base_layer.weight." not in name  # nor how 4 bits are read
-    }
-    for name, layer in layers.items():
-        state[f"{name}.weight"] = whole_weight(layer.base_layer.weight)
-    return state
+    for name, weights in model.state_dict().items():
+        if ".lora_" in name or ".base_layer.weight." in name:  # nor how 4 bits are read
+            continue
+        layer = layers.get(name.removesuffix(".base_layer.weight"))
+        if layer is not None:
+            whole = whole_weight(layer.base_layer.weight)
+        else:
+            whole = weights.float() if weights.is_floating_point() else weights
+        yield name.replace(".base_layer.", "."), whole
 
 
 @torch.no_grad()
-def merged_state(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of a model that does the same without an adapter, computed in float32."""
-    state = base_state(model)
-    for name, layer in adapted_layers(model).items():
-        state[f"{name}.weight"] = state[f"{name}.weight"].float() + layer.get_delta_weight(NAME).float()
+def merged_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a model that does the same without an adapter, computed in float32, one after the other.
+
+    So no second model need have room on the device.
+    """
+    layers = adapted_layers(model)
+    for name, weights in _base_weights(model):
+        layer = layers.get(name.removesuffix(".weight"))
+        yield name, weights if layer is None else weights.float() + layer.get_delta_weight(NAME).float()
+
+
+def _merged_on_host(model: nn.Module) -> dict[str, Tensor]:
+    """The same in host memory, where tied weights are one tensor."""
+    state = {name: weights.cpu() for name, weights in merged_weights(model)}
+    first: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if name in state:
+            state[name] = state[first.setdefault(id(parameter), name)]
     return state
 
 
@@ -174,7 +193,7 @@ def save_model(model: PreTrainedModel, folder: Path) -> None:
     if not is_adapted(model):
         model.save_pretrained(folder)
         return
-    model.save_pretrained(folder, state_dict=merged_state(model))
+    model.save_pretrained(folder, state_dict=_merged_on_host(model))
     to = folder / FOLDER
     to.mkdir(parents=True, exist_ok=True)
     of_peft = model.peft_config[NAME]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
@@ -22,7 +23,7 @@ from training.adapter import (
     adapted_layers,
     adapter_of,
     load_adapter,
-    merged_state,
+    merged_weights,
     save_model,
     trained_state,
 )
@@ -114,7 +115,7 @@ def test_the_engine_takes_its_fast_way_and_samples_what_the_merged_model_would()
     model = adapted(tiny_qwen())
     assert GroupedQueryForward.of(model, 64) is not None
     merged = tiny_qwen()
-    merged.load_state_dict(merged_state(model))
+    merged.load_state_dict(dict(merged_weights(model)))
     assert greedy(model) == greedy(merged) != greedy(tiny_qwen())
     with adapter_of(model, {}):
         assert greedy(model) == greedy(tiny_qwen())
@@ -137,6 +138,27 @@ def test_a_checkpoint_is_a_whole_model_and_an_adapter_that_peft_reads(make: obje
     again = adapted(make(), trained=False)  # type: ignore[operator]
     load_adapter(again, tmp_path)
     assert all(torch.equal(weights, trained_state(model)[name]) for name, weights in trained_state(again).items())
+
+
+def test_a_checkpoint_of_a_model_on_a_gpu_is_merged_in_host_memory_and_has_a_tied_head_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[Tensor] = []
+
+    def to_host(tensor: Tensor) -> Tensor:
+        moved.append(tensor)  # held, so that no other is put at its address
+        return tensor.clone()  # as from another device
+
+    monkeypatch.setattr(Tensor, "cpu", to_host)
+    model = adapted(tiny_gemma())
+    save_model(model, tmp_path)
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        saved = set(file.keys())
+    assert "model.embed_tokens.weight" in saved
+    assert "lm_head.weight" not in saved
+    shapes = [tensor.shape for tensor in moved]
+    assert all(layer.base_layer.weight.shape in shapes for layer in adapted_layers(model).values())
+    assert greedy(AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()) == greedy(model)
 
 
 def test_a_checkpoint_is_refused_beside_another_model_or_adapter(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.adapter import is_adapted, merged_state
+from training.adapter import is_adapted, merged_weights
 from training.sampling.decoder import Decoder
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample, samples_of
@@ -156,9 +156,8 @@ def weights_of(model: PreTrainedModel, shards: Slices | None = None) -> Weights:
     if shards is not None:
         return _with_tied_head(model, shards.each_whole())
     if is_adapted(model):
-        weights = merged_state(model)
-    else:
-        weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+        return merged_weights(model)  # which names the head as well
+    weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
     head = model.get_output_embeddings()
     for name, module in model.named_modules():
         if module is head:
