@@ -20,6 +20,9 @@ PATIENCE = timedelta(hours=24)
 """Longest wait for the others. One may search far longer than torch's own 10 or 30 minutes while the others are done;
 of a process that has died one need not learn by waiting: `training.launch` and torchrun end them all."""
 
+BUCKET_ELEMENTS = 2**23
+"""Numbers sent at once (32 MiB in float32), which are copied beforehand; what is larger is sent as it is."""
+
 
 class Processes:
     """One of `count` processes, number `rank`. With one process nothing is ever sent."""
@@ -75,11 +78,15 @@ class Processes:
         if self.count == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
-        sums = torch.split(flat, [gradient.numel() for gradient in gradients])
-        for gradient, total in zip(gradients, sums, strict=True):
-            gradient.copy_(total.view_as(gradient))
+        for bucket in buckets_of(gradients):
+            if len(bucket) == 1 and bucket[0].is_contiguous():
+                dist.all_reduce(bucket[0])
+                continue
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            dist.all_reduce(flat)
+            sums = torch.split(flat, [gradient.numel() for gradient in bucket])
+            for gradient, total in zip(bucket, sums, strict=True):
+                gradient.copy_(total.view_as(gradient))
 
     def wait(self) -> None:
         """Go on when all have come here."""
@@ -90,3 +97,16 @@ class Processes:
         """Say goodbye, so that no process waits for this one."""
         if self.count > 1 and dist.is_initialized():  # vLLM, where it ran, has taken it down
             dist.destroy_process_group()
+
+
+def buckets_of(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Neighbours that are sent together: as many as fit, and what does not fit by itself."""
+    buckets: list[list[Tensor]] = []
+    room = 0
+    for tensor in tensors:
+        if not buckets or tensor.numel() > room:
+            buckets.append([])
+            room = BUCKET_ELEMENTS
+        buckets[-1].append(tensor)
+        room -= tensor.numel()
+    return buckets

@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from torch import Tensor
 
 from training.config import HardwareConfig
 from training.devices import choose_device
@@ -34,3 +35,24 @@ def test_threads_are_shared_among_the_processes_of_a_machine(monkeypatch: pytest
     with patch("os.cpu_count", return_value=32), patch("torch.set_num_threads") as set_threads:
         choose_device(HardwareConfig(device="cpu", processes=16))
     set_threads.assert_called_once_with(8)
+
+
+def test_gradients_are_summed_in_portions_and_large_ones_without_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.distributed.BUCKET_ELEMENTS", 10)
+    parameters = [torch.zeros(shape) for shape in ((2, 2), (6,), (3, 7), (1,), (4, 6), (5, 2))]
+    for number, parameter in enumerate(parameters):
+        parameter.grad = torch.full_like(parameter, number + 1.0)
+    parameters[4].grad = torch.full((6, 4), 5.0).T  # of another order in memory
+    sent: list[Tensor] = []
+
+    def reduce(tensor: Tensor) -> None:
+        assert tensor.is_contiguous()
+        sent.append(tensor)
+        tensor.mul_(2)
+
+    monkeypatch.setattr("training.distributed.dist.all_reduce", reduce)
+    Processes(0, 2).sum_gradients(parameters)
+    assert [tensor.numel() for tensor in sent] == [10, 21, 1, 24, 10]
+    assert sent[1] is parameters[2].grad
+    for number, parameter in enumerate(parameters):
+        assert torch.equal(parameter.grad, torch.full_like(parameter, 2.0 * (number + 1)))
