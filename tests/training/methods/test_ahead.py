@@ -11,13 +11,18 @@ import torch
 from torch import Tensor
 
 from tests.training.methods.parts import build
+from tests.training.sampling.stand_in import stand_in
+from training.adapter import load_trained_state, trained_state
 from training.experience.direct import DirectExperience
 from training.experience.types import Group
 from training.methods.ahead import GatheringAhead
 from training.methods.grpo import GrpoTraining
+from training.sampling.vllm_engine import weights_of
 
 RATE = {"learning_rate": 1e-3}
 LIMIT_S = 60
+VOCABULARY = 512
+"""Of the built-in model."""
 
 
 def grpo(**options: Any) -> dict[str, Any]:
@@ -105,6 +110,35 @@ def test_a_resumed_run_goes_on_with_the_batches_that_were_under_way() -> None:
         resumed = [(drawn(o.groups), o.metrics["staleness/mean"]) for o in train(range(3, 6), method)]
         assert resumed == undisturbed
         assert all(torch.equal(one, other) for one, other in zip(weights(parts), wanted, strict=True))
+
+
+@pytest.mark.parametrize("adapter", ["none", "lora"])
+def test_a_server_samples_ahead_by_the_weights_of_the_version_and_a_resumed_run_gives_them_again(adapter: str) -> None:
+    """Of an adapter they are merged into a model of their own: the trainer's goes on meanwhile."""
+    paid = {"reward": {"missing_end": 0.5}}
+    changes = {"method": grpo(staleness=1) | paid, "optimisation": RATE, "adapter": {"kind": adapter}}
+    with stand_in(VOCABULARY) as (server, url):
+        changes["hardware"] = {"engine": {"kind": "vllm_server", "url": url}}
+        with ExitStack() as stack:
+            parts, method = build(stack, **changes)
+            train(range(1, 2), method)
+            of_version_1 = dict(weights_of(parts.policy.model))
+            of_version_1 = {name: weight.clone() for name, weight in of_version_1.items()}
+            train(range(2, 3), method)
+            trained = {name: weight.clone() for name, weight in trained_state(parts.policy.model).items()}
+            saved = torch.load(_stored({"method": method.state_dict()}), weights_only=True)
+            next_one = drawn(method.step(3).groups)
+            given = dict(server.taken)[1]
+        assert given.keys() == of_version_1.keys()
+        assert all(torch.allclose(given[name], of_version_1[name], atol=1e-6) for name in given)
+        with ExitStack() as stack:
+            parts, method = build(stack, **changes)
+            load_trained_state(parts.policy.model, trained)
+            method.load_state_dict(saved["method"], 2)
+            assert drawn(method.step(3).groups) == next_one
+            again = [weights for version, weights in server.taken if version == 1][-1]
+        assert again is not given
+        assert all(torch.equal(again[name], given[name]) for name in given)
 
 
 def test_leaving_ends_sampling_at_once() -> None:
