@@ -47,14 +47,19 @@ def axis_labels(built: Built) -> list[tuple[str, str]]:
 
 
 def grid_rows(built: Built) -> list[GridRow]:
-    """Every setting, those with the best mean first, then those without figures."""
+    """Every setting: those with the best mean first, then those with fewer seeds, then those without figures."""
     if not built.definition.grid:
         return []
     finals = {arm.slug: spread_of(_finals(built, arm)) for arm in built.definition.arms}
     sign = -1 if built.results.info.direction == "down" else 1
     best = _best_of(finals, sign) if built.results.info.direction else ""
     rows = [_row(built, place, finals, best) for place in range(len(built.definition.arms))]
-    return sorted(rows, key=lambda row: (row.final is None, -sign * row.final.mean if row.final else 0.0))
+    most = max((final.n for final in finals.values() if final), default=0)
+
+    def place_of(row: GridRow) -> tuple[bool, bool, float]:
+        return (False, row.final.n < most, -sign * row.final.mean) if row.final else (True, True, 0.0)
+
+    return sorted(rows, key=place_of)
 
 
 def _best_of(finals: Mapping[str, Spread | None], sign: int) -> str:

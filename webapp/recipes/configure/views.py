@@ -146,7 +146,8 @@ def _made(request: HttpRequest, recipe: Recipe) -> HttpResponse:
         start_id = uuid.UUID(request.POST.get("start_id", ""))
     except ValueError:
         start_id = uuid.uuid4()
-    made = services.create_recipe(recipe, user=user_of(request), start_id=start_id)
+    chosen = uuid.uuid5(start_id, recipe.model_dump_json())  # who comes back and chooses another begins another
+    made = services.create_recipe(recipe, user=user_of(request), start_id=chosen)
     return redirect("recipes:edit", made.pk)
 
 

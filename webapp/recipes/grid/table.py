@@ -61,7 +61,7 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class GridTable:
-    """Settings, those with the best mean first."""
+    """Settings, those with the best mean first, behind them those that lack seeds which others have."""
 
     heads: Sequence[str]
     """What differs: stage and knob, or the knob alone where all stages that have it agree."""
@@ -93,8 +93,8 @@ def grid_table(recipe_run: RecipeRun, recipe: Recipe) -> GridTable:
         SettingRow(members, [shown(values[place]) for _, values in differing], table)
         for place, (members, table) in enumerate(zip(settings, seed_tables(settings), strict=True))
     ]
-    ranked = sorted(rows, key=lambda row: (row.final is None, -(row.final or 0.0)))
-    most = max((row.stages[-1].done for row in ranked), default=0)
+    most = max((row.stages[-1].done for row in rows), default=0)
+    ranked = sorted(rows, key=lambda row: (row.final is None, row.stages[-1].done < most, -(row.final or 0.0)))
     full = [row for row in ranked if row.final is not None and row.stages[-1].done == most]
     best = full[0] if len(full) > 1 else None
     marked = [replace(row, is_best=row is best) for row in ranked]
@@ -108,8 +108,9 @@ def _lead(best: SettingRow, other: SettingRow) -> str:
     figure = best.stages[-1].figures[0]
     if ahead is None or ahead.interval is None or figure is None:
         return ""
-    words = f"Ahead of the next by {gap_words(figure.info, ahead)}, over the {ahead.n} seeds that both have."
     low, high = ahead.interval
+    gap = gap_words(figure.info, ahead)
+    words = f"The best mean is ahead of the next by {gap}, over the {ahead.n} seeds that both have."
     return f"{words} It may be chance: the interval holds 0." if low <= 0 <= high else words
 
 

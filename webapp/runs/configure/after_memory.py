@@ -1,6 +1,5 @@
 """After a run ran out of memory: in which phase, which part was largest, what was measured, and what to change."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 
 from training.config import RunConfig
 from training.config.footprint import memory_of
-from training.config.memory import Memory, Part
+from training.config.memory import Memory, Part, total_of
 from training.config.plan import plan_of
 from webapp.runs.config_forms import Fix
 from webapp.runs.configure.facts import Facts, facts_of
@@ -23,7 +22,7 @@ from webapp.runs.models import Run
 SAMPLING = frozenset({"sampling", "searching", "evaluating", "selecting", "filtering"})
 """Phases in which responses are written, so that keys and values are held."""
 LESS = 0.7
-"""Of the estimate that proved too low, where even that would have fitted."""
+"""Of what the phase held by the estimate, which proved too low: aimed at where even all of it would have fitted."""
 MEASURED = {
     "system/gpu_memory_bytes": "GPU memory of the trainer, at most",
     "system/rss_bytes": "Memory of the trainer",
@@ -74,14 +73,7 @@ class MemoryReport:
         """What was held in that phase, the largest first."""
         if self.memory is None:
             return []
-        of_phase: Sequence[Part] = ()
-        if self.phase in SAMPLING:
-            of_phase = self.memory.sampling
-        elif self.phase == "updating":
-            of_phase = self.memory.updating
-        elif self.phase == "scoring":
-            of_phase = self.memory.judging
-        return sorted((*self.memory.always, *of_phase), key=lambda part: -part.bytes)
+        return sorted((*self.memory.always, *self._of_phase(self.memory)), key=lambda part: -part.bytes)
 
     @property
     def measured(self) -> list[tuple[str, int]]:
@@ -96,12 +88,26 @@ class MemoryReport:
 
     @cached_property
     def ways_out(self) -> list[WayOut]:
-        """Clones that should do."""
+        """Clones that should do: they hold less in the phase in which memory ran out."""
         if self.config is None or self.facts is None or self.memory is None:
             return []
-        needed = self.memory.peak * (1 if self.on_gpu else self.config.hardware.processes)
-        limit = min(LESS * needed, TIGHT_SHARE * (int(self.told.get("total") or 0) or needed))
-        return [_way(self.run, fix) for fix in remedies(self.config, self.facts, self._device, limit)]
+        processes = 1 if self.on_gpu else self.config.hardware.processes
+        needed, passing = self._held(self.memory) * processes, total_of(self._of_phase(self.memory)) * processes
+        total = int(self.told.get("total") or 0) or needed
+        limit = min(needed - (1 - LESS) * passing, TIGHT_SHARE * total)
+        return [_way(self.run, fix) for fix in remedies(self.config, self.facts, self._device, limit, self._held)]
+
+    def _held(self, memory: Memory) -> int:
+        """Bytes of a process in that phase."""
+        return total_of((*memory.always, *self._of_phase(memory)))
+
+    def _of_phase(self, memory: Memory) -> tuple[Part, ...]:
+        """What is held in that phase alone; where the phase is not known, in the one that holds most."""
+        if self.phase in SAMPLING:
+            return memory.sampling
+        if self.phase == "scoring":
+            return memory.judging
+        return memory.updating if self.phase == "updating" else memory.at_peak[len(memory.always) :]
 
     @property
     def _device(self) -> str:

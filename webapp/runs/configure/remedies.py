@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from training.config import DeepSearchMethod, GrpoMethod, RlMethod, RunConfig
 from training.config.footprint import memory_of
+from training.config.memory import Memory
 from training.config.plan import plan_of
 from webapp.runs.config_forms import Fix
 from webapp.runs.configure.facts import Facts
@@ -19,6 +20,11 @@ from webapp.runs.knobs import Values, knobs_of, tree_of, values_of
 Ladder = list[Values]
 MOST_OFFERED = 3
 FEWEST_TOKENS, FEWEST_ROWS, SHORTEST, SMALLEST_CACHE_MIB = 64, 8, 64, 16
+
+
+def peak_of(memory: Memory) -> int:
+    """Bytes of a process when it holds most."""
+    return memory.peak
 
 
 def remedies_for(config: RunConfig, facts: Facts, fits: Sequence[Fit]) -> list[Fix]:
@@ -31,8 +37,10 @@ def remedies_for(config: RunConfig, facts: Facts, fits: Sequence[Fit]) -> list[F
     return [*elsewhere[:1], *remedies(config, facts, worst.device, limit)][:MOST_OFFERED]
 
 
-def remedies(config: RunConfig, facts: Facts, device: str, limit: float) -> list[Fix]:
-    """Changes with which the estimate stays within so many bytes of a device."""
+def remedies(
+    config: RunConfig, facts: Facts, device: str, limit: float, held: Callable[[Memory], int] = peak_of
+) -> list[Fix]:
+    """Changes with which the estimate stays within so many bytes of a device: at its peak, or what is ``held``."""
     values = values_of(config)
     ladders = list(_ladders(config, facts, device))
 
@@ -41,7 +49,7 @@ def remedies(config: RunConfig, facts: Facts, device: str, limit: float) -> list
             changed = RunConfig.model_validate(tree_of(knobs_of(RunConfig), values | change))
         except ValidationError:  # it cannot go together with the rest
             return False
-        return _needed(changed, facts, device) <= limit
+        return _needed(changed, facts, device, held) <= limit
 
     alone = [Fix(found) for ladder in ladders if (found := next(filter(suffices, ladder), None))]
     return alone[:MOST_OFFERED] or _together(ladders, suffices)
@@ -107,9 +115,9 @@ def _halved(name: str, value: int, least: int) -> Ladder:
     return ladder
 
 
-def _needed(config: RunConfig, facts: Facts, device: str) -> int:
+def _needed(config: RunConfig, facts: Facts, device: str, held: Callable[[Memory], int]) -> int:
     """Bytes on one device: of all processes on a processor, of one on a GPU."""
     assert facts.shape is not None  # callers have looked
     plan = plan_of(config, facts.prompt_tokens)
     memory = memory_of(config, plan, facts.shape, device, facts.reward_shape)
-    return memory.peak * (config.hardware.processes if device == "cpu" else 1)
+    return held(memory) * (config.hardware.processes if device == "cpu" else 1)

@@ -64,6 +64,10 @@ def test_a_draft_begins_from_a_preset_once_from_one_stage_or_from_text(researche
         researcher_client.post(new, values)
     [made] = RecipeRun.objects.all()
     assert made.recipe == RECIPES["rlhf"].recipe("full")
+    researcher_client.post(new, values | {"preset": "r1-zero"})  # back, and another one
+    another = RecipeRun.objects.latest("pk")
+    assert another.recipe == RECIPES["r1-zero"].recipe("full")
+    another.delete()
     researcher_client.post(new, {"empty": "true"})
     researcher_client.post(new, {"text": write_recipe(three_stages())})
     assert [len(each.recipe.stages) for each in RecipeRun.objects.order_by("pk")][1:] == [1, 3]

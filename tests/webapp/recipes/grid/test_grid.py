@@ -23,6 +23,7 @@ from webapp.recipes.status import RecipeState
 from webapp.reports.sweeps.plan import SweepPlan
 from webapp.reports.wording import glued
 from webapp.runs.models import Run
+from webapp.runs.status import RunStatus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("committed")]
 RATE = "optimisation.learning_rate"
@@ -132,8 +133,15 @@ def test_how_far_the_best_is_ahead_is_told_seed_by_seed(researcher_client: Clien
     made = finished()
     table = grid_table(made[0], made[0].recipe)
     assert table.lead == (
-        "Ahead of the next by +20.0 points, 95 % +20.0 … +20.0, over the 2 seeds that both have."
+        "The best mean is ahead of the next by +20.0 points, 95 % +20.0 … +20.0, over the 2 seeds that both have."
     ).replace("95 % +20.0 … +20.0", glued("95 % +20.0 … +20.0"))
+    done = run_of(made[1], "second")
+    Run.objects.filter(pk=done.pk).update(status=RunStatus.FAILED)
+    partial = grid_table(made[0], made[0].recipe)
+    assert [(row.values, row.is_best) for row in partial.rows] == [(["0.0001"], False), (["0.0003"], False)], (
+        "one seed of the better rate says less than two of the other"
+    )
+    Run.objects.filter(pk=done.pk).update(status=RunStatus.SUCCEEDED)
     Run.objects.filter(pk=run_of(made[3], "second").pk).update(latest={"heldout/pass_at_1": 0.3})
     lead = grid_table(made[0], made[0].recipe).lead
     assert "It may be chance: the interval holds 0." in lead

@@ -56,6 +56,15 @@ def test_the_page_says_phase_part_and_figures_and_links_a_clone_that_changes_onl
     assert int(clone["optimisation.micro_batch_tokens"]) < 65_536
 
 
+def test_what_is_offered_makes_room_in_the_phase_in_which_it_ran_out() -> None:
+    report = report_of(failed("sampling", total=16 * GIB))
+    assert report is not None
+    labels = [way.label for way in report.ways_out]
+    assert labels
+    assert "Clone with decoded at once" in labels[0]
+    assert not [label for label in labels if "tokens in a pass" in label or "checkpointing" in label]
+
+
 def test_a_killed_trainer_and_a_config_of_another_version_are_told_as_far_as_known(researcher_client: Client) -> None:
     run = failed("", used=15 * GIB, total=16 * GIB)
     assert "its kernel killed the trainer" in page_of(researcher_client, f"/runs/{run.pk}/")
