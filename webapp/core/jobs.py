@@ -32,6 +32,9 @@ UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 AGAIN = (JobState.FAILED, JobState.STOPPED)
 """States from which a user can have it go on."""
 
+ICONS = {
+    JobState.QUEUED: "◷", JobState.RUNNING: "▶", JobState.SUCCEEDED: "✓", JobState.FAILED: "✕", JobState.STOPPED: "■",
+}  # fmt: skip
 TONES = {JobState.SUCCEEDED: "good", JobState.FAILED: "bad", JobState.RUNNING: "info"}
 
 
@@ -96,6 +99,10 @@ class Job(models.Model):
     def tone(self) -> str:
         """Name of the colour token."""
         return TONES.get(JobState(self.state), "")
+
+    @property
+    def icon(self) -> str:
+        return ICONS[JobState(self.state)]
 
     @property
     def is_silent(self) -> bool:

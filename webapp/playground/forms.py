@@ -8,12 +8,14 @@ from pydantic import ValidationError
 
 from training.config.chat import ChatConfig, ChatSampling
 from training.config.generate import LONGEST_PROMPT
+from webapp.evals.presets import PRESETS
 from webapp.runs.choices import answering_checkpoints, checkpoint_name
 from webapp.runs.config_forms import explain, form_class_for
 from webapp.runs.models import Checkpoint
 
 SamplingForm = form_class_for(ChatSampling)
 BUILTIN = "builtin"
+LONGEST_ANSWER = 10_000
 BUILTIN_NAME = "Built-in model"
 LABELS = {
     "samples": "Responses a model",
@@ -32,7 +34,7 @@ class QuestionForm(forms.Form):
     )
     answer = forms.CharField(
         required=False,
-        max_length=10_000,
+        max_length=LONGEST_ANSWER,
         label="Right answer",
         help_text="If you give one, the verifier judges every response by it.",
     )
@@ -98,6 +100,14 @@ class ChatForm(QuestionForm):
         source = {"kind": "checkpoint", "run": kept.run_id, "step": kept.step}
         own = {"source": source, "prompt": kept.run.config.get("prompt", {}), "name": checkpoint_name(kept)}
         return [own, _base(kept)] if values["beside"] else [own]
+
+
+class SearchForm(forms.Form):
+    """A question to be searched at test time, by one of its models."""
+
+    model = forms.IntegerField(min_value=0, label="Model")
+    answer = forms.CharField(max_length=LONGEST_ANSWER, label="Right answer")
+    search = forms.ChoiceField(choices=[(preset.slug, preset.title) for preset in PRESETS.values()], label="Search")
 
 
 def _base(kept: Checkpoint) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from training.config.chat import ChatConfig
 from webapp.core.jobs import Job
 from webapp.playground.answers import Answers, empty, read
+from webapp.runs.models import Run
 
 TITLE_LENGTH = 160
 
@@ -111,3 +112,20 @@ class Question(Job):
         except (IndexError, TypeError):
             return None
         return found if found.get("text", "").strip() else None
+
+
+class QuestionSearch(models.Model):
+    """A search at test time of a conversation's first question: an evaluation on a problem set of it alone."""
+
+    question = models.ForeignKey(Question, models.CASCADE, related_name="searches")
+    model = models.PositiveSmallIntegerField()
+    """Which of the question's models searches."""
+    answer = models.TextField()
+    """By which the verifier guides it."""
+    run = models.OneToOneField(Run, models.CASCADE, related_name="question_search")
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"search of {self.question}"

@@ -15,7 +15,7 @@ from webapp.inspection.strip import Strip, render_strip
 from webapp.inspection.token_arrays import TokenArrays
 from webapp.machines.models import registered
 from webapp.playground.answers import Answers, whole
-from webapp.playground.models import Question
+from webapp.playground.models import Question, QuestionSearch
 
 ANSWERING_QUEUE = "preflight"
 """Whose workers answer."""
@@ -43,6 +43,7 @@ class Column:
     name: str
     checkpoint: CheckpointModel | None
     responses: list[Response]
+    searches: list[QuestionSearch]
 
     @property
     def right(self) -> int:
@@ -93,12 +94,18 @@ class QuestionPage:
             model = GeneratingModel.model_validate(stored)
             source = model.source if isinstance(model.source, CheckpointModel) else None
             responses = [Response(number, at, told, (number, at) == chosen) for at, told in enumerate(samples)]
-            columns.append(Column(model.name, source, responses))
+            searches = [each for each in question.searches.all() if each.model == number]
+            columns.append(Column(model.name, source, responses, searches))
         return columns
 
     @property
     def sampling(self) -> dict[str, Any]:
         return dict(self.question.config["sampling"])
+
+    @property
+    def can_be_searched(self) -> bool:
+        """A later question means nothing by itself."""
+        return self.question.number == 1 and not self.question.is_unfinished
 
     @property
     def can_be_labeled(self) -> bool:

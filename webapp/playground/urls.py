@@ -14,5 +14,7 @@ urlpatterns = [
     path("questions/<int:question_id>/delete/", views.delete, name="delete"),
     path("questions/<int:question_id>/choose/", views.choose, name="choose"),
     path("questions/<int:question_id>/label/", views.label, name="label"),
+    path("questions/<int:question_id>/search/", views.start_search, name="start_search"),
+    path("searches/<int:search_id>/", views.search, name="search"),
     path("questions/<int:question_id>/<int:model>/<int:sample>/", views.response, name="response"),
 ]

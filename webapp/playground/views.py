@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,15 +14,20 @@ from webapp.core import job_states
 from webapp.core.errors import UserError
 from webapp.core.htmx import is_fragment
 from webapp.core.paging import keyset_page
+from webapp.evals.presets import PRESETS
 from webapp.labeling.choices import Mode
 from webapp.labeling.models import LabelProject
 from webapp.playground import services
-from webapp.playground.forms import ChatForm, QuestionForm
-from webapp.playground.models import Chat, Question
+from webapp.playground.forms import ChatForm, QuestionForm, SearchForm
+from webapp.playground.models import Chat, Question, QuestionSearch
 from webapp.playground.page import QuestionPage, strip_of
+from webapp.playground.searching import address_of, search_question
 
 CHATS_A_PAGE = 30
 PROJECTS_OFFERED = 50
+SEARCHES = Prefetch(
+    "searches", QuestionSearch.objects.select_related("run").only("question", "model", "answer", "run__status")
+)
 UNCHANGED = 204
 """Has htmx leave what is shown, where a reader may be amid it."""
 
@@ -57,7 +63,7 @@ def chat(request: HttpRequest, chat_id: int) -> HttpResponse:
             services.go_on(chat, user, values["text"], values["answer"], form.sampling.config, values["start_id"])
             return redirect("playground:chat", chat_id)
         status = 422
-    questions = list(chat.questions.all())
+    questions = list(chat.questions.prefetch_related(SEARCHES))
     pages = [QuestionPage(each, each is questions[-1]) for each in questions]
     if form is None and user.is_researcher and pages:
         form = QuestionForm(sampling=pages[-1].sampling)
@@ -138,6 +144,26 @@ def label(request: HttpRequest, question_id: int) -> HttpResponse:
     return redirect("playground:chat", question.chat_id)
 
 
+@require_POST
+@role_required(Role.RESEARCHER)
+def start_search(request: HttpRequest, question_id: int) -> HttpResponse:
+    form = SearchForm(request.POST)
+    if not form.is_valid():
+        name, errors = next(iter(form.errors.items()))
+        raise UserError(f"{form.fields[name].label}: {errors[0]}", status=422)
+    values = form.cleaned_data
+    user = user_of(request)
+    made = search_question(_get(question_id), values["model"], values["answer"], values["search"], user)
+    return redirect("playground:search", made.pk)
+
+
+@require_GET
+def search(request: HttpRequest, search_id: int) -> HttpResponse:
+    """A search of a question, wherever it is seen best now."""
+    searches = QuestionSearch.objects.select_related("run__evaluation")
+    return redirect(address_of(get_object_or_404(searches, pk=search_id)))
+
+
 def _list(request: HttpRequest, form: ChatForm | None, status: int = 200) -> HttpResponse:
     rows = Chat.objects.select_related("created_by")
     found = keyset_page(rows, by="id", descending=True, cursor=request.GET.get("after", ""), size=CHATS_A_PAGE)
@@ -147,11 +173,11 @@ def _list(request: HttpRequest, form: ChatForm | None, status: int = 200) -> Htt
 
 def _context(**values: Any) -> dict[str, Any]:
     projects = LabelProject.objects.exclude(mode=Mode.TREE_STEP).order_by("name")[:PROJECTS_OFFERED]
-    return {"nav": "playground", "projects": projects, **values}
+    return {"nav": "playground", "projects": projects, "presets": PRESETS.values(), **values}
 
 
 def _get(question_id: int) -> Question:
-    return get_object_or_404(Question.objects.select_related("chat"), pk=question_id)
+    return get_object_or_404(Question.objects.select_related("chat").prefetch_related(SEARCHES), pk=question_id)
 
 
 def _number(request: HttpRequest, name: str) -> int:

@@ -29,7 +29,7 @@ LABELERS = """
 
 VIEWERS = """
     teaching:list teaching:job
-    playground:list playground:chat playground:question playground:response
+    playground:list playground:chat playground:question playground:response playground:search
     datasets:list datasets:verifier datasets:detail datasets:download datasets:problem
     datasets:steps datasets:steps_totals datasets:builtin_steps datasets:builtin_steps_totals
     runs:list runs:reference runs:schema runs:rows runs:curves runs:compare runs:compare_csv runs:view_save
@@ -55,7 +55,7 @@ VIEWERS = """
 """And researchers: those who see pages. Labelers do not."""
 
 RESEARCHERS = """
-    playground:stop playground:again playground:delete playground:choose playground:label
+    playground:stop playground:again playground:start_search playground:delete playground:choose playground:label
     teaching:estimate teaching:stop teaching:go_on teaching:delete
     datasets:new datasets:import datasets:import_plan datasets:import_commit datasets:import_retry
     datasets:import_discard datasets:import_refused_csv datasets:edit datasets:delete

@@ -53,6 +53,7 @@ def test_a_checkpoint_is_asked_beside_the_model_its_run_started_from(
     assert (base["source"], base["name"]) == (config["model"], "/models/base (its base)")
     assert own["prompt"]["system"] == base["prompt"]["system"] == "Think."
     assert sent.call_args.args[:3] == ("workers.playground.chat", "preflight", Question.objects.get().pk)
+    Question.objects.update(state="succeeded")
     page = researcher_client.get(f"/playground/{chat.pk}/").content.decode()
     assert f"run={run.pk}&amp;checkpoint=20&amp;search=lazy" in page
     assert (

@@ -51,4 +51,4 @@ def rollout_solution(rollout: Rollout, text: str) -> dict[str, Any]:
 @register.inclusion_tag("search/live.html")
 def live_trees(run: Run) -> dict[str, Any]:
     """The trees that grow now, where a run searches and has not ended."""
-    return {"run": run, "shown": run.method == "deepsearch" and not run.state.is_terminal}
+    return {"run": run, "shown": bool(run.config.get("method", {}).get("search")) and not run.state.is_terminal}
