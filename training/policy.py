@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from training.batching import Example, Packed, Padded, pack, pad
@@ -119,20 +119,68 @@ def probe_examples(model: PreTrainedModel) -> list[Example]:
     return [Example(ids[:4], ids[4:9]), Example(ids[:4], ids[9:]), Example(ids[5:7], ids[:3])]
 
 
-def _chunked_statistics(states: Tensor, head: Any, targets: Tensor, temperature: float) -> TokenStatistics:
+def _chunked_statistics(states: Tensor, head: nn.Module, targets: Tensor, temperature: float) -> TokenStatistics:
     """Statistics of the tokens that `states` [N, H] predict, without ever holding all [N, V] logits."""
-    rows = max(CHUNK_ELEMENTS // int(head.weight.shape[0]), 1)
-
-    def statistics(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        return _logprobs_and_entropies(_scaled(head(states), temperature), targets)
-
+    if not isinstance(head, nn.Linear):
+        raise NotImplementedError("only linear heads are taken apart from their body")
+    rows = max(CHUNK_ELEMENTS // head.out_features, 1)
     if len(targets) <= rows:
-        return TokenStatistics(*statistics(states, targets))
-    parts: list[tuple[Tensor, Tensor]] = [
-        checkpoint(statistics, *chunk, use_reentrant=False, preserve_rng_state=False)
-        for chunk in zip(torch.split(states, rows), torch.split(targets, rows), strict=True)
-    ]
-    return TokenStatistics(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
+        return TokenStatistics(*_logprobs_and_entropies(_scaled(head(states), temperature), targets))
+    found = _ChunkedHead.apply(states, head.weight, head.bias, targets, temperature, rows)  # type: ignore[no-untyped-call]
+    return TokenStatistics(*found)
+
+
+class _ChunkedHead(torch.autograd.Function):
+    """What `_logprobs_and_entropies` makes of a linear head's logits, some rows at a time, run again going backward.
+
+    The head's gradient is summed over the chunks in float32, whatever they compute in.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float, rows: int
+    ) -> tuple[Tensor, Tensor]:
+        kind = states.device.type
+        ctx.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype
+        ctx.temperature, ctx.rows = temperature, rows
+        ctx.save_for_backward(states, weight, bias, targets)
+        own, own_bias = weight.to(ctx.dtype), None if bias is None else bias.to(ctx.dtype)
+        with torch.autocast(kind, enabled=False):
+            parts = [
+                _head_statistics(some.to(ctx.dtype), own, own_bias, wanted, temperature)
+                for some, wanted in zip(torch.split(states, rows), torch.split(targets, rows), strict=True)
+            ]
+        logprobs, entropies = (torch.cat(each) for each in zip(*parts, strict=True))
+        ctx.mark_non_differentiable(entropies)
+        return logprobs, entropies
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        states, weight, bias, targets = ctx.saved_tensors
+        own, own_bias = (
+            None if each is None else each.detach().to(ctx.dtype).requires_grad_(learns)
+            for each, learns in zip((weight, bias), ctx.needs_input_grad[1:3], strict=True)
+        )
+        learning = [each for each in (own, own_bias) if each is not None and each.requires_grad]
+        sums = [torch.zeros_like(each, dtype=torch.float32) for each in learning]
+        of_states = torch.empty_like(states)
+        chunks = (torch.split(each, ctx.rows) for each in (states, of_states, targets, gradients[0]))
+        for some, of_some, wanted, given in zip(*chunks, strict=True):
+            with torch.enable_grad():
+                inputs = some.detach().to(ctx.dtype).requires_grad_()
+                logprobs, _ = _head_statistics(inputs, own, own_bias, wanted, ctx.temperature)
+            of_inputs, *found = torch.autograd.grad(logprobs, [inputs, *learning], given)
+            of_some.copy_(of_inputs)
+            for total, more in zip(sums, found, strict=True):
+                total.add_(more)
+        of_head = iter(sums)
+        return of_states, *(next(of_head) if learns else None for learns in ctx.needs_input_grad[1:3]), None, None, None
+
+
+def _head_statistics(
+    states: Tensor, weight: Any, bias: Tensor | None, targets: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    return _logprobs_and_entropies(_scaled(F.linear(states, weight, bias), temperature), targets)
 
 
 def _scaled(logits: Tensor, temperature: float) -> Tensor:

@@ -69,6 +69,31 @@ def test_chunks_of_the_vocabulary_head_change_nothing(monkeypatch: pytest.Monkey
     assert torch.allclose(gradient(model, chunked.logprobs.sum()), gradient(model, whole.logprobs.sum()), atol=1e-5)
 
 
+def test_chunks_of_the_head_sum_its_gradient_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 roundings to bfloat16, one on top of the other, made it wrong by three times as much."""
+    torch.manual_seed(0)
+    head = torch.nn.Linear(32, 500)
+    states, targets = torch.randn(1024, 32), torch.randint(0, 500, (1024,))
+
+    def gradients(rows: int, dtype: torch.dtype, frozen: bool = False) -> list[Tensor]:
+        monkeypatch.setattr(policy_module, "CHUNK_ELEMENTS", 500 * rows)
+        own = states.clone().requires_grad_()
+        head.requires_grad_(not frozen)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            logprobs = policy_module._chunked_statistics(own, head, targets, 0.7).logprobs
+        return list(
+            torch.autograd.grad((torch.sin(targets) * logprobs).sum(), [own, *([] if frozen else head.parameters())])
+        )
+
+    exact, whole, chunked = (gradients(*how) for how in (
+        (1024, torch.float32), (1024, torch.bfloat16), (4, torch.bfloat16)
+    ))  # fmt: skip
+    off = [[float((a - b).norm() / b.norm()) for a, b in zip(each, exact, strict=True)] for each in (whole, chunked)]
+    assert all(0 < of_chunks < 1.2 * of_whole for of_whole, of_chunks in zip(*off, strict=True)), off
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(gradients(4, torch.float32), exact, strict=True))
+    assert torch.equal(gradients(4, torch.float32, frozen=True)[0], gradients(4, torch.float32)[0])
+
+
 def test_a_model_that_packing_would_falsify_runs_padded() -> None:
     model, examples = tiny_gemma(), examples_of_groups()
     policy = Policy(model)
