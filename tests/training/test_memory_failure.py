@@ -23,6 +23,10 @@ CUDA_WORDS = "CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total 
     ("error", "words"),
     [
         (torch.OutOfMemoryError(CUDA_WORDS), GPU_FULL),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"), GPU_FULL),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), GPU_FULL),
+        (RuntimeError("NCCL error: unhandled cuda error. Last error:\nCuda failure 2 'out of memory'"), GPU_FULL),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), ""),
         (RuntimeError(CPU_WORDS), HOST_FULL),
         (MemoryError(), HOST_FULL),
         (RuntimeError("shapes do not match"), ""),
