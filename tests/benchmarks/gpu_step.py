@@ -6,7 +6,7 @@
 Random Qwen2-like models of 0.1 and 0.5 billion weights, vocabulary of 151,936. The step is the product's own: sampling
 by the torch engine (float32), log-probabilities of the old policy, two updates; passes in bfloat16. Every response has
 the same length and every reward is drawn by lot, so that each row does the same work. A row changes one thing: the head
-all at once instead of in chunks, gradient checkpointing, torch.compile. Each runs in a process of its own, so that what
+all at once or in larger chunks, gradient checkpointing, torch.compile. Each runs in a process of its own, so that what
 runs out of memory is a row that says so. The first step of a row is not counted.
 """
 
@@ -45,11 +45,12 @@ class Size:
 
 GPU = Size(prompts=12, samples=16, prompt=128, response=256, pass_tokens=16_384, chunk=2**25, matmul=8192)
 TINY = Size(prompts=2, samples=4, prompt=8, response=12, pass_tokens=128, chunk=2**22, matmul=1024, measured=1)
-VARIANTS: dict[str, dict[str, bool]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "head not chunked": {"whole_head": True},
+    "head not chunked": {"chunk_times": 2**40},
     "compile": {"compiled": True},
     "gradient checkpointing": {"checkpointing": True},
+    "head in larger chunks": {"chunk_times": 8},
 }
 
 

@@ -31,7 +31,6 @@ from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
 
 UPDATES = 2
-WHOLE_HEAD = 2**62
 VOCABULARY = 151_936
 CONTEXT = 32_768
 MODELS = {  # hidden, intermediate, layers, heads, key/value heads
@@ -65,7 +64,7 @@ class Clock:
         self.peaks[name] = max(self.peaks.get(name, 0), used)
 
 
-def measured_or_failed(model: str, size: Size, **switches: bool) -> dict[str, Any]:
+def measured_or_failed(model: str, size: Size, **switches: Any) -> dict[str, Any]:
     """Figures of a row; where memory runs out, that."""
     try:
         return measure(model, size, **switches)
@@ -76,12 +75,12 @@ def measured_or_failed(model: str, size: Size, **switches: bool) -> dict[str, An
 
 
 def measure(
-    name: str, size: Size, whole_head: bool = False, compiled: bool = False, checkpointing: bool = False
+    name: str, size: Size, chunk_times: int = 1, compiled: bool = False, checkpointing: bool = False
 ) -> dict[str, Any]:
     """Figures of a row."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     limit, limit_from = peak_of(device, torch.bfloat16, size.matmul)
-    policy_module.CHUNK_ELEMENTS = WHOLE_HEAD if whole_head else size.chunk
+    policy_module.CHUNK_ELEMENTS = chunk_times * size.chunk
     step = Step(name, size, device, compiled, checkpointing)
     clock = Clock(device)
     for number in range(1, size.measured + 2):

@@ -83,7 +83,7 @@ def test_memory_that_ends_is_a_row_and_so_is_a_process_that_was_killed(monkeypat
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.27 GiB. GPU 0 has …")
 
     monkeypatch.setattr(gpu_step_row, "measure", full)
-    row = gpu_step_row.measured_or_failed("0.5B", TINY, whole_head=True)
+    row = gpu_step_row.measured_or_failed("0.5B", TINY, chunk_times=2)
     assert "9.27 GiB" in in_words({"model": "0.5B", "variant": "head not chunked", **row})
 
     killed = subprocess.CompletedProcess[str]([], -9, "", "")
