@@ -11,13 +11,15 @@ from tests.deployment.dockerfile import missing_program
 
 SERVICE_KEYS = {
     "build", "cap_add", "cap_drop", "command", "depends_on", "deploy", "environment", "healthcheck", "image",
-    "mem_limit", "networks", "pids_limit", "ports", "profiles", "read_only", "restart", "security_opt", "shm_size",
-    "stop_grace_period", "tmpfs", "user", "volumes",
+    "logging", "mem_limit", "networks", "pids_limit", "ports", "profiles", "read_only", "restart", "security_opt",
+    "shm_size", "stop_grace_period", "tmpfs", "user", "volumes",
 }  # fmt: skip
 TOP_KEYS = {"name", "services", "networks", "volumes"}
 CONDITIONS = {"service_healthy", "service_completed_successfully", "service_started"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::[-?][^}]*)?\}")
 OURS = "espalier:"
+WEB = "espalier:web"
+"""Its image has a health check of its own."""
 
 
 def variables(text: str) -> set[str]:
@@ -70,6 +72,10 @@ def _of_service(service: dict[str, Any], content: dict[str, Any], root: Path, st
     yield from (
         f"there is no network {name}" for name in service.get("networks", ()) if name not in content["networks"]
     )
+    if "logging" not in service:
+        yield "nothing bounds its log"
+    if image == WEB and words_of(service) and "healthcheck" not in service:
+        yield "it is no web, and the health check of its image asks one"
     if image.startswith(OURS) and (words := words_of(service)) and (lacking := missing_program(words, root)):
         yield lacking
 

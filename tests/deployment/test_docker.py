@@ -59,6 +59,8 @@ def test_a_fault_of_the_dockerfile_is_found(before: str, after: str, fault: str)
         ("networks: [outside, inside]", "networks: [outsid, inside]", "there is no network outsid"),
         ('"manage.py", "prepare"]', '"manage.py", "prepares"]', "manage.py has no command prepares"),
         ("pids_limit", "pid_limit", "pid_limit is no key"),
+        ("  restart: unless-stopped\n  logging: *logging", "  restart: unless-stopped", "web: nothing bounds its log"),
+        ("    healthcheck: {disable: true}\n", "", "prepare: it is no web"),
         ("${HTTPS:-false}", "$HTTPS:-false}", "names no variable"),
         ("redis: {condition: service_healthy}", "redsi: {condition: service_healthy}", "it waits for redsi"),
     ],

@@ -13,7 +13,7 @@ GPU_LABELS = ["host", "gpu", "name"]
 def of_machines() -> Iterator[Metric]:
     """Workers by state, and the GPUs of those that are there, each once however many workers share it; one query."""
     workers = GaugeMetricFamily("espalier_workers", "Workers that run jobs, heard of lately", labels=["state"])
-    busy = GaugeMetricFamily("espalier_gpu_utilisation", "Share of the last heartbeat's time", labels=GPU_LABELS)
+    busy = GaugeMetricFamily("espalier_gpu_utilisation_ratio", "Share of the last heartbeat's time", labels=GPU_LABELS)
     used = GaugeMetricFamily("espalier_gpu_memory_used_bytes", "Memory in use", labels=GPU_LABELS)
     total = GaugeMetricFamily("espalier_gpu_memory_bytes", "Memory there is", labels=GPU_LABELS)
     heat = GaugeMetricFamily("espalier_gpu_temperature_celsius", "Temperature", labels=GPU_LABELS)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from webapp.operations import backup, postgres_tools
@@ -213,6 +213,16 @@ def test_a_backup_that_fails_leaves_no_file(
     with pytest.raises(CommandError, match="No space left"):
         call_command("backup", str(tmp_path / "a.tar"))
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(("command", "work"), [("backup", "back_up"), ("restore", "restore")])
+def test_a_database_that_is_away_is_told_in_a_line(command: str, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(f"webapp.operations.management.commands.{command}.{work}", away)
+    with pytest.raises(CommandError, match="The database does not answer: connection refused"):
+        call_command(command, "a.tar")
 
 
 def test_programs_older_than_the_server_are_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

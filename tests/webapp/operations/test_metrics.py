@@ -116,7 +116,7 @@ def test_a_gpu_is_told_once_though_two_workers_share_it_and_not_when_its_workers
     assert values["espalier_workers", "lost"] == 1
     used = {key[1:]: value for key, value in values.items() if key[0] == "espalier_gpu_memory_used_bytes"}
     assert used == {(str(index), "here", made_gpu().name): made_gpu().used for index in (0, 1)}
-    assert [key[1] for key in values if key[0] == "espalier_gpu_utilisation"] == ["0"]
+    assert [key[1] for key in values if key[0] == "espalier_gpu_utilisation_ratio"] == ["0"]
 
 
 @pytest.mark.django_db

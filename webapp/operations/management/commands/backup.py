@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from webapp.operations.backup import back_up
 from webapp.operations.postgres_tools import ToolFailed
@@ -26,4 +27,6 @@ class Command(BaseCommand):
             file = back_up(options["to"], options["runs"], options["checkpoints"])
         except (ToolFailed, OSError) as reason:
             raise CommandError(str(reason)) from None
+        except Error as reason:
+            raise CommandError(f"The database does not answer: {reason}") from None
         self.stdout.write(f"{file} ({file.stat().st_size / 2**20:,.1f} MiB)")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from webapp.operations.archive import NoBackup
 from webapp.operations.postgres_tools import ToolFailed
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             head, old = restore(options["file"], options["replace"])
         except (NoBackup, ToolFailed, OSError) as reason:
             raise CommandError(str(reason)) from None
+        except Error as reason:
+            raise CommandError(f"The database does not answer: {reason}") from None
         self.stdout.write(f"Restored the backup of {head.created_at}. Next: manage.py prepare, or simply start again.")
         if old:
             self.stdout.write(f"Files that stood here before are in {old}.")
