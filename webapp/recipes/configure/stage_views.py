@@ -3,23 +3,27 @@
 from dataclasses import replace
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from pydantic import ValidationError
 
 from training.config.presets import PRESETS
-from training.config.recipe import Recipe
+from training.config.recipe import Recipe, Stage
 from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
 from webapp.recipes import editing, services
-from webapp.recipes.configure.shaping import place_of
+from webapp.recipes.advance import locked
+from webapp.recipes.configure.seen import CHANGED, changed_since, mark_of
+from webapp.recipes.configure.shaping import place_of, replaced
 from webapp.recipes.configure.stage_form import PREFIX, StageEdit, as_sent, stage_edit
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RESUMABLE, RecipeState
 from webapp.recipes.views.common import get_recipe
-from webapp.runs.config_forms import Fault
+from webapp.runs.config_forms import Fault, explain
 from webapp.runs.configure.preview import Preview, preview_of
 from webapp.runs.configure.starting import Start, start_from
 from webapp.runs.configure.views import form_context
@@ -48,7 +52,9 @@ def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
         edit = stage_edit(recipe, name, as_sent(stored, start.values), may_rename)
         return _show(request, recipe_run, name, start, edit)
     edit = stage_edit(recipe, name, request.POST, may_rename)
-    if edit.recipe is not None:
+    if changed_since(request, stored):
+        edit.form.add_fault(Fault(CHANGED, ()))
+    elif edit.recipe is not None:
         try:
             return _save(request, recipe_run, name, edit.recipe, edit.fields.cleaned_data["name"])
         except UserError as error:
@@ -84,7 +90,7 @@ def _preview(recipe_run: RecipeRun, edit: StageEdit, start: Start) -> Preview:
 def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe, new_name: str) -> HttpResponse:
     """A draft's stage is one of its config; later, others may have to be trained anew. Raises UserError."""
     if recipe_run.stands == RecipeState.DRAFT:
-        editing.replace_config(recipe_run, edited.model_copy(update={"name": recipe_run.name}))
+        _replace(recipe_run, name, edited.stage(new_name))
         messages.success(request, f"The stage {new_name} is saved.")
         return redirect("recipes:edit", recipe_run.pk)
     go_on = "save_only" not in request.POST
@@ -92,6 +98,16 @@ def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe
     goes_on = recipe_run.stands.is_moving
     messages.success(request, f"The stage {name} is saved{', and the recipe goes on' if goes_on else ''}.")
     return redirect("recipes:detail", recipe_run.pk)
+
+
+@transaction.atomic
+def _replace(recipe_run: RecipeRun, name: str, stage: Stage) -> None:
+    """Put a stage of a draft in the place of one, beside whatever else was done meanwhile. Raises UserError."""
+    current = services.read_recipe(locked(recipe_run.pk)).model_copy(update={"name": recipe_run.name})
+    try:
+        editing.replace_config(recipe_run, replaced(current, name, stage))
+    except ValidationError as error:
+        raise UserError(explain(error.errors(include_url=False)[0])) from error
 
 
 def _show(
@@ -106,6 +122,7 @@ def _show(
         "nav": "recipes",
         "recipe": recipe_run,
         "stage": name,
+        "seen": mark_of(services.read_recipe(recipe_run).stage(name)),
         "address": reverse("recipes:edit-stage", args=[recipe_run.pk, name]),
         "preview_address": reverse("recipes:preview-stage", args=[recipe_run.pk, name]),
         "fields": edit.fields,

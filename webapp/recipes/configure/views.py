@@ -20,13 +20,14 @@ from webapp.recipes.advance import locked
 from webapp.recipes.checks import advice_on_recipe, faults_of_recipe
 from webapp.recipes.configure import shaping
 from webapp.recipes.configure.rows import reasons_of, rows_of
+from webapp.recipes.configure.seen import CHANGED, changed_since, mark_of
 from webapp.recipes.configure.sizes import size_of
 from webapp.recipes.configure.text import read_recipe_text, write_recipe
 from webapp.recipes.configure.ways import read_ways
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RecipeState
 from webapp.recipes.views.common import get_recipe
-from webapp.runs.configure.files import FileError
+from webapp.runs.configure.files import FileError, Mistake
 from webapp.runs.configure.picker import preset_groups
 from webapp.runs.configure.side_views import sent_text
 
@@ -88,12 +89,16 @@ def edit_text(request: HttpRequest, number: int) -> HttpResponse:
     recipe_run = get_recipe(number)
     if recipe_run.stands != RecipeState.DRAFT:
         raise UserError(f"{recipe_run.name} has begun. Clone it to change it as a whole.")
-    context: dict[str, object] = {"nav": "recipes", "recipe": recipe_run}
+    draft = _draft(recipe_run)
+    context: dict[str, object] = {"nav": "recipes", "recipe": recipe_run, "seen": mark_of(draft)}
     if request.method != "POST":
-        context["text"] = write_recipe(_draft(recipe_run))
+        context["text"] = write_recipe(draft)
         return render(request, "recipes/text.html", context)
     try:
-        editing.replace_config(recipe_run, read_recipe_text(sent_text(request)))
+        recipe = read_recipe_text(sent_text(request))
+        if changed_since(request, draft):
+            raise FileError([Mistake(CHANGED)])
+        editing.replace_config(recipe_run, recipe)
     except FileError as error:
         context |= {"mistakes": error.mistakes, "text": request.POST.get("text", "")}
         return render(request, "recipes/text.html", context)

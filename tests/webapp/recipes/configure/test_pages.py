@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -147,6 +148,36 @@ def test_what_somebody_else_did_meanwhile_is_kept(researcher_client: Client, mon
     researcher_client.post(address(draft, "edit"), {"do": "remove", "stage": "second"})
     draft.refresh_from_db()
     assert [stage.name for stage in draft.recipe.stages] == ["first", "first-2"]
+
+
+def test_of_two_who_edit_at_once_the_second_is_told_and_decides(researcher_client: Client) -> None:
+    draft = create_recipe(two_stages())
+    first, second = (researcher_client.get(address(draft, "edit-stage", "first")).context["seen"] for _ in range(2))
+    save(researcher_client, draft, "second", sent(draft, "second", steps="9"))
+    save(researcher_client, draft, "first", sent(draft, "first", steps="7", seen=first))
+    assert [stage.run.steps for stage in draft.recipe.stages] == [7, 9], "another stage is no matter"
+    mine = sent(draft, "first", steps="8")
+    page = save(researcher_client, draft, "first", mine | {"seen": second})
+    assert "It was changed elsewhere since you opened this page" in page
+    assert draft.recipe.stage("first").run.steps == 7
+    again = re.findall(r'name="seen" value="(\w+)"', page)[0]
+    save(researcher_client, draft, "first", mine | {"seen": again})
+    assert draft.recipe.stage("first").run.steps == 8
+
+
+def test_a_text_that_is_older_than_the_draft_is_kept_on_the_page_and_not_saved(researcher_client: Client) -> None:
+    draft = create_recipe(two_stages())
+    shown = researcher_client.get(address(draft, "edit-text")).context
+    researcher_client.post(address(draft, "edit"), {"do": "copy", "stage": "first"})
+    values = {"text": shown["text"].replace("steps: 4", "steps: 6"), "seen": shown["seen"]}
+    refused = researcher_client.post(address(draft, "edit-text"), values)
+    assert "It was changed elsewhere" in text_of(refused)
+    assert "steps: 6" in text_of(refused)
+    draft.refresh_from_db()
+    assert len(draft.recipe.stages) == 3
+    researcher_client.post(address(draft, "edit-text"), values | {"seen": refused.context["seen"]})
+    draft.refresh_from_db()
+    assert [stage.run.steps for stage in draft.recipe.stages] == [6, 6]
 
 
 def test_a_refused_move_is_done_with_a_way_out_and_only_then(researcher_client: Client) -> None:
