@@ -40,8 +40,8 @@ export function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function say(text) {
-  const note = document.querySelector("[data-connection]");
+export function say(text) {
+  const note = document.getElementById("connection");
   if (!note || note.textContent === text) return;
   note.textContent = text;
   note.hidden = text === "";

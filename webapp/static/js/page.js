@@ -1,4 +1,6 @@
-// What every page does: local times, dialogs opened by buttons, menus that close, the sheet of keyboard shortcuts.
+// What every page does: local times, dialogs opened by buttons, menus that open and close, the sheet of keyboard shortcuts.
+
+import { pause, say } from "./net.js";
 
 function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
@@ -13,7 +15,19 @@ function isTyping(target) {
   return target.closest("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]") !== null;
 }
 
+// The navigation's groups, and the whole of it where there is little room. One inside another leaves the outer open.
+function foldAll(but) {
+  for (const button of document.querySelectorAll('[data-expands][aria-expanded="true"]')) {
+    if (button !== but && !document.getElementById(button.getAttribute("aria-controls")).contains(but)) {
+      button.setAttribute("aria-expanded", "false");
+    }
+  }
+}
+
 document.addEventListener("click", (event) => {
+  const folder = event.target.closest("[data-expands]");
+  foldAll(folder ?? event.target);
+  folder?.setAttribute("aria-expanded", String(folder.getAttribute("aria-expanded") === "false"));
   const opener = event.target.closest("[data-open-dialog]");
   if (opener) document.getElementById(opener.dataset.openDialog)?.showModal();
   const closer = event.target.closest("[data-close-dialog]");
@@ -25,6 +39,10 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
+    const open = document.querySelector('[data-expands][aria-expanded="true"]');
+    const within = open && document.getElementById(open.getAttribute("aria-controls")).contains(document.activeElement);
+    foldAll(null);
+    if (within) open.focus();
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       menu.open = false;
       menu.querySelector("summary").focus();
@@ -33,6 +51,37 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?" && !isTyping(event.target) && !document.querySelector("dialog[open]")) {
     document.getElementById("shortcuts")?.showModal();
   }
+});
+
+// Who leaves a group by the keyboard leaves it closed behind them.
+document.addEventListener("focusin", (event) => foldAll(event.target));
+
+// htmx is silent where no answer comes, or one that says that the server failed; a press would seem to do nothing.
+const ASK_AGAIN_MS = 3000;
+let isLost = false;
+
+async function awaitServer() {
+  for (let answers = false; isLost && !answers; ) {
+    await pause(ASK_AGAIN_MS);
+    answers = await fetch("/healthz", { cache: "no-store" }).then((response) => response.ok, () => false);
+  }
+  if (isLost) say("Espalier answers again. What you did in between was not taken: do it once more.");
+  isLost = false;
+}
+
+document.addEventListener("htmx:sendError", () => {
+  say("Connection lost: nothing here changes until Espalier answers again.");
+  if (!isLost) {
+    isLost = true;
+    awaitServer();
+  }
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  const status = event.detail.xhr.status; // 0: no answer, or none waited for any more
+  if (!status) return;
+  isLost = false;
+  const failed = status >= 500 && status !== 503; // a 503 brings words of its own
+  say(failed ? "Espalier failed. The reason stands in its web.log; what you asked for was not done." : "");
 });
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target.getRootNode()));

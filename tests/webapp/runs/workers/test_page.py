@@ -77,6 +77,7 @@ def test_the_page_lives_and_fits(browser: Browser, live_server: LiveServer, rese
     waiting("waits long")
     with page_of(researcher_client, browser, live_server.url) as page:
         page.goto(PAGE)
+        page.get_by_role("button", name="Machines").click()
         expect(page.get_by_role("link", name="Workers", exact=True)).to_have_attribute("aria-current", "page")
         accessible(page)
         in_thread(lambda: Worker.objects.update(state=WorkerState.STOPPED))

@@ -59,7 +59,9 @@ def page(browser: Browser, story: Story, live_server: LiveServer, researcher_cli
 
 def test_a_solution_is_found_struck_out_and_reinstated(page: Page, story: Story) -> None:
     page.goto("/runs/")
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Solutions").click()
+    main = page.get_by_role("navigation", name="Main")
+    main.get_by_role("button", name="Searches").click()
+    main.get_by_role("link", name="Solutions").click()
     rows = page.locator("table.solutions tbody tr:not(.more)")
     expect(rows).to_have_count(PAGE_SIZE)
     accessible(page)
