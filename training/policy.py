@@ -1,7 +1,7 @@
 """The policy: a causal language model as the trainer sees it, log-probabilities of given responses with gradients."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from training.batching import Example, Packed, Padded, pack, pad
+from training.batching import Example, Packed, pack, pad
 from training.learner import Learner
 from training.packed_attention import ATTENTION, attention_of
 from training.quantised import is_quantised
@@ -34,28 +34,32 @@ class TokenStatistics(NamedTuple):
     entropies: Tensor
 
 
+Compute = Callable[[PreTrainedModel, Sequence[Example], torch.device, float], TokenStatistics]
+"""A way to evaluate examples on a device, at a temperature."""
+
+
 class Policy(Learner):
     """Evaluates responses under a model, packed where the model allows it.
 
-    Whether packing (and taking the head apart from the body) gives the model's own results is found out by trying on
-    a few tokens, so there is no list of architectures to keep. What does not pass runs padded, by the model's own
-    forward.
+    Whether packing, and taking the head apart from the body, gives the model's own results is found out by trying on
+    a few tokens, so there is no list of architectures to keep. What does not run packed runs padded, and what cannot be
+    taken apart by the model's own forward, which holds all logits at once.
     """
 
     def __init__(self, model: PreTrainedModel, dtype: str = "float32", packing: bool = True) -> None:
         self.model = model.eval()  # no dropout: the ratio of new to old policy must be 1 before the first update
         self.device: torch.device = model.device
         self._dtype = getattr(torch, dtype)
-        self.packed = packing and self._runs_packed()
+        self.packed = packing and self._agrees(_packed_statistics)
+        self._apart = self.packed or self._agrees(_padded_statistics)
 
     def statistics(self, examples: Sequence[Example], temperature: float = 1.0) -> TokenStatistics:
         """Log-probabilities and entropies of the response tokens at `temperature`."""
 
         def of(model: PreTrainedModel) -> TokenStatistics:
             with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
-                if self.packed:
-                    return _packed_statistics(model, pack(examples, self.device), temperature)
-                return _padded_statistics(model, pad(examples, self.device), temperature)
+                compute = _packed_statistics if self.packed else _padded_statistics if self._apart else _own_statistics
+                return compute(model, examples, self.device, temperature)
 
         return self._in_pass(of)
 
@@ -75,24 +79,39 @@ class Policy(Learner):
         return frozen
 
     @torch.no_grad()
-    def _runs_packed(self) -> bool:
-        """Whether the packed forward agrees with the model's own on a few tokens."""
+    def _agrees(self, compute: Compute) -> bool:
+        """Whether this gives what the model's own forward does on a few tokens."""
         probe = probe_examples(self.model)
         try:
-            found = _packed_statistics(self.model, pack(probe, self.device), 1.0).logprobs
+            found = compute(self.model, probe, self.device, 1.0).logprobs
         except (NotImplementedError, TypeError, AttributeError, ValueError):
             return False
-        expected = _padded_statistics(self.model, pad(probe, self.device), 1.0).logprobs
+        expected = _own_statistics(self.model, probe, self.device, 1.0).logprobs
         tolerance = ROUGH_TOLERANCE if is_quantised(self.model) else PROBE_TOLERANCE
         return bool((found - expected).abs().max() < tolerance)
 
 
-def _packed_statistics(model: PreTrainedModel, packed: Packed, temperature: float) -> TokenStatistics:
+def _packed_statistics(
+    model: PreTrainedModel, examples: Sequence[Example], device: torch.device, temperature: float
+) -> TokenStatistics:
+    packed = pack(examples, device)
     states = packed_states(model, packed)
     return _chunked_statistics(states, model.get_output_embeddings(), packed.targets, temperature)
 
 
-def _padded_statistics(model: PreTrainedModel, padded: Padded, temperature: float) -> TokenStatistics:
+def _padded_statistics(
+    model: PreTrainedModel, examples: Sequence[Example], device: torch.device, temperature: float
+) -> TokenStatistics:
+    padded = pad(examples, device)
+    body = model.base_model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
+    states = body.last_hidden_state.flatten(0, 1).index_select(0, padded.predictors)
+    return _chunked_statistics(states, model.get_output_embeddings(), padded.targets, temperature)
+
+
+def _own_statistics(
+    model: PreTrainedModel, examples: Sequence[Example], device: torch.device, temperature: float
+) -> TokenStatistics:
+    padded = pad(examples, device)
     output = model(input_ids=padded.token_ids, attention_mask=padded.mask, use_cache=False)
     logits = output.logits.flatten(0, 1).index_select(0, padded.predictors)
     return TokenStatistics(*_logprobs_and_entropies(_scaled(logits, temperature), padded.targets))

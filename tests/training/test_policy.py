@@ -57,13 +57,17 @@ def test_no_sequence_sees_another_and_gradients_are_those_of_plain_forwards(pack
     assert float((ours - plain).norm() / plain.norm()) < 1e-6
 
 
-def test_chunks_of_the_vocabulary_head_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("packing", [True, False])
+def test_chunks_of_the_vocabulary_head_change_nothing(monkeypatch: pytest.MonkeyPatch, packing: bool) -> None:
     model, examples = tiny_qwen(), examples_of_groups()
-    policy = Policy(model)
+    policy = Policy(model, packing=packing)
     whole = policy.statistics(examples)
     monkeypatch.setattr(policy_module, "CHUNK_ELEMENTS", 5 * VOCABULARY)
     monkeypatch.setattr(policy_module, "BLOCK_ELEMENTS", 2 * VOCABULARY)
+    heads: list[int] = []
+    model.lm_head.register_forward_hook(lambda _, __, logits: heads.append(logits.numel()))
     chunked = policy.statistics(examples)
+    assert not heads  # else all logits were held at once
     assert torch.allclose(chunked.logprobs, whole.logprobs, atol=1e-6)
     assert torch.allclose(chunked.entropies, whole.entropies, atol=1e-6)
     assert torch.allclose(gradient(model, chunked.logprobs.sum()), gradient(model, whole.logprobs.sum()), atol=1e-5)
@@ -94,9 +98,17 @@ def test_chunks_of_the_head_sum_its_gradient_in_float32(monkeypatch: pytest.Monk
     assert torch.equal(gradients(4, torch.float32, frozen=True)[0], gradients(4, torch.float32)[0])
 
 
-def test_a_model_that_packing_would_falsify_runs_padded() -> None:
+@pytest.mark.parametrize("capped", [True, False])
+def test_a_model_that_packing_would_falsify_runs_padded(capped: bool) -> None:
+    """By its own forward where logits are capped behind the head; else with the head apart."""
     model, examples = tiny_gemma(), examples_of_groups()
+    model.config.final_logit_softcapping = 2.0 if capped else None
     policy = Policy(model)
+    heads: list[int] = []
+    model.lm_head.register_forward_hook(lambda _, inputs, __: heads.append(inputs[0].numel()))
+    policy.statistics(examples)
+    drawn = sum(len(example.response) for example in examples)
+    assert (heads == [drawn * model.config.hidden_size]) is not capped
     assert not policy.packed
     found = policy.statistics(examples)
     expected, _ = plain_statistics(model, examples, 1.0)
