@@ -108,7 +108,8 @@ def test_two_clients_of_a_server_sample_at_once_by_what_one_has_given_it(prompts
 def test_two_processes_that_share_a_model_each_sample_with_a_vllm_of_their_own(
     prompts: Prompts, tmp_path: Path
 ) -> None:
-    context, port = multiprocessing.get_context("spawn"), free_port()
+    context, port = multiprocessing.get_context("forkserver"), free_port()
+    context.set_forkserver_preload(["vllm.v1.engine.llm_engine", __name__])  # once for both
     ranks = [context.Process(target=_rank, args=(rank, port, prompts, tmp_path / "found.pt")) for rank in range(2)]
     for rank in ranks:
         rank.start()
