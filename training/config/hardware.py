@@ -56,8 +56,8 @@ class HardwareConfig(Config):
     """Where responses are sampled."""
 
     sampling_device: str = Field(default="same", pattern=r"^(same|cpu|cuda(:\d{1,3})?)$")
-    """Where batches are sampled while others are learned from: same, cpu, cuda, or one GPU, as cuda:1. Without
-    staleness, sampling shares the trainer's model and is always where that is."""
+    """Where Espalier's own engine samples batches while others are learned from: same, cpu, cuda or a GPU, cuda:1.
+    Without staleness, it shares the trainer's model and is always where that is."""
 
     @property
     def slices(self) -> int:

@@ -1,4 +1,4 @@
-"""Batches gathered ahead of the step that learns from them, in a second thread, by a copy of the weights.
+"""Batches gathered ahead of the step that learns from them, in a second thread, by a copy of the weights or by servers.
 
 Step s is sampled by the weights that stood after step max(s - 1 - lag, 0): the bound alone decides which, never the
 clock, so that a run says and learns the same whatever its timing. With a lag of 1, the batch of the next step is
