@@ -8,7 +8,7 @@ import numpy as np
 
 from training.events.metrics import MetricInfo, metric_info
 from webapp.reports.definition import Arm
-from webapp.reports.evidence import Evidence, Points
+from webapp.reports.evidence import Cell, Evidence, Points
 from webapp.reports.statistics import Curve, Floats, MeanCurve, mean_curve
 from webapp.runs.axes import Axis
 
@@ -29,12 +29,17 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class SeedLine:
-    """One run's curve. ``steps`` tell what opens behind a point."""
+    """One seed's curve. ``runs`` and ``steps`` tell what opens behind a point: its run's number, and the step there."""
 
     seed: int
-    run: int
+    runs: Sequence[int]
     steps: Floats
     curve: Curve
+
+    @property
+    def run(self) -> int:
+        """The one that the curve ends in."""
+        return self.runs[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,19 @@ def _seed_lines(evidence: Evidence, arm: Arm, name: str, axis: Axis) -> list[See
     for cell in evidence.of(arm.slug):
         points = evidence.points.get((cell.run.pk, name)) if cell.run else None
         if cell.run and points and (curve := points.over(axis)):
-            steps = np.maximum(_steps_of(points, curve, axis) - points.begin, 0)  # those of the run that is opened
-            lines.append(SeedLine(cell.seed, cell.run.pk, steps, curve))
+            runs, steps = _behind(cell, _steps_of(points, curve, axis))
+            lines.append(SeedLine(cell.seed, runs, steps, curve))
     return lines
+
+
+def _behind(cell: Cell, steps: Floats) -> tuple[list[int], Floats]:
+    """Run of each point and the step there: one that goes on from another begins where that one ends."""
+    chain = [cell.run] if cell.run else []
+    while (before := cell.before) and before.counts and before.run:
+        cell, chain = before, [before.run, *chain]
+    begins = np.cumsum([0, *(run.step for run in chain[:-1])])
+    places = np.maximum(np.searchsorted(begins, steps, side="left") - 1, 0)
+    return [chain[place].pk for place in places], steps - begins[places]
 
 
 def _steps_of(points: Points, curve: Curve, axis: Axis) -> Floats:
@@ -129,7 +144,7 @@ def _arm_json(lines: ArmLines, is_share: bool) -> dict[str, Any]:
         "seeds": [
             {
                 "seed": line.seed,
-                "run": line.run,
+                "runs": line.runs,
                 "steps": [int(step) for step in line.steps],
                 "xs": _numbers(line.curve.xs),
                 "values": _numbers(line.curve.ys),

@@ -59,7 +59,10 @@ def test_a_curve_counts_on_from_where_the_part_ended() -> None:
     assert points.seconds[-1] == pytest.approx(60 * 2.0)
     assert points.begin == 40
     [line] = next(lines for lines in chart_of(made.evidence, PASS, "step").arms if lines.arm.slug == "on").seeds
-    assert (line.run, line.steps.tolist()[-2:], line.steps.tolist()[0]) == (runs["on"].pk, [15, 20], 0)
+    behind = list(zip(line.runs, line.steps.tolist(), strict=True))
+    assert behind[:2] == [(runs["half"].pk, 0), (runs["half"].pk, 5)]
+    assert behind[7:10] == [(runs["half"].pk, 35), (runs["half"].pk, 40), (runs["on"].pk, 5)]
+    assert behind[-1] == (runs["on"].pk, 20)
     assert [lines.arm.slug for lines in chart_of(made.evidence, PASS, "step").arms] == ["plain", "on", "sft"]
 
 

@@ -71,9 +71,10 @@ class ReportChart extends HTMLElement {
   }
 
   openAt(arm, seed, x) {
-    const step = seed.steps[nearest(seed.xs, x)];
+    const place = nearest(seed.xs, x);
+    const step = seed.steps[place];
     const split = this.chart.name.startsWith("heldout/") ? "heldout" : "train";
-    openStep(page(), String(seed.run), step, split, `Rollouts of ${arm.title}, seed ${seed.seed}`);
+    openStep(page(), String(seed.runs[place]), step, split, `Rollouts of ${arm.title}, seed ${seed.seed}`);
   }
 
   walk(event) {
