@@ -68,11 +68,14 @@ class RewardModel(Learner):
         return cls(model, dtype)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: str = "float32") -> Self:
+    def load(cls, folder: Path, device: torch.device, dtype: str = "float32", attention: str = "auto") -> Self:
         """What `save` wrote. Raises InputError when the folder holds no reward model."""
         try:
             model, told = AutoModelForSequenceClassification.from_pretrained(
-                folder, dtype=torch.float32, output_loading_info=True
+                folder,
+                dtype=torch.float32,
+                attn_implementation=None if attention == "auto" else attention,
+                output_loading_info=True,
             )
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"cannot load a reward model from {folder}: {error}") from error

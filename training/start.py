@@ -42,7 +42,8 @@ def start_reward_model(
         _adapt(model.model, config, begun, device)
         model = RewardModel(model.model, config.hardware.dtype)  # where it is now
     else:
-        model, tokenizer = RewardModel.load(begun, device, config.hardware.dtype), load_tokenizer(begun)
+        hardware = config.hardware
+        model, tokenizer = RewardModel.load(begun, device, hardware.dtype, hardware.attention), load_tokenizer(begun)
         model.drop_shift()
     prepare(model.model, config.hardware)
     return model, tokenizer

@@ -7,7 +7,8 @@ Random Qwen2-like models of 0.1 and 0.5 billion weights, vocabulary of 151,936. 
 by the torch engine (float32), log-probabilities of the old policy, two updates; passes in bfloat16. Every response has
 the same length and every reward is drawn by lot, so that each row does the same work. A row changes one thing: the head
 all at once or in larger chunks, gradient checkpointing, torch.compile. Each runs in a process of its own, so that what
-runs out of memory is a row that says so. The first step of a row is not counted.
+runs out of memory is a row that says so. The first step of a row is not counted. It needs torch, transformers and
+pydantic, and no other part of the product's environment.
 """
 
 import argparse

@@ -20,12 +20,14 @@ from tests.training.test_policy import plain_statistics
 from training.assembly.parts import within_context
 from training.batching import Example
 from training.codec import Codec, stop_ids
-from training.config import PromptConfig
+from training.config import PromptConfig, RunConfig
 from training.errors import InputError
 from training.policy import Policy
+from training.reward_model import RewardModel
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import SamplingParams
 from training.sources import load_folder
+from training.start import start_reward_model
 
 CPU = torch.device("cpu")
 MAKES = CONFIGS | {
@@ -100,6 +102,14 @@ def test_the_attention_of_a_model_can_be_chosen_where_it_has_one(tmp_path: Path)
     assert load_folder(tmp_path, CPU)[0].config._attn_implementation == "sdpa"
     with pytest.raises(InputError, match="cannot load the model"):
         load_folder(tmp_path, CPU, "nonesuch")
+
+
+def test_a_reward_model_keeps_the_attention_that_was_chosen_when_it_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    RewardModel.from_policy(AutoModelForCausalLM.from_config(CONFIGS["llama"])).save(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    config = RunConfig.model_validate({"method": {"kind": "reward_model"}, "hardware": {"attention": "eager"}})
+    model, _ = start_reward_model(config, tmp_path, CPU)
+    assert model.model.config._attn_implementation == "eager"
 
 
 def test_nothing_is_learned_beyond_the_models_positions(caplog: pytest.LogCaptureFixture) -> None:

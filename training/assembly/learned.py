@@ -40,7 +40,8 @@ def load_reward_model(parts: Parts, config: LearnedRewardConfig) -> RewardModel 
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is no reward model: it has no config.json")
     _require_same_tokens(folder, parts)
-    model = RewardModel.load(folder, parts.policy.device, parts.config.hardware.dtype)
+    hardware = parts.config.hardware
+    model = RewardModel.load(folder, parts.policy.device, hardware.dtype, hardware.attention)
     model.model.requires_grad_(False)
     return model
 
