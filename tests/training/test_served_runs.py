@@ -1,6 +1,7 @@
 """Runs that sample by a server which stands in for vLLM's: one process, two, and two that share the weights."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def config_of(way: str, url: str) -> dict[str, Any]:
     )
 
 
-Served = tuple[Path, StandIn]
+Served = tuple[Path, list[StandIn]]
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +55,16 @@ def vocabulary() -> int:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str, Served]:
-    """The same run in several ways. Of two processes that share weights, one finds the server forgetful once."""
+    """The same run in several ways. Of two processes that share weights, one finds the server forgetful now and then;
+    two that sample ahead ask two servers."""
     place, found = tmp_path_factory.mktemp("served"), {}
     for way in ("alone", "shared", "ahead alone", "ahead two"):
-        with stand_in(vocabulary) as (server, url):
+        with stand_in(vocabulary) as (server, url), stand_in(vocabulary) as (second, another):
             server.forgets = {3, 6} if way == "shared" else set()  # asked by one process of two
-            folder = new_run(place / way, config_of(way, url))
+            several = way == "ahead two"
+            folder = new_run(place / way, config_of(way, f"{url} {another}" if several else url))
             train([folder])
-            found[way] = folder, server
+            found[way] = folder, [server, second] if several else [server]
     return found
 
 
@@ -69,14 +72,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str,
 def test_processes_sample_and_learn_what_one_does(runs: dict[str, Served], way: str, as_in: str) -> None:
     assert_the_same(runs[as_in][0], runs[way][0])
     assert rows(runs[as_in][0])["metric", LAST, "optim/grad_norm"] > 0
-    assert runs[way][1].drawn == runs[as_in][1].drawn
-    assert runs[way][1].faults == []
+    drawn, expected = (sum((Counter(server.drawn) for server in runs[each][1]), Counter()) for each in (way, as_in))
+    assert drawn == expected
+    assert [server.faults for server in runs[way][1] if server.drawn] == [[]] * len(runs[way][1])
 
 
 @pytest.mark.parametrize("way", ["alone", "shared"])
 def test_each_version_is_given_once(runs: dict[str, Served], way: str) -> None:
-    _, server = runs[way]
-    versions = [version for version, _ in server.taken]
+    versions = [version for version, _ in runs[way][1][0].taken]
     if way == "shared":
         assert sorted(set(versions)) == [0, 1, 2, 3]
         assert len(versions) == 6
@@ -87,14 +90,15 @@ def test_each_version_is_given_once(runs: dict[str, Served], way: str) -> None:
 @pytest.mark.parametrize("way", ["ahead alone", "ahead two"])
 def test_what_is_sampled_ahead_comes_from_the_weights_before(runs: dict[str, Served], way: str) -> None:
     """In turns with evaluations, which are of the weights of now."""
-    folder, server = runs[way]
+    folder, servers = runs[way]
     found = rows(folder)
     assert [found["metric", step, "staleness/mean"] for step in (1, 2, 3)] == [0, 1, 1]
-    assert [version for version, _ in server.taken] == [0, 0, 1, 2, 3]
+    for server in servers:
+        assert [version for version, _ in server.taken] == [0, 0, 1, 2, 3]
 
 
 def test_the_weights_given_are_those_that_are_saved(runs: dict[str, Served]) -> None:
-    for folder, server in runs.values():
+    for folder, (*_, server) in runs.values():
         saved = load_file(folder / f"checkpoints/step_{LAST:06d}" / "model.safetensors")
         version, given = server.taken[-1]
         assert version == LAST
@@ -119,5 +123,5 @@ def test_two_processes_that_sample_ahead_end_together(tmp_path: Path, vocabulary
         else:
             ranks[1].terminate()  # the other hears of it between two steps
         said = [rank.communicate(MOST_S)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == ([1, 1] if lost else [0, 0]), said
+    assert [rank.returncode != 0 for rank in ranks] == [lost, lost], said
     assert not lost or any("EngineLostError" in each for each in said)
