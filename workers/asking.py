@@ -35,6 +35,7 @@ def ask(folder: Path, arguments: Sequence[str]) -> str:
     deadline = time.monotonic() + LIMIT_S
     try:
         while (code := _wait(child)) is None:
+            (folder / LOG_FILE).touch()  # whoever reads it sees that somebody still waits for the answer
             if time.monotonic() > deadline:
                 return f"It took longer than {LIMIT_S // 60} minutes and was given up."
     finally:

@@ -8,7 +8,7 @@ import shutil
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.apps import apps
 from django.conf import settings
@@ -43,6 +43,8 @@ class Job(models.Model):
 
     noun = "job"
     """What people call it."""
+    named_by: ClassVar[tuple[str, ...]] = ()
+    """Relations that its name and address are made of."""
 
     start_id = models.UUIDField(unique=True)
     """Made with the form: the same form sent twice starts one job."""

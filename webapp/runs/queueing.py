@@ -4,11 +4,11 @@ Rows alone say so, those of runs and those that workers write of themselves; the
 (`webapp.machines.demand`), so that a page promises nothing that does not happen.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from webapp.core.jobs import Job, JobState, kinds_of_jobs
@@ -59,8 +59,10 @@ def carried() -> list[Carried]:
     runs = Run.objects.filter(status__in=ACTIVE).only("name", "worker", "gpus")
     found = [Carried(run.name, reverse("runs:detail", args=[run.pk]), run.worker, tuple(run.gpus)) for run in runs]
     for kind in kinds_of_jobs():
-        jobs = kind._default_manager.filter(state=JobState.RUNNING)
-        found += [Carried(str(job), job.get_absolute_url(), job.worker, tuple(job.gpus)) for job in jobs]
+        found += [
+            Carried(str(job), job.get_absolute_url(), job.worker, tuple(job.gpus))
+            for job in _jobs(kind, JobState.RUNNING)
+        ]
     return found
 
 
@@ -76,11 +78,13 @@ def by_worker(workers: Iterable[Worker], works: Iterable[Carried]) -> dict[int, 
 
 def waiting_jobs() -> list[Job]:
     """Jobs that no worker has taken, the oldest first."""
-    return [
-        job
-        for kind in kinds_of_jobs()
-        for job in kind._default_manager.filter(state=JobState.QUEUED).order_by("pk")
-    ]  # fmt: skip
+    return [job for kind in kinds_of_jobs() for job in _jobs(kind, JobState.QUEUED).order_by("pk")]
+
+
+def _jobs(kind: type[Job], state: JobState) -> "QuerySet[Job]":
+    """With what names and addresses need, and without what is large."""
+    jobs: QuerySet[Job] = kind._default_manager.filter(state=state).defer("config", "report")
+    return jobs.select_related(*kind.named_by) if kind.named_by else jobs
 
 
 def places(workers: Sequence[Worker] | None = None, works: Sequence[Carried] | None = None) -> dict[int, Place]:
@@ -92,15 +96,15 @@ def places(workers: Sequence[Worker] | None = None, works: Sequence[Carried] | N
     workers = list(registered(TRAINING_QUEUE)) if workers is None else workers
     busy = by_worker(workers, carried() if works is None else works)
     found: dict[int, Place] = {}
-    earlier: list[frozenset[int]] = []
+    earlier: Counter[frozenset[int]] = Counter()
     for run_id, demand in queued:
         servers = [worker for worker in workers if demand.fits(worker.gpus_now)]
         keys = frozenset(worker.pk for worker in servers)
-        before = sum(bool(keys & others) or not (keys or others) for others in earlier)
+        before = sum(count for others, count in earlier.items() if keys & others or not (keys or others))
         free = any(len(busy[each.pk]) < each.concurrency and _has_free(demand, each, busy) for each in servers)
         words = "Starts in a moment." if free else _waits_for(demand, workers, servers, busy)
         found[run_id] = Place(before, words, not servers, free)
-        earlier.append(keys)
+        earlier[keys] += 1
     return found
 
 

@@ -19,6 +19,7 @@ class GenerationJob(Job):
     """
 
     noun = "generation"
+    named_by = ("project",)
 
     project = models.ForeignKey("labeling.LabelProject", models.CASCADE, related_name="generations")
 

@@ -1,7 +1,7 @@
 """Preflights: a few prompts sampled with a config, asked of a worker and answered through a folder named by the config.
 
 The web writes ``config.json``; the worker adds ``log.txt`` while it looks, and ``report.json`` or ``error.txt`` at the
-end. The same config always means the same folder, so asking twice costs nothing.
+end, and touches the log all the while. The same config always means the same folder, so asking twice costs nothing.
 """
 
 import json
@@ -22,7 +22,7 @@ from workers import queue
 
 NAMESPACE = uuid.UUID("6f2f8f62-6f0f-4a3c-8a3e-2f3f0b1d9a55")
 LOST_AFTER_S = 660
-"""The worker gives up before that, so whoever is silent for so long has lost its worker."""
+"""The worker gives up before that, so one that is not answered by then has lost its worker."""
 LOG_BYTES = 4096
 
 State = Literal["waiting", "looking", "done", "failed", "lost"]
@@ -83,10 +83,19 @@ def read(key: uuid.UUID) -> Preflight | None:
         return Preflight(key, "done", seconds, report=json.loads((folder / "report.json").read_text(encoding="utf-8")))
     if (folder / "error.txt").is_file():
         return Preflight(key, "failed", seconds, error=(folder / "error.txt").read_text(encoding="utf-8"))
-    if seconds > LOST_AFTER_S:
+    silent = _silent_s(folder / "log.txt")
+    if seconds > LOST_AFTER_S or (silent or 0) > settings.HEARTBEAT_LOST_SECONDS:
         return Preflight(key, "lost", seconds)
-    began = (folder / "log.txt").is_file()
-    return Preflight(key, "looking" if began else "waiting", seconds, said=_last_line(folder / "log.txt"))
+    state: State = "waiting" if silent is None else "looking"
+    return Preflight(key, state, seconds, said=_last_line(folder / "log.txt"))
+
+
+def _silent_s(log: Path) -> float | None:
+    """Seconds since its worker touched it; None before there is one."""
+    try:
+        return time.time() - log.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _folder(key: uuid.UUID) -> Path:

@@ -1,4 +1,4 @@
-// What every page does: local times, dialogs opened by buttons, menus that open and close, the sheet of keyboard shortcuts.
+// What every page does: local times, dialogs opened by buttons, menus that open and close, polls that rest, the sheet of keyboard shortcuts.
 
 import { pause, say } from "./net.js";
 
@@ -82,6 +82,14 @@ document.addEventListener("htmx:afterRequest", (event) => {
   isLost = false;
   const failed = status >= 500 && status !== 503; // a 503 brings words of its own
   say(failed ? "Espalier failed. The reason stands in its web.log; what you asked for was not done." : "");
+});
+
+// A page that nobody sees asks for nothing, and what somebody marks stays as it is.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const polled = event.target;
+  if (!polled.getAttribute("hx-trigger")?.startsWith("every")) return;
+  const marked = getSelection();
+  if (document.hidden || (!marked.isCollapsed && polled.contains(marked.anchorNode))) event.preventDefault();
 });
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target.getRootNode()));

@@ -95,12 +95,10 @@ async function follow() {
   }
 }
 
-// A page that nobody sees asks for nothing; and what somebody marks or stands on stays as it is.
+// What somebody stands on stays as it is.
 const workers = document.getElementById("sandbox-status");
 workers.addEventListener("htmx:beforeRequest", (event) => {
-  const marked = getSelection();
-  const isUsed = workers.contains(document.activeElement) || (!marked.isCollapsed && workers.contains(marked.anchorNode));
-  if (document.hidden || isUsed) event.preventDefault();
+  if (workers.contains(document.activeElement)) event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");

@@ -90,6 +90,12 @@ def test_one_whose_worker_is_gone_is_lost_and_can_be_asked_again(sent: list[uuid
     os.utime(config, (old, old))
     assert preflights.read(key).state == "lost"  # type: ignore[union-attr]
     assert preflights.ask(SMOKE.config).state == "waiting"
+    log = config.with_name("log.txt")
+    log.touch()
+    assert preflights.read(key).state == "looking"  # type: ignore[union-attr]
+    silent = time.time() - settings.HEARTBEAT_LOST_SECONDS - 1
+    os.utime(log, (silent, silent))
+    assert preflights.read(key).state == "lost"  # type: ignore[union-attr]
 
 
 def test_nothing_is_left_behind_when_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

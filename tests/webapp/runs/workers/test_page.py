@@ -17,6 +17,12 @@ from webapp.machines.models import SILENCE, Worker, WorkerState
 from webapp.runs.workers.page import curve_of
 
 PAGE = "/workers/"
+POLLS = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  const asked = new CustomEvent("htmx:beforeRequest", { bubbles: true, cancelable: true });
+  return document.getElementById("workers-status").dispatchEvent(asked);
+}"""
+"""Whether the page would ask now for what is new."""
 
 
 @pytest.mark.django_db
@@ -85,5 +91,10 @@ def test_the_page_lives_and_fits(browser: Browser, live_server: LiveServer, rese
         in_thread(lambda: Worker.objects.update(state=WorkerState.READY, heartbeat_at=timezone.now()))
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         accessible(page)
+        page.get_by_role("link", name="waits long").focus()
+        in_thread(lambda: Worker.objects.update(state=WorkerState.STOPPED))
+        expect(page.get_by_text("○ Stopped")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("link", name="waits long")).to_be_focused()
+        assert [page.evaluate(POLLS, hidden) for hidden in (False, True)] == [True, False]
         page.set_viewport_size(NARROW)
         fits_narrow(page, PAGE)

@@ -1,5 +1,6 @@
 """What runs that wait are told: how many come before them, and what they wait for."""
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,10 +11,14 @@ from django.utils import timezone
 
 from tests.webapp.machines.made import made_gpu, made_worker
 from training.config import HardwareConfig, RunConfig
+from webapp.core.jobs import kinds_of_jobs
+from webapp.labeling.choices import Mode
+from webapp.labeling.models import GenerationJob, LabelProject
 from webapp.machines.models import Worker
+from webapp.playground.models import Chat, Question
 from webapp.runs import services
 from webapp.runs.models import Run
-from webapp.runs.queueing import places
+from webapp.runs.queueing import places, waiting_jobs
 from webapp.runs.status import RunStatus
 
 pytestmark = pytest.mark.django_db
@@ -85,9 +90,21 @@ def test_the_run_and_the_list_say_it(researcher_client: Client) -> None:
     assert "1 run before this one." in listed
 
 
+def test_jobs_that_wait_cost_a_query_a_kind(django_assert_num_queries: Callable[[int], Any]) -> None:
+    config = {"kept": "where it is"}
+    for number in range(3):
+        project = LabelProject.objects.create(slug=f"p{number}", name="P", mode=Mode.PAIRWISE)
+        GenerationJob.objects.create(project=project, start_id=uuid.uuid4(), config=config)
+        chat = Chat.objects.create(title="?", asked=[])
+        Question.objects.create(chat=chat, number=1, start_id=uuid.uuid4(), config=config)
+    with django_assert_num_queries(len(kinds_of_jobs())):
+        addresses = {job.get_absolute_url() for job in waiting_jobs()}
+    assert len(addresses) == 6
+
+
 def test_a_long_queue_costs_no_more_queries(django_assert_max_num_queries: Callable[[int], Any]) -> None:
     running(made_worker())
     for number in range(12):
         waiting(seconds_ago=number)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(3 + len(kinds_of_jobs())):
         assert len(places()) == 12
