@@ -8,7 +8,7 @@ from training.config.plan import plan_of
 from training.config.recipe import Recipe, Stage
 from webapp.recipes.checks import disk_of_run, foreseen
 from webapp.runs.configure.facts import facts_of
-from webapp.runs.configure.fits import Fit, fits_of
+from webapp.runs.configure.fits import Fit, fits_of, fleet_now
 from webapp.runs.configure.machine import this_machine
 
 
@@ -51,10 +51,10 @@ class ChainSize:
 
 def size_of(recipe: Recipe) -> ChainSize:
     """Every stage as it will be trained."""
-    machine, sizes = this_machine(), []
+    machine, fleet, sizes = this_machine(), fleet_now(), []
     for stage in recipe.stages:
         config = foreseen(recipe, stage)
         facts = facts_of(config)
-        fits = fits_of(config, plan_of(config, facts.prompt_tokens), facts, machine)
+        fits = fits_of(config, plan_of(config, facts.prompt_tokens), facts, machine, fleet)
         sizes.append(StageSize(stage, fits[0] if fits else None, disk_of_run(config, facts)))
     return ChainSize(sizes, machine.disk_free)

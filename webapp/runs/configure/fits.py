@@ -3,7 +3,7 @@
 Where no worker is registered yet, as before the first start, the machine that the web runs on stands for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from training.config import RunConfig
@@ -74,13 +74,30 @@ class Place:
     free: int
 
 
-def fits_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> list[Fit]:
-    """On every kind of device that may get the run, the gravest verdict first; empty while its size is not known."""
-    workers = list(registered(TRAINING_QUEUE))
-    if not workers:
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The workers that carry runs, and names of the processes that have one in hand."""
+
+    workers: Sequence[Worker]
+    busy: frozenset[str]
+
+
+def fleet_now() -> Fleet:
+    """As it is registered."""
+    busy = Run.objects.filter(status__in=ACTIVE).values_list("worker", flat=True)
+    return Fleet(list(registered(TRAINING_QUEUE)), frozenset(busy))
+
+
+def fits_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine, fleet: Fleet | None = None) -> list[Fit]:
+    """On every kind of device that may get the run, the gravest verdict first; empty while its size is not known.
+
+    Who asks for several runs at once reads the ``fleet`` once.
+    """
+    fleet = fleet or fleet_now()
+    if not fleet.workers:
         alone = fit_of(config, plan, facts, machine)
         return [alone] if alone else []
-    found = [_fit(config, plan, facts, place) for place in _places(demand_of(config.hardware), workers)]
+    found = [_fit(config, plan, facts, place) for place in _places(demand_of(config.hardware), fleet)]
     known = [fit for fit in found if fit is not None]
     return sorted(known, key=lambda fit: VERDICTS.index(fit.verdict))
 
@@ -104,13 +121,12 @@ def _fit(config: RunConfig, plan: Plan, facts: Facts, place: Place) -> Fit | Non
     return Fit(memory, place.where, memory.peak * processes, place.capacity, place.free, processes, place.device)
 
 
-def _places(demand: Demand, workers: list[Worker]) -> list[Place]:
+def _places(demand: Demand, fleet: Fleet) -> list[Place]:
     """Of each kind one, with the least memory that one of that kind has."""
-    busy = set(Run.objects.filter(status__in=ACTIVE).values_list("worker", flat=True))
     least: dict[tuple[str, str], Place] = {}
-    for worker in workers:
+    for worker in fleet.workers:
         if demand.fits(worker.gpus_now):
-            for place in _of(worker, demand, is_busy=not busy.isdisjoint(worker.processes)):
+            for place in _of(worker, demand, is_busy=not fleet.busy.isdisjoint(worker.processes)):
                 key = (place.device, place.where)
                 known = least.get(key)
                 if known is None or place.free < known.free:

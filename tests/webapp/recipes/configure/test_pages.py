@@ -9,7 +9,9 @@ import pytest
 from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
+from tests.webapp.machines.made import made_worker
 from tests.webapp.recipes.made import end, launched, run_of, three_stages, two_stages
 from training.config.recipe import Recipe
 from training.config.recipes import RECIPES
@@ -245,7 +247,12 @@ def test_a_stage_that_is_under_way_says_so_before_it_is_edited(researcher_client
     assert "It cannot be saved now" not in text_of(researcher_client.get(address(recipe, "edit-stage", "second")))
 
 
-def test_the_whole_chain_is_sized_by_its_largest_stage_and_the_sum_of_the_disk() -> None:
+def test_the_whole_chain_is_sized_by_its_largest_stage_and_the_sum_of_the_disk(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    made_worker()
+    with django_assert_max_num_queries(2):
+        assert len(size_of(with_copy(two_stages(), "second")).stages) == 3
     size = size_of(three_stages())
     assert [each.stage.name for each in size.stages] == ["warm-up", "judge", "policy"]
     assert size.disk == sum(each.disk.total for each in size.stages if each.disk)
