@@ -85,11 +85,15 @@ def plan_grid(recipe: Recipe, axes: Sequence[StageAxis], seeds: tuple[int, ...])
 
 
 def recipe_at(recipe: Recipe, point: Point) -> Recipe:
-    """The recipe with the values of a point. Raises PointError with what keeps it from being trained."""
+    """The recipe with the values of a point; one of a stage goes before one of all.
+
+    Raises PointError with what keeps it from being trained.
+    """
     values, stages = recipe.model_dump(), []
     idle = set(point)
     for stage, dumped in zip(recipe.stages, values["stages"], strict=True):
-        own = {key.rpartition(MARK)[2]: key for key in point if key.rpartition(MARK)[0] in ("", stage.name)}
+        keys = sorted(point, key=lambda key: MARK in key)
+        own = {key.rpartition(MARK)[2]: key for key in keys if key.rpartition(MARK)[0] in ("", stage.name)}
         at = {path: point[key] for path, key in own.items()}
         counting = {path: value for path, value in at.items() if path not in idle_in_run(stage.run, at)}
         idle -= {own[path] for path in counting}

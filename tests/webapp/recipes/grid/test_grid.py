@@ -55,6 +55,14 @@ def test_a_knob_that_counts_in_some_stages_only_is_varied_there() -> None:
     assert {each.config.stage("warm-up") for each in plan.settings} == {three_stages().stage("warm-up")}
 
 
+@pytest.mark.parametrize("texts", [("steps=5,6", "first:steps=3,4"), ("first:steps=3,4", "steps=5,6")])
+def test_an_axis_of_one_stage_goes_before_one_of_all(texts: tuple[str, str]) -> None:
+    plan = planned(*texts)
+    assert plan.refused == ()
+    steps = {tuple(stage.run.steps for stage in each.config.stages) for each in plan.settings}
+    assert steps == {(3, 5), (3, 6), (4, 5), (4, 6)}
+
+
 def test_what_cannot_be_is_told() -> None:
     plan = planned(f"{RATE}=-1,1e-4")
     assert [each.title for each in plan.refused] == ["learning rate -1"]
