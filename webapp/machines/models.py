@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from webapp.core.registered import RegisteredWorker
 from webapp.machines.devices import Gpu, Processor
 
 HEARTBEAT_S = 5.0
@@ -24,12 +25,11 @@ class WorkerState(models.TextChoices):
     STOPPED = "stopped", "Stopped"
 
 
-class Worker(models.Model):
-    """A worker, by its name: one that starts again takes its row over."""
+class Worker(RegisteredWorker):
+    """A worker that carries runs, jobs or other work, with its machine's devices."""
 
-    name = models.CharField(max_length=200, unique=True)
-    process = models.CharField(max_length=120)
-    """Of its head, which takes messages."""
+    silence = SILENCE
+
     processes = models.JSONField(default=list)
     """Those that carry its work; runs and jobs name the one that carries them."""
     host = models.CharField(max_length=120)
@@ -44,24 +44,9 @@ class Worker(models.Model):
     history = models.JSONField(default=dict)
     """Utilisation at the last `KEPT_POINTS` heartbeats: of each GPU by its uuid, of the processor as ``cpu``."""
     state = models.CharField(max_length=8, choices=WorkerState)
-    started_at = models.DateTimeField()
-    heartbeat_at = models.DateTimeField()
 
     class Meta:
         ordering = ["host", "name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether it fell silent without saying that it ends."""
-        return self.state == WorkerState.READY and timezone.now() - self.heartbeat_at > SILENCE
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it takes work."""
-        return self.state == WorkerState.READY and not self.is_lost
 
     @property
     def processor_now(self) -> Processor:

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from training.sandbox.types import Call, ExecutionResult, Limits, SandboxStatus
+from webapp.core.registered import RegisteredWorker
 
 HEARTBEAT_S = 2.0
 SILENCE = timedelta(seconds=15)
@@ -28,34 +29,19 @@ class WorkerState(models.TextChoices):
     STOPPED = "stopped", "Stopped"
 
 
-class SandboxWorker(models.Model):
-    """A worker, by its name: one that starts again takes its row over."""
+class SandboxWorker(RegisteredWorker):
+    """A worker that runs models' programs."""
 
-    name = models.CharField(max_length=200, unique=True)
-    process = models.CharField(max_length=120)
+    silence = SILENCE
+
     state = models.CharField(max_length=8, choices=WorkerState)
     message = models.TextField(blank=True)
     """Why it refused."""
     values = models.JSONField(default=dict)
     """`SandboxStatus.as_dict`."""
-    started_at = models.DateTimeField()
-    heartbeat_at = models.DateTimeField()
 
     class Meta:
         ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether it fell silent without saying that it ends."""
-        return self.state == WorkerState.READY and timezone.now() - self.heartbeat_at > SILENCE
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it takes calls."""
-        return self.state == WorkerState.READY and not self.is_lost
 
     @property
     def status(self) -> SandboxStatus | None:
