@@ -10,14 +10,16 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
+from tests.webapp.machines.made import FakeGpus, made_gpu, made_worker
 from tests.webapp.playground.made import config
+from tests.webapp.runs.workers.test_queueing import running
 from tests.workers.carried_jobs import in_threads, until
 from webapp.accounts.models import User
 from webapp.core import job_states
 from webapp.core.jobs import Job, JobState
 from webapp.playground import services
 from webapp.playground.models import Question
-from workers import jobs, queue
+from workers import dispatch, jobs, queue
 from workers import playground as worker
 from workers.maintenance import maintain, reap_lost_jobs
 from workers.playground import chat
@@ -94,6 +96,26 @@ def test_a_lost_worker_is_noticed_and_another_answers_anew(
     assert not job_states.succeed(lost, {})
     question.refresh_from_db()
     assert (question.attempt, question.chosen and question.chosen["text"]) == (2, "It is 7.")
+
+
+def test_it_is_answered_beside_the_run_that_has_the_gpu(
+    asked: Callable[[str], Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "reader", FakeGpus((made_gpu(),)))
+    running(made_worker(gpus=(made_gpu(),)), gpus=(made_gpu().uuid,))
+    question = carried(asked("What is 3 plus 4?"))
+    assert (question.state, question.gpus) == (JobState.SUCCEEDED, [])
+    assert worker.QuestionWork(question).devices() == {}
+    question.config["hardware"]["device"] = "cpu"
+    assert worker.QuestionWork(question).devices() == {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_a_config_that_is_valid_no_more_fails_in_words(asked: Callable[[str], Question]) -> None:
+    question = asked("What is 3 plus 4?")
+    Question.objects.update(config=question.config | {"gone": True})
+    assert carried(question).state == JobState.FAILED
+    assert "could not be carried out" in question.error
+    assert question.answers == [[{}]]
 
 
 def test_a_stop_keeps_what_is_written(asked: Callable[[str], Question], meanwhile: Callable[[Question], None]) -> None:

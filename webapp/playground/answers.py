@@ -1,23 +1,24 @@
 """What a worker has written so far: lines about responses, folded into one entry for each."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from training.config.chat import ChatConfig
 
 NUL = ("\\u0000", "\\ufffd")
 """As JSON writes them: a model may write the first, which no column of the database takes, and the second stands in."""
 
 Answers = list[list[dict[str, Any]]]
+Config = Mapping[str, Any]
+"""`training.config.chat.ChatConfig` as it is stored, which may be older than what is valid today."""
 
 
-def empty(config: ChatConfig) -> Answers:
+def empty(config: Config) -> Answers:
     """An entry without a word for every response that there will be."""
-    return [[{} for _ in range(config.sampling.samples)] for _ in config.models]
+    return [[{} for _ in range(config["sampling"]["samples"])] for _ in config["models"]]
 
 
-def read(path: Path, config: ChatConfig) -> Answers:
+def read(path: Path, config: Config) -> Answers:
     """The latest that was written of each response; a line that is not whole yet counts for nothing."""
     found = empty(config)
     try:

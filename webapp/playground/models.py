@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from training.config.chat import ChatConfig
 from webapp.core.jobs import Job
 from webapp.playground.answers import Answers, empty, read
 from webapp.runs.models import Run
@@ -79,17 +78,13 @@ class Question(Job):
         """What the child writes."""
         return self.folder / "answers.jsonl"
 
-    @property
-    def parsed(self) -> ChatConfig:
-        return ChatConfig.model_validate(self.config)
-
     def written(self) -> Answers:
         """What its file says of each response at this moment."""
-        return read(self.answers_file, self.parsed)
+        return read(self.answers_file, self.config)
 
     def answers_now(self) -> Answers:
         """From its file while somebody answers it, else from its row."""
-        return self.written() if self.is_unfinished else self.answers or empty(self.parsed)
+        return self.written() if self.is_unfinished else self.answers or empty(self.config)
 
     def kept_at_end(self) -> dict[str, Any]:
         return {"answers": self.written()}
