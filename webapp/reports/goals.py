@@ -6,7 +6,7 @@ from typing import Literal
 from webapp.reports.definition import Beats, Definition, Goal, Grows, ReachesPlateauWith
 from webapp.reports.evidence import Evidence
 from webapp.reports.results import Results, arrival, is_clear, ratio
-from webapp.reports.statistics import Spread, difference_of
+from webapp.reports.statistics import Difference, Spread, difference_of
 from webapp.reports.wording import (
     AXIS_WORDS,
     difference_words,
@@ -21,6 +21,11 @@ from webapp.reports.wording import (
 Verdict = Literal["yes", "no", "open"]
 ICONS = {"yes": "✓", "no": "✕", "open": "…"}
 LABELS = {"yes": "Yes", "no": "No", "open": "Not known yet"}
+SURE = {
+    True: "clear of the seeds' noise",
+    False: "within their noise",
+    None: "of too few seeds to tell it from chance",
+}
 TONES = {"yes": "good", "no": "bad", "open": "muted"}
 
 
@@ -115,12 +120,19 @@ def _beats(definition: Definition, results: Results, goal: Beats) -> Answer:
     if found is None:
         return Answer(asked, "open", "There are no figures.")
     gain = -found.value if results.info.direction == "down" else found.value
-    sure = "" if found.interval is None else ", clear of the seeds' noise" if found.is_clear else ", within their noise"
+    sure = _sure(found, goal.by if results.info.direction != "down" else -goal.by)
     numbers = f"{arm} {spread_words(results.info, ours)}, {of} {spread_words(results.info, theirs)}"
-    said = f"The difference is {difference_words(results.info, found)}{sure} (n = {ours.n} and {theirs.n}). {numbers}."
+    gap = f"{difference_words(results.info, found)}, {SURE[sure]} (n = {ours.n} and {theirs.n})"
     better = gain > 0 and gain >= goal.by
-    unsure = better and found.interval is not None and not found.is_clear
-    return Answer(asked, "open" if unsure else "yes" if better else "no", said)
+    return Answer(asked, ("yes" if better else "no") if sure else "open", f"The difference is {gap}. {numbers}.")
+
+
+def _sure(found: Difference, by: float) -> bool | None:
+    """Whether the interval of a difference leaves out what was asked for, to either side; None with a single seed."""
+    if found.interval is None:
+        return None
+    low, high = found.interval
+    return not low <= by <= high
 
 
 def _values(results: Results, arm: str, goal: Beats) -> Spread | None:

@@ -60,9 +60,17 @@ def test_arms_that_do_not_differ_are_within_their_noise() -> None:
     runs += [
         learned(f"two, seed {seed}", seed + 10, config=other.model_copy(update={"seed": seed})) for seed in range(3)
     ]
-    made = built(made_report(runs, baseline="one"), Beats(arm="two", of="one"))
+    goals = (Beats(arm="two", of="one"), Beats(arm="one", of="two"), Beats(arm="one", of="two", by=0.2))
+    made = built(made_report(runs, baseline="one"), *goals)
     assert "within their noise" in made.answers[0].said
-    assert verdicts(made) != ["yes"], "a difference within the noise proves nothing"
+    assert verdicts(made) == ["open", "open", "no"], "a difference within the noise proves nothing, either way"
+
+
+def test_a_single_seed_proves_nothing() -> None:
+    runs = [run for run in two_arms() if run.config["seed"] == 0]
+    made = built(made_report(runs), Beats(arm="search", of="grpo"))
+    assert verdicts(made) == ["open"]
+    assert "of too few seeds to tell it from chance (n = 1 and 1)" in made.answers[0].said
 
 
 def test_a_budget_leaves_out_what_comes_later() -> None:
