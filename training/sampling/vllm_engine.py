@@ -5,6 +5,7 @@ incomplete block of a prompt is run anew for every sample; random numbers are vL
 the same seed draws other tokens than the torch engine does; and temperatures below 0.01 count as 0.01.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
@@ -13,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from training.adapter import is_adapted, merged_weights
-from training.sampling.decoder import Decoder
+from training.sampling.decoder import Decoder, EngineLostError
 from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample, samples_of
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
@@ -21,7 +22,11 @@ from training.sampling.vllm_heads import fitted
 from training.sampling.vllm_session import VllmSession
 from training.sharding import Slices
 
+logger = logging.getLogger("training")
+
 MAX_ROWS = 256
+MOST_LOSSES = 3
+"""Of an engine in one call, until it counts as broken."""
 
 Weights = Iterable[tuple[str, Tensor]]
 
@@ -32,6 +37,9 @@ class VllmEngine:
     `source` gives the weights whenever `update_weights` is told none, and after the engine has rested. Its counters
     tell vLLM's own figures of prefixes found; prompts that were cut short before their first token are not in them.
     """
+
+    _goes_on = True
+    """Whether it can give a lost engine that is back its weights by itself."""
 
     def __init__(
         self,
@@ -90,7 +98,7 @@ class VllmEngine:
         on_finish: OnFinish | None = None,
         should_abort: Callable[[], bool] | None = None,
     ) -> list[list[Completion]]:
-        """See `Engine`. Also raises EngineLostError, after all that ended before has been told."""
+        """See `Engine`. Goes on with an engine that was lost and is back, `MOST_LOSSES` times; else EngineLostError."""
         facts = self._decoder.facts
         samples = samples_of(prompts, params, facts.vocabulary, facts.context)
         results: list[dict[int, Completion]] = [{} for _ in prompts]
@@ -107,13 +115,22 @@ class VllmEngine:
             yield session
 
     def _finished(self, samples: list[Sample], should_abort: Callable[[], bool]) -> Iterator[tuple[Sample, Completion]]:
-        """Each sample when it is finished."""
-        if not samples:
-            return
-        with self._opened(max(sample.longest for sample in samples), self._max_rows) as session:
-            session.enter(samples)
-            while not session.is_done:
-                yield from session.abort() if should_abort() else session.advance()
+        """Each sample when it is finished; after a loss those that are left are drawn anew."""
+        left, losses = samples, 0
+        while left:
+            try:
+                with self._opened(max(sample.longest for sample in left), self._max_rows) as session:
+                    session.enter(left)
+                    while not session.is_done:
+                        yield from session.abort() if should_abort() else session.advance()
+                return
+            except EngineLostError as error:
+                lost, losses = set(error.unfinished), losses + 1
+                if not lost or losses > MOST_LOSSES or not self._goes_on:
+                    places = [(sample.prompt_index, sample.sample_index) for sample in left]
+                    raise EngineLostError(error.engine, error.reason, error.unfinished or places) from error
+                logger.warning("%s; %d responses are left, and drawn once it is back", error, len(lost))
+                left = [sample for sample in left if (sample.prompt_index, sample.sample_index) in lost]
 
     @contextmanager
     def _opened(self, longest: int, most: int) -> Iterator[VllmSession]:

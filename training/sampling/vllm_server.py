@@ -84,7 +84,7 @@ class VllmServer:
 
     def add(self, order: Order) -> None:
         """See `Decoder`."""
-        self._streams.add(order)
+        self._streams.add(order, self._label)
 
     def step(self) -> list[Progress]:
         """See `Decoder`: whatever the server has told since the last time."""

@@ -46,9 +46,9 @@ class TokenStreams:
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm-streams", daemon=True)
         self._thread.start()
 
-    def add(self, order: Order) -> None:
-        """Begin a request."""
-        self._tasks[order.key] = asyncio.run_coroutine_threadsafe(self._follow(order), self._loop)
+    def add(self, order: Order, label: str = "") -> None:
+        """Begin a request, all of whose tokens weights of this label must draw."""
+        self._tasks[order.key] = asyncio.run_coroutine_threadsafe(self._follow(order, label), self._loop)
 
     def step(self) -> list[Progress]:
         """What has arrived. Raises EngineLostError once all that came before the loss was returned."""
@@ -90,12 +90,12 @@ class TokenStreams:
         self.abort(list(self._tasks))
         self._arrived = queue.SimpleQueue()
 
-    async def _follow(self, order: Order) -> None:
+    async def _follow(self, order: Order, label: str) -> None:
         """Put what a request yields into the queue, its end or its fault last."""
         arrived, told = self._arrived, False
         for attempt in range(ATTEMPTS):
             try:
-                async for progress in self._progress(order):
+                async for progress in self._progress(order, label):
                     arrived.put(progress)
                     told = True
                 return
@@ -108,7 +108,7 @@ class TokenStreams:
                 return
             await asyncio.sleep(PAUSE_S)
 
-    async def _progress(self, order: Order) -> AsyncIterator[Progress]:
+    async def _progress(self, order: Order, label: str) -> AsyncIterator[Progress]:
         """What is told of one request; its last part comes with the tokens that were cached."""
         last: Progress | None = None
         async with AsyncExitStack() as stack:
@@ -127,6 +127,7 @@ class TokenStreams:
                 for choice in told["choices"]:
                     if last is not None:
                         yield last
+                    self._check(label, choice)
                     last = _of_choice(order.key, choice)
                 if last is not None and last.finish_reason is not None and told.get("usage"):
                     details = told["usage"].get("prompt_tokens_details") or {}
@@ -145,6 +146,17 @@ class TokenStreams:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+
+    def _check(self, label: str, choice: dict[str, Any]) -> None:
+        """Whose last piece names the weights that drew it: a server started anew has any until it is given the run's.
+
+        What it told before is with its callers already, so the error is none that is got over by asking again.
+        """
+        used = {span["version"] for span in choice.get("weight_versions") or []}
+        if label and used - {label}:
+            raise RuntimeError(
+                f"the server at {self._url} was started anew meanwhile, and has sampled by other weights"
+            )
 
     def _refuse(self, status: int, words: str) -> None:
         if status >= 500:  # its engine has died, or it is shutting down

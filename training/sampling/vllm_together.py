@@ -25,6 +25,8 @@ class VllmTogether(VllmEngine):
     `meet`; a server that was lost in between ends it (EngineLostError), unless others are left.
     """
 
+    _goes_on = False
+
     def __init__(
         self,
         decoder: Decoder,

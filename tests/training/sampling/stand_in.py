@@ -78,7 +78,12 @@ class StandIn:
              "top_logprobs": [{"token_id": id_, "logprob": LOGPROB}, {"token_id": id_ + 1, "logprob": ENTROPY}]}
             for id_ in ids
         ]  # fmt: skip
-        choice = {"token_ids": ids, "logprobs": {"content": content}, "finish_reason": "stop" if ends else "length"}
+        choice = {
+            "token_ids": ids,
+            "logprobs": {"content": content},
+            "finish_reason": "stop" if ends else "length",
+            "weight_versions": [{"version": self.label, "start": 0, "end": count}],
+        }
         return {"choices": [choice], "usage": {"prompt_tokens_details": {"cached_tokens": 0}}}
 
 

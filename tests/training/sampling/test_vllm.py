@@ -16,7 +16,6 @@ from tests.training.sampling.vllm_cases import KV_MIB, SHARE, server_process, vl
 from training.distributed import Processes
 from training.launch import free_port
 from training.policy import Policy
-from training.sampling.decoder import EngineLostError
 from training.sampling.torch_engine import TorchEngine
 from training.sampling.types import Completion, SamplingParams
 from training.sampling.vllm_engine import VllmEngine, weights_of
@@ -141,7 +140,7 @@ def _rank(rank: int, port: int, prompts: Prompts, result: Path) -> None:
     processes.leave()
 
 
-def test_a_server_that_dies_is_told_and_goes_on_where_it_was_once_it_is_back(prompts: Prompts) -> None:
+def test_a_server_that_dies_goes_on_where_it_was_once_it_is_back(prompts: Prompts) -> None:
     """The last test of this server: it is started anew, with the weights of its folder, and gets those it had."""
     server, process = vllm_server(vllm_model), server_process(vllm_model)
     changed = {name: value + 0.1 for name, value in weights_of(vllm_model())}
@@ -149,17 +148,13 @@ def test_a_server_that_dies_is_told_and_goes_on_where_it_was_once_it_is_back(pro
     engine.update_weights(3)
     params = replace(PLAIN, max_tokens=100, stop_ids=())
     whole = ids_of(engine.sample(prompts, params))
-    told: dict[tuple[int, int], list[int]] = {}
+    told: list[tuple[int, int]] = []
 
     def note(prompt: int, sample: int, completion: Completion) -> None:
-        told[prompt, sample] = completion.token_ids
-        process.kill()
+        told.append((prompt, sample))
+        if len(told) == 3:
+            process.kill()
+            process.start()
 
-    with pytest.raises(EngineLostError, match=process.url) as lost:
-        engine.sample(prompts, params, on_finish=note)
-    assert told
-    assert set(lost.value.unfinished) == set(itertools.product(range(7), range(4))) - set(told)
-    process.start()
-    again = ids_of(engine.sample(prompts, params))
-    assert again == whole
-    assert all(again[prompt][sample] == ids for (prompt, sample), ids in told.items())
+    assert ids_of(engine.sample(prompts, params, on_finish=note)) == whole
+    assert sorted(told) == list(itertools.product(range(7), range(4)))

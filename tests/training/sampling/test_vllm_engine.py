@@ -9,7 +9,7 @@ import torch
 
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
 from training.sampling.types import Completion, SamplingParams, StreamingEngine
-from training.sampling.vllm_engine import VllmEngine
+from training.sampling.vllm_engine import MOST_LOSSES, VllmEngine
 
 PARAMS = SamplingParams(n=2, max_tokens=3, temperature=1.0, stop_ids=(9,), seed=5)
 
@@ -128,14 +128,44 @@ def test_weights_come_from_the_source_once_and_again_after_a_rest() -> None:
         VllmEngine(decoder).update_weights(1)
 
 
-def test_an_engine_that_is_lost_names_what_is_not_finished_and_can_be_asked_again() -> None:
-    decoder = CountingDecoder()
+class Returning(CountingDecoder):
+    """Is lost after four steps as often as it may be `back`, without its weights; then it stays away."""
+
+    def __init__(self, back: int) -> None:
+        super().__init__()
+        self.lost_after, self.back = 4, back
+
+    def prepare(self) -> bool:
+        if self.lost_after <= 0:
+            if self.back == 0:
+                raise EngineLostError("http://there", "not healthy for 1 s")
+            self.back, self.lost_after, self.ready = self.back - 1, 4, False
+        return super().prepare()
+
+
+def test_an_engine_that_was_lost_draws_what_is_left_when_it_is_back() -> None:
+    decoder, undisturbed = Returning(back=3), CountingDecoder()
+    told: list[tuple[int, int]] = []
+    results = engine_of(decoder, max_rows=1).sample(
+        [[1], [2]], PARAMS, lambda prompt, sample, done: told.append((prompt, sample))
+    )
+    expected = engine_of(undisturbed, max_rows=1).sample([[1], [2]], PARAMS)
+    assert [[each.token_ids for each in of] for of in results] == [[each.token_ids for each in of] for of in expected]
+    assert sorted(told) == [(0, 0), (0, 1), (1, 0), (1, 1)]  # each once
+    assert decoder.loaded == [0, 0, 0, 0]
+    a, b, c, d = [order.seed for order in undisturbed.orders]
+    assert [order.seed for order in decoder.orders] == [a, b, b, c, c, d, d]
+
+
+@pytest.mark.parametrize("back", [0, 9])
+def test_an_engine_that_stays_away_or_goes_again_and_again_is_lost_with_what_is_left(back: int) -> None:
+    decoder = Returning(back)
     engine, told = engine_of(decoder, max_rows=1), dict[tuple[int, int], Completion]()
-    decoder.lost_after = 4
     with pytest.raises(EngineLostError) as lost:
-        engine.sample([[1], [2]], PARAMS, lambda prompt, sample, done: told.update({(prompt, sample): done}))
-    assert set(told) == {(0, 0)}
-    assert sorted(lost.value.unfinished) == [(0, 1), (1, 0), (1, 1)]
+        engine.sample([[1], [2], [3], [4]], PARAMS, lambda prompt, sample, done: told.update({(prompt, sample): done}))
+    every = set(itertools.product(range(4), range(2)))
+    assert len(told) == (1 if back == 0 else 1 + MOST_LOSSES)
+    assert set(lost.value.unfinished) == every - set(told)
     decoder.lost_after = math.inf
     assert len(list(itertools.chain(*engine.sample([[1], [2]], PARAMS)))) == 4
 

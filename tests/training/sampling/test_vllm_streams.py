@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
+from tests.training.sampling.stand_in import stand_in
 from training.sampling.decoder import EngineLostError, Order, Progress
 from training.sampling.types import SamplingParams
 from training.sampling.vllm_streams import ATTEMPTS, TokenStreams
@@ -46,7 +47,7 @@ def test_what_came_before_a_loss_is_told_first_and_the_loss_once(streams: TokenS
 def test_a_request_whose_connection_breaks_before_its_first_token_is_made_again(streams: TokenStreams) -> None:
     tries = []
 
-    async def breaking(order: Order) -> AsyncIterator[Progress]:
+    async def breaking(order: Order, label: str) -> AsyncIterator[Progress]:
         tries.append(order.key)
         if len(tries) < ATTEMPTS:
             raise httpx2.ReadError("reset by peer")
@@ -72,3 +73,17 @@ def test_a_server_that_is_not_there_is_lost(streams: TokenStreams) -> None:
     until_arrived(streams)
     with pytest.raises(EngineLostError, match="does not answer"):
         streams.step()
+
+
+def test_tokens_of_other_weights_are_none_of_the_run() -> None:
+    with stand_in(50) as (server, url):
+        streams = TokenStreams(url, 5.0)
+        server.label = "run-3"
+        streams.add(Order(1, (1, 2), PARAMS, 0, "salt"), "run-3")
+        until_arrived(streams)
+        assert [progress.finish_reason for progress in streams.step()] == ["length"]
+        streams.add(Order(2, (1, 2), PARAMS, 0, "salt"), "run-4")
+        until_arrived(streams)
+        with pytest.raises(RuntimeError, match="started anew meanwhile"):
+            streams.step()
+        streams.close()
