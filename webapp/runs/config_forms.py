@@ -15,6 +15,7 @@ from pydantic import ValidationError as ConfigError
 
 from webapp.runs.escapes import EscapedText, escape
 from webapp.runs.knobs import Knob, Values, knobs_of, tree_of
+from webapp.runs.plain_inputs import PlainInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ConfigForm(forms.Form):
 
     config_class: ClassVar[type[BaseModel]]
     knobs: ClassVar[dict[str, Knob]]
+    default_renderer = PlainInputs
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

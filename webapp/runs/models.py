@@ -11,7 +11,7 @@ from webapp.runs.status import RunStatus
 
 def method_title(kind: str) -> str:
     """What a method is called: most are abbreviations."""
-    return "Reward model" if kind == "reward_model" else kind.upper()
+    return {"reward_model": "Reward model", "deepsearch": "DeepSearch"}.get(kind) or kind.upper()
 
 
 class StopRequest(models.TextChoices):

@@ -6,6 +6,7 @@ by name, or by their path in a config file, which is the same for all kinds that
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django import forms
 
@@ -170,16 +171,12 @@ WIDGETS: Mapping[str, forms.Widget] = {
 
 def section_of(knob: Knob) -> Section:
     """The section that shows a knob."""
-    best = max(SECTIONS, key=lambda section: len(_prefix(section, knob)))
-    if not _prefix(best, knob):
-        raise LookupError(f"no section of the form shows {knob.name}; give its group to one in layout.SECTIONS")
-    return best
+    return SECTIONS[order_of(knob)[0]]
 
 
 def order_of(knob: Knob) -> tuple[int, int]:
     """Where a knob stands: its section, and its prefix among those of the section."""
-    section = section_of(knob)
-    return SECTIONS.index(section), section.prefixes.index(_prefix(section, knob))
+    return _place(knob.name, knob.path)
 
 
 def is_simple(knob: Knob) -> bool:
@@ -187,7 +184,18 @@ def is_simple(knob: Knob) -> bool:
     return knob.name in SIMPLE or knob.path in SIMPLE
 
 
-def _prefix(section: Section, knob: Knob) -> str:
+@cache
+def _place(name: str, path: str) -> tuple[int, int]:
+    """As `order_of` says. Every page asks for every knob, and nothing of it changes while the process lives."""
+    prefixes = [_prefix(section, name, path) for section in SECTIONS]
+    longest = max(prefixes, key=len)
+    if not longest:
+        raise LookupError(f"no section of the form shows {name}; give its group to one in layout.SECTIONS")
+    index = prefixes.index(longest)
+    return index, SECTIONS[index].prefixes.index(longest)
+
+
+def _prefix(section: Section, name: str, path: str) -> str:
     """The longest prefix of the section that fits the knob; empty for none."""
-    fitting = (p for p in section.prefixes if is_within(knob.name, p) or is_within(knob.path, p))
+    fitting = (p for p in section.prefixes if is_within(name, p) or is_within(path, p))
     return max(fitting, key=len, default="")

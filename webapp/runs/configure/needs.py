@@ -1,5 +1,7 @@
 """Which knobs count when: those that change nothing as things are stay out of sight."""
 
+from functools import cache
+
 _RL = ("grpo", "deepsearch", "srl", "ppo")
 _LEARNED = tuple(f"method.{kind}.reward.learned" for kind in _RL)
 _SEARCH, _GRAIN = "method.deepsearch.search", "method.srl.granularity"
@@ -91,13 +93,14 @@ left out: it times both the hard subset and the cache.
 """
 
 
-def needs_of(name: str) -> list[tuple[str, ...]]:
+@cache
+def needs_of(name: str) -> tuple[tuple[str, ...], ...]:
     """What must hold for a knob to change anything: of each entry one, as ``name of a knob=value``."""
-    return [
+    return tuple(
         any_of
         for prefix, any_of in COUNTS_WHEN
         if is_within(name, prefix) and name not in {need.split("=")[0] for need in any_of}
-    ]
+    )
 
 
 def is_within(name: str, prefix: str) -> bool:

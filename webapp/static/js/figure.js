@@ -117,7 +117,7 @@ function layout(chart, curves, marks, view, colours, unit) {
       ...axis, type: view.xlog ? "log" : "linear", tickformat: view.x === "tokens" ? "~s" : "",
       title: { text: { step: "", tokens: "tokens", time: unit?.[0] ?? "" }[view.x], font: { size: 11 }, standoff: 4 },
       unifiedhovertitle: { text: { step: "step %{x}", tokens: "%{x:.4~s} tokens", time: `%{x:.4~g} ${unit?.[0]}` }[view.x] },
-      ...range(chart, view, unit),
+      ...range(chart, view, unit), ...(view.x === "step" && !view.xlog && span(chart, curves) < FEW_STEPS ? { dtick: 1 } : {}),
     },
     yaxis: {
       ...axis, type: view.hasLogY(chart.key) ? "log" : "linear", fixedrange: true, tickformat: tickFormat(chart.unit),
@@ -132,6 +132,14 @@ function layout(chart, curves, marks, view, colours, unit) {
       hovertext: `step ${mark.step}: ${escape(mark.text)}`, font: { size: 12, color: tone(mark, colours) }, captureevents: true,
     })),
   };
+}
+
+// There is no half a step: where few are shown, each has its tick.
+const FEW_STEPS = 10;
+
+function span(chart, curves) {
+  const ends = chart.range ?? curves.flatMap((curve) => [curve.xs[0], curve.xs.at(-1)]).filter((x) => x !== undefined);
+  return Math.max(...ends) - Math.min(...ends);
 }
 
 function range(chart, view, unit) {
