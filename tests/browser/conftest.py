@@ -101,7 +101,7 @@ def page(context: BrowserContext, stack: Stack) -> Iterator[Page]:
 @pytest.fixture
 def visitor(page: Page, stack: Stack) -> Iterator[Page]:
     """Logged in, whatever ran before on this stack."""
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     page.goto("/runs/")
     if "/login/" in page.url:
         log_in(page, stack.password)

@@ -53,7 +53,7 @@ class Supervised:
         run.refresh_from_db()
         return run
 
-    def wait(self, run: Run, condition: Callable[[Run], object], seconds: float = 20) -> Run:
+    def wait(self, run: Run, condition: Callable[[Run], object], seconds: float = 60) -> Run:
         """Until it is so."""
         deadline = time.monotonic() + seconds
         while True:
@@ -65,7 +65,7 @@ class Supervised:
 
     def join(self) -> None:
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive()
 
 

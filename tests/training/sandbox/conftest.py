@@ -28,6 +28,8 @@ ATTACKS: tuple[Attack, ...] = (*FILES, *PROCESSES, *SYSTEM_CALLS, *FORGERY, *RES
 _PATIENT = Limits(wall_s=40, cpu_s=20, memory_mb=768)
 """For ordinary programs beside bombs: whether they run is what counts."""
 _RESULT_S = 120.0
+_ENDING_S = 10.0
+"""How long what was ended may take to be gone on a machine that does much else; less than the programs would take."""
 _DAEMON = """
 import os, time
 try:
@@ -108,19 +110,18 @@ def _close(sandbox: LocalSandbox) -> tuple[list[ExecutionResult], list[int]]:
     time.sleep(0.2)
     family = [sandbox.pid, *descendants(sandbox.pid)]
     sandbox.close()
-    for _ in range(100):
-        if not (alive := [pid for pid in family if not _is_dead(pid)]):
-            break
+    end = time.monotonic() + _ENDING_S
+    while (alive := [pid for pid in family if not _is_dead(pid)]) and time.monotonic() < end:
         time.sleep(0.02)
-    return [future.result(5) for future in futures], alive
+    return [future.result(_RESULT_S) for future in futures], alive
 
 
 def _strangers(pid: int, before: list[int]) -> list[str]:
     """Processes that were not there before, once those that end have had a moment to."""
-    for _ in range(50):
-        found = [each for each in descendants(pid) if each not in before and not _is_dead(each)]
-        if not found:
-            return []
+    end = time.monotonic() + _ENDING_S
+    while found := [each for each in descendants(pid) if each not in before and not _is_dead(each)]:
+        if time.monotonic() > end:
+            break
         time.sleep(0.02)
     return [
         subprocess.run(["ps", "-o", "cmd=", "-p", str(each)], capture_output=True, text=True).stdout for each in found

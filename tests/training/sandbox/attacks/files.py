@@ -149,12 +149,12 @@ with contextlib.suppress(OSError):
 import subprocess
 text = f"cat {SECRET}; cat /etc/shadow; ls {FOLDER}; echo x > {FOLDER}/shell"
 with contextlib.suppress(OSError, subprocess.SubprocessError):
-    found = subprocess.run(["/bin/sh", "-c", text], capture_output=True, timeout=2).stdout
+    found = subprocess.run(["/bin/sh", "-c", text], capture_output=True, timeout=4).stdout
     if found: print("ESCAPE", found[:80])
 with contextlib.suppress(OSError, subprocess.SubprocessError):
     with open("/tmp/mine", "wb") as file: file.write(open("/bin/cat", "rb").read())
     os.chmod("/tmp/mine", 0o755)
-    if subprocess.run(["/tmp/mine", SECRET], capture_output=True, timeout=2).stdout: print("ESCAPE own program")
+    if subprocess.run(["/tmp/mine", SECRET], capture_output=True, timeout=4).stdout: print("ESCAPE own program")
 """),
     Attack("install a package", """
 import subprocess

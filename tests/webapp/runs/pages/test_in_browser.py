@@ -67,19 +67,19 @@ def test_a_live_chart_moves_rewinds_and_rests_when_the_run_has_ended(page: Page)
     summary = page.locator("#chart-reward [data-summary]")
     expect(summary).to_have_text("last 0.6 at step 60 · best 0.6 at step 60")
     add_figures(run, {"reward/mean": [0.9]}, first=61)
-    expect(summary).to_have_text("last 0.9 at step 61 · best 0.9 at step 61", timeout=10_000)
+    expect(summary).to_have_text("last 0.9 at step 61 · best 0.9 at step 61")
     expect(page.locator(".run-facts")).to_contain_text("61 / 100")
 
     _restart(run, Started(step=40, attempt=2, total_steps=100, resumed_step=40))
     run.save()
     add_figures(run, {"reward/mean": [0.1] * 30}, first=41)
-    expect(summary).to_have_text("last 0.1 at step 70 · best 0.4 at step 40", timeout=10_000)
+    expect(summary).to_have_text("last 0.1 at step 70 · best 0.4 at step 40")
 
     add_figures(run, {"policy/kl": [0.5]}, first=70)
     expect(page.locator("#chart-kl .main-svg").first).to_be_visible(timeout=10_000)
 
     Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED)
-    expect(page.locator(".run-state")).to_contain_text("Succeeded", timeout=10_000)
+    expect(page.locator(".run-state")).to_contain_text("Succeeded")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(2500)
@@ -220,11 +220,11 @@ def test_a_log_is_followed_by_a_reader_at_its_end_only(page: Page) -> None:
     gap = "(log) => log.scrollHeight - log.scrollTop - log.clientHeight"
     with log.open("a") as file:
         file.write("line 500\n")
-    expect(lines).to_contain_text("line 500", timeout=10_000)
+    expect(lines).to_contain_text("line 500")
     assert lines.evaluate(gap) < 2
     lines.evaluate("(log) => { log.scrollTop = 100; }")
     with log.open("a") as file:
         file.write("line 501\n<b>half a li")
-    expect(lines).to_contain_text("line 501", timeout=10_000)
+    expect(lines).to_contain_text("line 501")
     assert lines.evaluate("(log) => log.scrollTop") == 100
     expect(page.locator("[data-unfinished]")).to_have_text("<b>half a li")
