@@ -12,7 +12,7 @@ from pathlib import Path
 
 LATER = (
     "choix", "krippendorff", "math_verify", "pyarrow.parquet", "scipy.sparse.csgraph", "scipy.special", "scipy.stats",
-    "statsmodels.stats.inter_rater", "statsmodels.stats.proportion", "sympy", "trueskill",
+    "scipy.stats.contingency", "sympy", "trueskill",
     "gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "celery.bin.celery", "celery.apps.worker",
     "celery.concurrency.prefork", "kombu.transport.redis", "psycopg_pool", "django.core.management.commands.migrate",
 )  # fmt: skip

