@@ -1,6 +1,6 @@
 """Loads every module of the web and the workers, and what they load when first used: proof that all is there.
 
-Python writes the bytecode of just these, so that a container starts quickly and holds none that it never needs.
+Python writes the bytecode of our own just then, so that a container starts quickly.
 """
 
 import importlib

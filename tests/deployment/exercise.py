@@ -2,7 +2,8 @@
 
 A new environment gets the requirements as the Dockerfile's stage `web-build` installs and trims them; the code is just
 what that stage copies. It belongs to another user than the processes, which have no capabilities, so that they cannot
-write into it. Servers are those of the Python packages. Takes some minutes, and tells sizes and times.
+write into it. Servers are those of the Python packages. Takes some minutes, and tells sizes and times; an image that
+has grown beyond its limit fails.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ OWNER = 65534
 USER = 1000
 BASE_MB = 125
 """python:3.11-slim, unpacked."""
+LIMIT_MB = 480
+"""What the image may take on disk; a requirement that brings more wants a reason."""
 PORT = 8731
 
 
@@ -161,7 +164,10 @@ def main() -> None:
         pack = f"tar --create --directory {folder} espalier app | gzip -6 | wc --bytes"
         packed = int(subprocess.run(["sh", "-c", pack], check=True, capture_output=True, text=True).stdout)
     print(f"environment {sizes[0]:.0f} MB, code {sizes[1]:.0f} MB, compressed together {packed / 1e6:.0f} MB;")
-    print(f"with the base image of about {BASE_MB} MB: {sum(sizes) + BASE_MB:.0f} MB unpacked")
+    whole = sum(sizes) + BASE_MB
+    print(f"with the base image of about {BASE_MB} MB: {whole:.0f} MB unpacked, of {LIMIT_MB} MB at most")
+    if whole > LIMIT_MB:
+        raise SystemExit("The image has grown beyond its limit.")
 
 
 if __name__ == "__main__":
