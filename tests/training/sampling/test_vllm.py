@@ -115,7 +115,8 @@ def test_two_processes_that_share_a_model_each_sample_with_a_vllm_of_their_own(
     for rank in ranks:
         rank.join(240)
         assert rank.exitcode == 0
-    assert torch.load(tmp_path / "found.pt") == ids_of(process_case().make(64, True).sample(prompts, PLAIN))
+    # The server draws what vLLM does in this process, where the refused model has ended it.
+    assert torch.load(tmp_path / "found.pt") == ids_of(server_case().make(64, True).sample(prompts, PLAIN))
 
 
 def _rank(rank: int, port: int, prompts: Prompts, result: Path) -> None:
