@@ -86,7 +86,7 @@ def test_one_cursor_walks_all_charts_and_enter_opens_the_rollouts(page: Page) ->
     expect(drawer).to_contain_text("Rollouts of Search, seed 0")
     expect(drawer).to_contain_text("Step 95")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page).to_have_url(re.compile("hide=search"))
     page.wait_for_function(f"() => {DATA}.filter((trace) => trace.meta !== undefined).length === 4")
     box = page.locator("#chart-reward-mean .nsewdrag").bounding_box()
