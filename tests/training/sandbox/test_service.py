@@ -188,7 +188,7 @@ def fragile() -> Iterator[LocalSandbox]:
 def test_killed_fork_servers_are_replaced_and_their_calls_run_again_but_not_for_ever(fragile: LocalSandbox) -> None:
     before = fragile.status().restarts
     long = fragile.submit(_call("import time; time.sleep(30)"))
-    futures = [fragile.submit(_call(f"import time; time.sleep(0.2); print({number})")) for number in range(12)]
+    futures = [fragile.submit(_call(f"import time; time.sleep(0.5); print({number})")) for number in range(12)]
     for number in range(3):
         busy = 4 if number == 0 else 1
         assert _until(lambda busy=busy: fragile.status().zygotes == 1 and fragile.status().in_flight >= busy)  # type: ignore[misc]
