@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress, SharedDecoder
 from training.sampling.kv_scheduler import KvScheduler
+from training.seeds import derive_seed
 
 if TYPE_CHECKING:
     import torch
@@ -154,10 +155,9 @@ class Fleet:
         if not self._here():
             raise EngineLostError("any address", "the last engine is gone")
         for key in self._scheduler.lose(number):
-            order, tokens = self._orders[key], self._tokens[key]
-            left = replace(order.params, max_tokens=order.params.max_tokens - len(tokens))
-            self._orders[key] = replace(order, prompt=(*order.prompt, *tokens), params=left)
-            self._tokens[key] = []
+            if tokens := self._tokens[key]:
+                self._orders[key] = _continued(self._orders[key], tokens)
+                self._tokens[key] = []
 
     def _note(self, progress: Progress, number: int) -> Progress:
         self._tokens[progress.key] += progress.token_ids
@@ -180,6 +180,16 @@ class Fleet:
         for number in self._away:
             scheduler.lose(number)
         return scheduler
+
+
+def _continued(order: Order, tokens: Sequence[int]) -> Order:
+    """What is left of an order of which these tokens have come.
+
+    With a seed of its own: with the old one, the random numbers of its first tokens would draw the next ones again.
+    """
+    prompt = (*order.prompt, *tokens)
+    params = replace(order.params, max_tokens=order.params.max_tokens - len(tokens))
+    return replace(order, prompt=prompt, params=params, seed=derive_seed(order.seed, "continued", len(prompt)))
 
 
 class _Beginnings:

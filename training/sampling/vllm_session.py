@@ -159,6 +159,6 @@ class VllmSession:
         return running.completion(reason, self._version)
 
     def _count_prefill(self, prompt: tuple[int, ...], cached: int) -> None:
-        computed = len(prompt) - cached
+        computed = max(len(prompt) - cached, 0)  # where it went on elsewhere, its first tokens may be cached as well
         self._counters.prefill_tokens_computed += computed
         self._counters.prefill_tokens_recomputed += max(computed - self._seen.remember(prompt), 0)

@@ -98,6 +98,33 @@ def test_new_weights_go_to_all_and_whoever_was_away_gets_them_when_it_is_back() 
     assert members[1].ready
 
 
+def test_what_goes_on_elsewhere_draws_by_other_random_numbers_than_its_beginning() -> None:
+    def seeds(lost_after: float) -> list[int]:
+        members = [Member(40), Member(39)]
+        members[0].lost_after = lost_after
+        assert sampled(engine_of(members), [[1, 2]], [6]) == [[3, 4, 5, 6, 7, 8]]
+        return [order.seed for member in members for order in member.orders]
+
+    (whole,) = seeds(float("inf"))
+    first, second = seeds(2)
+    assert first == whole != second
+    assert seeds(2) == [first, second]  # a lost beginning is continued alike
+    again, other = seeds(1)  # lost where it had come as far as this
+    assert again == whole
+    assert other not in {first, second}
+
+
+def test_what_had_not_begun_where_it_was_lost_keeps_its_seed() -> None:
+    members = [Member(40), Member(40)]
+    engine = engine_of(members)
+    sampled(engine, [[5]], [1])
+    for member in members:
+        member.orders.clear()
+    members[0].step = lambda: (_ for _ in ()).throw(EngineLostError("http://there", "gone"))  # type: ignore
+    assert sampled(engine, [[1, 2]], [3]) == [[3, 4, 5]]
+    assert members[0].orders[0].seed == members[1].orders[0].seed
+
+
 def test_with_none_left_it_says_so_and_names_what_was_not_drawn() -> None:
     members = [Member(), Member()]
     engine = engine_of(members)
