@@ -13,15 +13,11 @@ if TYPE_CHECKING:
 class EngineLostError(ConnectionError):
     """An engine that does not answer any more. Its work may be given to another, or to itself once it is back.
 
-    `unfinished` are the (prompt index or ticket, sample index) of all samples that had been asked for and did not end;
-    those that ended have been told already. A sample that is asked for again draws the same tokens.
+    Samples that ended have been told already; one that is asked for again draws the same tokens.
     """
 
-    def __init__(self, engine: str, reason: str, unfinished: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(self, engine: str, reason: str) -> None:
         super().__init__(f"the engine at {engine} does not answer: {reason}")
-        self.engine = engine
-        self.reason = reason
-        self.unfinished = list(unfinished)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ incomplete block of a prompt is run anew for every sample; random numbers are vL
 the same seed draws other tokens than the torch engine does; and temperatures below 0.01 count as 0.01.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +20,12 @@ from training.sampling.prefix_cache import PrefixCache
 from training.sampling.requests import Sample, samples_of
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
 from training.sampling.vllm_heads import fitted
-from training.sampling.vllm_session import VllmSession
+from training.sampling.vllm_session import MOST_LOSSES, VllmSession
 from training.sharding import Slices
 
 logger = logging.getLogger("training")
 
 MAX_ROWS = 256
-MOST_LOSSES = 3
-"""Of an engine in one call, until it counts as broken."""
 
 Weights = Iterable[tuple[str, Tensor]]
 
@@ -98,7 +97,7 @@ class VllmEngine:
         on_finish: OnFinish | None = None,
         should_abort: Callable[[], bool] | None = None,
     ) -> list[list[Completion]]:
-        """See `Engine`. Goes on with an engine that was lost and is back, `MOST_LOSSES` times; else EngineLostError."""
+        """See `Engine`. Raises EngineLostError as a stream does."""
         facts = self._decoder.facts
         samples = samples_of(prompts, params, facts.vocabulary, facts.context)
         results: list[dict[int, Completion]] = [{} for _ in prompts]
@@ -110,27 +109,21 @@ class VllmEngine:
 
     @contextmanager
     def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[VllmSession]:
-        """See `StreamingEngine`. Sequences that come back are found in vLLM's prefix cache while it has room."""
+        """See `StreamingEngine`. Sequences that come back are found in vLLM's prefix cache while it has room.
+
+        Goes on with an engine that was lost and is back, `MOST_LOSSES` times; else EngineLostError.
+        """
         with self._opened(longest, most) as session:
             yield session
 
     def _finished(self, samples: list[Sample], should_abort: Callable[[], bool]) -> Iterator[tuple[Sample, Completion]]:
-        """Each sample when it is finished; after a loss those that are left are drawn anew."""
-        left, losses = samples, 0
-        while left:
-            try:
-                with self._opened(max(sample.longest for sample in left), self._max_rows) as session:
-                    session.enter(left)
-                    while not session.is_done:
-                        yield from session.abort() if should_abort() else session.advance()
-                return
-            except EngineLostError as error:
-                lost, losses = set(error.unfinished), losses + 1
-                if not lost or losses > MOST_LOSSES or not self._goes_on:
-                    places = [(sample.prompt_index, sample.sample_index) for sample in left]
-                    raise EngineLostError(error.engine, error.reason, error.unfinished or places) from error
-                logger.warning("%s; %d responses are left, and drawn once it is back", error, len(lost))
-                left = [sample for sample in left if (sample.prompt_index, sample.sample_index) in lost]
+        """Each sample when it is finished."""
+        if not samples:
+            return
+        with self._opened(max(sample.longest for sample in samples), self._max_rows) as session:
+            session.enter(samples)
+            while not session.is_done:
+                yield from session.abort() if should_abort() else session.advance()
 
     @contextmanager
     def _opened(self, longest: int, most: int) -> Iterator[VllmSession]:
@@ -144,7 +137,14 @@ class VllmEngine:
         self._take_weights()
         salt, most = f"{self._name}-{self._weights_version}", min(most, self._max_rows)
         self._session = VllmSession(
-            self._decoder, self._counters, self._seen, salt, self._weights_version, most, longest
+            self._decoder,
+            self._counters,
+            self._seen,
+            salt,
+            self._weights_version,
+            most,
+            longest,
+            self._take_weights if self._goes_on else None,
         )
         try:
             yield self._session
@@ -153,10 +153,19 @@ class VllmEngine:
             self._session = None
 
     def _take_weights(self) -> None:
-        """Have the decoder load what it has not yet, or has lost."""
-        if not self._decoder.prepare() or self._stale:
-            self._decoder.load(self._weights_version, self._weights())
-            self._stale = False
+        """Have the decoder load what it has not yet, or has lost, though it be lost while it does."""
+        for losses in itertools.count(1):
+            if self._decoder.prepare() and not self._stale:
+                return
+            try:
+                self._decoder.load(self._weights_version, self._weights())
+            except EngineLostError as error:
+                if losses > MOST_LOSSES:
+                    raise
+                logger.warning("%s; it gets its weights once it is back", error)
+            else:
+                self._stale = False
+                return
 
     def _weights(self) -> Weights:
         """Those of the source, as the decoder's model has them."""

@@ -1,10 +1,11 @@
 """One call of a vLLM engine: samples wait for a place, decode elsewhere token by token, and are put together here."""
 
 import itertools
+import logging
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,12 @@ from training.sampling.requests import Sample, check_request
 from training.sampling.types import Completion, EngineCounters, FinishReason, SamplingParams
 from training.seeds import derive_seed
 
+logger = logging.getLogger("training")
+
 Finished = list[tuple[Sample, Completion]]
+
+MOST_LOSSES = 3
+"""Of an engine in one call, until it counts as broken."""
 
 _keys = itertools.count()
 
@@ -40,7 +46,8 @@ class Running:
 class VllmSession:
     """See `Stream`. At most `most` samples are with the decoder at once; the others wait their turn.
 
-    `seen` holds the tokens that were run under the present weights, for the counters.
+    `seen` holds the tokens that were run under the present weights, for the counters. After a loss `come_back` returns
+    once the decoder is there again, with its weights, and what is left is drawn anew; where it is None a loss is final.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class VllmSession:
         version: int,
         most: int,
         longest: int,
+        come_back: Callable[[], None] | None = None,
     ) -> None:
         self._decoder = decoder
         self._counters = counters
@@ -60,6 +68,8 @@ class VllmSession:
         self._version = version
         self._most = most
         self._longest = longest
+        self._come_back = come_back
+        self._losses = 0
         self._waiting: deque[Sample] = deque()
         self._running: dict[int, Running] = {}
         self._entered: dict[int, float] = {}
@@ -102,11 +112,8 @@ class VllmSession:
                 self._start(self._waiting.popleft())
             told = self._decoder.step() if self._running else []
         except EngineLostError as error:
-            unfinished = [each.sample for each in self._running.values()] + list(self._waiting)
-            self._running.clear()
-            self._waiting.clear()
-            places = [(sample.prompt_index, sample.sample_index) for sample in unfinished]
-            raise EngineLostError(error.engine, error.reason, places) from error
+            self._begin_again(error)
+            return []
         self._counters.decode_steps += bool(told)
         return [done for progress in told if (done := self._note(progress)) is not None]
 
@@ -131,6 +138,18 @@ class VllmSession:
         self._running[key] = Running(sample)
         self._entered[sample.prompt_index] = time.perf_counter()
         self._decoder.add(Order(key, sample.prompt, sample.params, seed, self._salt))
+
+    def _begin_again(self, error: EngineLostError) -> None:
+        """Have drawn anew what is left, by an engine that is back. Raises EngineLostError where it does not come."""
+        left = [each.sample for each in self._running.values()] + list(self._waiting)
+        self._running.clear()
+        self._waiting.clear()
+        self._losses += 1
+        if self._come_back is None or self._losses > MOST_LOSSES:
+            raise error
+        logger.warning("%s; %d responses are left, and drawn once it is back", error, len(left))
+        self._come_back()
+        self._waiting.extend(left)
 
     def _note(self, progress: Progress) -> tuple[Sample, Completion] | None:
         """Put down what has come of a sample; returns it when it is finished."""

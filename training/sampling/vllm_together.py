@@ -5,12 +5,15 @@ for another in the midst of sampling. Servers are given weights once, by the fir
 out, all put together what it writes, one weight after the other.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from training.distributed import Processes
-from training.sampling.decoder import Decoder, SharedDecoder
+from training.sampling.decoder import Decoder, EngineLostError, SharedDecoder
 from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights
+
+logger = logging.getLogger("training")
 
 Result = TypeVar("Result")
 
@@ -68,6 +71,8 @@ class VllmTogether(VllmEngine):
         try:
             if self._server is None or self._processes.is_first:
                 self._decoder.load(self._weights_version, weights)
+        except EngineLostError as error:
+            logger.warning("%s; it gets its weights once it is back", error)
         finally:
             for _ in weights:  # what is shared out is put together by all, though one of them may have failed
                 pass

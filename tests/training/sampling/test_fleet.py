@@ -125,15 +125,14 @@ def test_what_had_not_begun_where_it_was_lost_keeps_its_seed() -> None:
     assert members[0].orders[0].seed == members[1].orders[0].seed
 
 
-def test_with_none_left_it_says_so_and_names_what_was_not_drawn() -> None:
+def test_with_none_left_it_says_so() -> None:
     members = [Member(), Member()]
     engine = engine_of(members)
     sampled(engine, [[1]], [1])
     for member in members:
         member.lost_after = 2
-    with pytest.raises(EngineLostError) as lost:
+    with pytest.raises(EngineLostError, match="all 2 are away"):
         sampled(engine, [[1], [2], [3]], [9, 9, 1])
-    assert lost.value.unfinished == [(0, 0), (1, 0)]
     with pytest.raises(EngineLostError, match="all 2 are away"):
         sampled(engine, [[1]], [1])
 

@@ -9,7 +9,8 @@ import torch
 
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
 from training.sampling.types import Completion, SamplingParams, StreamingEngine
-from training.sampling.vllm_engine import MOST_LOSSES, VllmEngine
+from training.sampling.vllm_engine import VllmEngine
+from training.sampling.vllm_session import MOST_LOSSES
 
 PARAMS = SamplingParams(n=2, max_tokens=3, temperature=1.0, stop_ids=(9,), seed=5)
 
@@ -157,17 +158,52 @@ def test_an_engine_that_was_lost_draws_what_is_left_when_it_is_back() -> None:
     assert [order.seed for order in decoder.orders] == [a, b, b, c, c, d, d]
 
 
+def test_a_stream_goes_on_with_an_engine_that_was_lost_too() -> None:
+    decoder = Returning(back=1)
+    with engine_of(decoder).stream([PARAMS], 8, 2) as stream:
+        for ticket in (1, 2, 3):
+            stream.add(ticket, [ticket] * ticket, PARAMS)
+        told = []
+        while not stream.is_done:
+            told += stream.take()
+    assert {ticket: done.token_ids for ticket, done in told} == {1: [2, 3, 4], 2: [3, 4, 5], 3: [4, 5, 6]}
+    assert len(told) == 3
+    assert decoder.loaded == [0, 0]
+
+
 @pytest.mark.parametrize("back", [0, 9])
-def test_an_engine_that_stays_away_or_goes_again_and_again_is_lost_with_what_is_left(back: int) -> None:
+def test_an_engine_that_stays_away_or_goes_again_and_again_is_lost(back: int) -> None:
     decoder = Returning(back)
     engine, told = engine_of(decoder, max_rows=1), dict[tuple[int, int], Completion]()
-    with pytest.raises(EngineLostError) as lost:
+    with pytest.raises(EngineLostError):
         engine.sample([[1], [2], [3], [4]], PARAMS, lambda prompt, sample, done: told.update({(prompt, sample): done}))
-    every = set(itertools.product(range(4), range(2)))
     assert len(told) == (1 if back == 0 else 1 + MOST_LOSSES)
-    assert set(lost.value.unfinished) == every - set(told)
     decoder.lost_after = math.inf
     assert len(list(itertools.chain(*engine.sample([[1], [2]], PARAMS)))) == 4
+
+
+class DyingAtWeights(CountingDecoder):
+    """Is lost so many times while it loads."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def load(self, version: int, weights: "Iterable[tuple[str, torch.Tensor]]") -> None:
+        if self.times > 0:
+            self.times -= 1
+            raise EngineLostError("http://there", "killed at its weights")
+        super().load(version, weights)
+
+
+def test_an_engine_that_is_lost_while_it_loads_gets_its_weights_when_it_is_back() -> None:
+    decoder = DyingAtWeights(MOST_LOSSES)
+    engine = engine_of(decoder)
+    engine.update_weights(7)
+    assert [done.weights_version for done in engine.sample([[1]], PARAMS)[0]] == [7, 7]
+    assert decoder.loaded == [7]
+    with pytest.raises(EngineLostError, match="killed at its weights"):
+        engine_of(DyingAtWeights(MOST_LOSSES + 1)).sample([[1]], PARAMS)
 
 
 def test_whatever_breaks_a_call_leaves_nothing_decoding() -> None:
