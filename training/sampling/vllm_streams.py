@@ -54,14 +54,14 @@ class TokenStreams:
         """What has arrived. Raises EngineLostError once all that came before the loss was returned."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
-            self._give_up()  # what was begun meanwhile, and failed too, is not to be told to those who come later
+            self.abort(list(self._tasks))  # what was begun meanwhile, and failed too, is not to be told to those who come later
             raise fault
         told: list[Progress] = []
         try:
             arrived = self._arrived.get(timeout=GLANCE_S)
             while True:
                 if isinstance(arrived, Exception):
-                    self._give_up()
+                    self.abort(list(self._tasks))
                     if not told:
                         raise arrived
                     self._fault = arrived
@@ -74,21 +74,22 @@ class TokenStreams:
             return told
 
     def abort(self, keys: Sequence[int]) -> None:
-        """End requests by closing their connections."""
+        """End requests by closing their connections; what they told and was not heard yet is forgotten with the last.
+
+        So is a loss that they met: those who ask later may find the server back.
+        """
         for key in keys:
             if (task := self._tasks.pop(key, None)) is not None:
                 task.cancel()
+        if not self._tasks:
+            self._arrived, self._fault = queue.SimpleQueue(), None
 
     def close(self) -> None:
         """End everything."""
-        self._give_up()
+        self.abort(list(self._tasks))
         asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
-
-    def _give_up(self) -> None:
-        self.abort(list(self._tasks))
-        self._arrived = queue.SimpleQueue()
 
     async def _follow(self, order: Order, label: str) -> None:
         """Put what a request yields into the queue, its end or its fault last."""

@@ -68,6 +68,19 @@ def test_a_request_whose_connection_breaks_before_its_first_token_is_made_again(
     assert tries == [1, 1, 1]
 
 
+def test_a_loss_that_nobody_waits_for_any_more_is_not_told_to_those_who_come_later(streams: TokenStreams) -> None:
+    streams.add(Order(1, (1, 2), PARAMS, 0, "salt"))
+    until_arrived(streams)
+    streams.abort([1])
+    assert streams.step() == []
+    progress = Progress(2, [4], [-0.5], [0.3])
+    streams._arrived.put(progress)
+    streams._arrived.put(EngineLostError("somewhere", "gone"))
+    assert streams.step() == [progress]
+    streams.abort([2])
+    assert streams.step() == []
+
+
 def test_a_server_that_is_not_there_is_lost(streams: TokenStreams) -> None:
     streams.add(Order(1, (1, 2), PARAMS, 0, "salt"))
     until_arrived(streams)
