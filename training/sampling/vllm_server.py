@@ -142,14 +142,27 @@ class VllmServer:
         return list(found.get("results", []))
 
     def _ask(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        """One request and its answer. Raises EngineLostError, and ValueError when the server refuses."""
+        """One request and its answer. Raises EngineLostError, and ValueError when the server refuses.
+
+        It says 500 both when it cannot do something and when its engine has died; its health tells which.
+        """
         try:
             answer = self._client.request(method, path, **how)
         except httpx2.HTTPError as error:
             raise EngineLostError(self._url, f"{type(error).__name__} {error}".strip()) from error
         if answer.status_code != httpx2.codes.OK:
-            raise ValueError(f"the server at {self._url} refuses {path}: {answer.status_code} {answer.text[:500]}")
+            said = f"{path}: {answer.status_code} {answer.text[:500]}"
+            if answer.status_code >= 500 and path != "/health" and not self._is_healthy():
+                raise EngineLostError(self._url, said)
+            raise ValueError(f"the server at {self._url} refuses {said}")
         return dict(answer.json()) if answer.content else {}
+
+    def _is_healthy(self) -> bool:
+        try:
+            self._ask("GET", "/health", timeout=CONNECT_S)
+        except (EngineLostError, ValueError):
+            return False
+        return True
 
     def _await_health(self) -> None:
         """Return once the server is healthy; ask again, seldomer and seldomer, while it is not."""

@@ -54,7 +54,7 @@ class TokenStreams:
         """What has arrived. Raises EngineLostError once all that came before the loss was returned."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
-            self.abort(list(self._tasks))  # what was begun meanwhile, and failed too, is not to be told to those who come later
+            self.abort(list(self._tasks))  # what was begun meanwhile, and failed too
             raise fault
         told: list[Progress] = []
         try:

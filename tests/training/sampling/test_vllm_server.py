@@ -1,0 +1,43 @@
+"""What a vLLM server says when it fails: that it cannot do something, or that it has died."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpx2
+import pytest
+from torch import Tensor
+
+from tests.training.sampling.stand_in import stand_in
+from training.sampling.decoder import EngineLostError
+from training.sampling.vllm_server import VllmServer
+
+
+class Unloadable:
+    """Weights that the server's workers fail to load."""
+
+    def send(self, call: Any, weights: Iterable[tuple[str, Tensor]]) -> None:
+        call("take_weights", path="/nowhere")
+
+    def forget(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("health", [200, 503])
+def test_a_server_whose_engine_died_is_lost_and_one_that_cannot_do_something_refuses(health: int) -> None:
+    asked = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        if request.url.path == "/health":
+            return httpx2.Response(200 if "/collective_rpc" not in asked else health)
+        return httpx2.Response(500 if request.url.path == "/collective_rpc" else 200, text="")
+
+    with stand_in(50) as (_, url):
+        server = VllmServer(url, Unloadable(), 5.0)
+        server._client = httpx2.Client(base_url=url, transport=httpx2.MockTransport(answer))
+        expected = (ValueError, "refuses /collective_rpc: 500") if health == 200 else (EngineLostError, "not answer")
+        with pytest.raises(expected[0], match=expected[1]):
+            server.load(1, [])
+        assert "/resume" in asked  # never left paused
+        assert not server._label
+        server.close()
