@@ -5,7 +5,6 @@ those one can do something about.
 """
 
 from training.config.adapter import LowRankAdapter, QloraAdapter
-from training.config.engine import VllmEngineConfig, VllmServerConfig
 from training.config.evaluate import EvaluateMethod
 from training.config.memory import BFLOAT16, FLOAT32, Disk, Memory, Part
 from training.config.methods import DeepSearchMethod, GrpoMethod
@@ -23,6 +22,7 @@ from training.config.ppo import PpoMethod
 from training.config.preferences import PreferenceMethod, RewardModelMethod
 from training.config.rl import RlMethod
 from training.config.run import RunConfig
+from training.config.sampling_memory import decoding_of, key_value_bytes_per_token, keys_and_values
 from training.config.shape import ModelShape
 from training.config.sharded_memory import blocks_under_way, whole_model, whole_models
 from training.config.trained import trained_parameters, weight_bytes
@@ -33,12 +33,6 @@ LOGIT_COPIES = 3
 """Logits, probabilities and their gradient stand side by side for a moment."""
 WAY_BACK = 1.4
 """Activations and what the backward pass makes of them on its way; measured on 4,096 to 16,384 tokens a pass."""
-KV_LIMIT = 2 << 30
-"""Bytes the torch engine gives to keys and values; rows beyond that wait."""
-KV_SPARE_TOKENS = 64
-"""Columns it keeps free."""
-EVALUATION_ROWS = 256
-"""Responses it decodes at once where the method does not say."""
 RESPONSES_RANKED = 4
 """To a prompt, where the labels were not read yet: InstructGPT's rankings had 4 to 9."""
 RUNTIME = {"cpu": 500 << 20, "cuda": 1 << 30}
@@ -55,9 +49,17 @@ TREE_BYTES = 4000
 
 
 def memory_of(
-    config: RunConfig, plan: Plan, shape: ModelShape, device: str, reward_model: ModelShape | None = None
+    config: RunConfig,
+    plan: Plan,
+    shape: ModelShape,
+    device: str,
+    reward_model: ModelShape | None = None,
+    device_bytes: int | None = None,
 ) -> Memory:
-    """Memory of each process on ``device`` ("cpu" or "cuda"); a reward model of unknown shape counts as the policy."""
+    """Memory of each process on ``device`` ("cpu" or "cuda"); a reward model of unknown shape counts as the policy.
+
+    ``device_bytes`` is all that the device has, where it is known: vLLM takes a share of it.
+    """
     slices = config.hardware.slices
     shared = f", a slice in each of {slices} processes" if slices > 1 else ""
     trains = not isinstance(config.method, EvaluateMethod)
@@ -76,7 +78,9 @@ def memory_of(
     if own and (cache := _prefix_cache(config, plan, shape) or _waiting(config, plan, shape)):
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
-    decoding = _decoding(config, plan, shape) if plan.longest_sampled else []
+    # Of the machine's memory vLLM's share includes what its process has taken already, of a GPU's it does not.
+    taken = held + RUNTIME[device] if device == "cpu" else 0
+    decoding = decoding_of(config, plan, shape, taken, device_bytes) if plan.longest_sampled else []
     kept = device == "cpu" and not own  # vLLM gives nothing back there
     always += decoding if kept else []
     together = slices > 1 and config.samples_whole and plan.longest_sampled
@@ -107,7 +111,7 @@ def _asking(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
     activations, *logits = _one_pass(config, plan, shape)
     asking = activations.bytes // shape.layers + sum(part.bytes for part in logits)  # one layer at a time
     if isinstance(config.method, RlMethod) and config.method.reward.learned.anchored:  # the reference samples
-        asking = max(asking, _keys_and_values(config, plan, shape).bytes)
+        asking = max(asking, keys_and_values(config, plan, shape).bytes)
     return Part("Asking it", asking, "what a forward pass or a response under way keeps")
 
 
@@ -147,41 +151,6 @@ def activation_bytes_per_token(shape: ModelShape, dtype: str) -> int:
     element = FLOAT32 if dtype == "float32" else BFLOAT16
     layer = 6 * shape.hidden * FLOAT32 + (8 * shape.query_size + 4 * shape.intermediate) * element
     return shape.layers * layer
-
-
-def key_value_bytes_per_token(shape: ModelShape) -> int:
-    """Keys and values of one token in all layers, in the precision of the weights."""
-    return 2 * shape.layers * shape.key_size * FLOAT32
-
-
-def _decoding(config: RunConfig, plan: Plan, shape: ModelShape) -> list[Part]:
-    """What sampling takes of the trainer's devices; a server has memory of its own."""
-    engine, states = config.hardware.engine, _keys_and_values(config, plan, shape)
-    if isinstance(engine, VllmServerConfig):
-        return []
-    if not isinstance(engine, VllmEngineConfig):
-        return [states]
-    if engine.kv_cache_mib:
-        states = Part("KV cache", engine.kv_cache_mib << 20, "as much as vLLM is given for keys and values")
-    element = FLOAT32 if config.hardware.dtype == "float32" else BFLOAT16
-    return [Part("Sampler", shape.parameters * element, "vLLM's copy of the weights"), states]
-
-
-def _keys_and_values(config: RunConfig, plan: Plan, shape: ModelShape) -> Part:
-    generates = isinstance(config.method, RlMethod)
-    most = EVALUATION_ROWS
-    if isinstance(config.method, RlMethod):
-        most = config.method.sampling.max_rows
-    elif isinstance(config.method, EvaluateMethod):
-        most = config.method.max_rows
-    asked = max(plan.sequences if generates else 0, plan.answers if plan.evaluations else 0)
-    if plan.search:  # all trees are expanded at once; a look at the hard subset fills every row
-        asked = max(asked, plan.prompts * plan.search.children, most * plan.processes if plan.search.looks else 0)
-    row = plan.longest_sampled * key_value_bytes_per_token(shape)
-    rows = max(min(most, -(-asked // plan.processes), KV_LIMIT // max(row, 1)), 1)
-    spare = KV_SPARE_TOKENS * key_value_bytes_per_token(shape)
-    why = f"keys and values of {rows:,} responses at once, {plan.longest_sampled:,} tokens each"
-    return Part("KV cache", rows * (row + spare), why)
 
 
 def _waiting(config: RunConfig, plan: Plan, shape: ModelShape) -> Part | None:

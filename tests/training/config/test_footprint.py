@@ -12,17 +12,10 @@ from training.adapter import adapt, trained_state
 from training.batching import Example
 from training.builtin import MODEL_DIR
 from training.config import LoraAdapter, RunConfig
-from training.config.footprint import (
-    EVALUATION_ROWS,
-    KV_LIMIT,
-    LOGITS_HELD,
-    activation_bytes_per_token,
-    disk_of,
-    key_value_bytes_per_token,
-    memory_of,
-)
-from training.config.memory import Memory
+from training.config.footprint import LOGITS_HELD, RUNTIME, activation_bytes_per_token, disk_of, memory_of
+from training.config.memory import Memory, total_of
 from training.config.plan import plan_of
+from training.config.sampling_memory import EVALUATION_ROWS, KV_LIMIT, key_value_bytes_per_token
 from training.config.shape import ModelShape, read_shape
 from training.policy import CHUNK_ELEMENTS, Policy
 from training.sampling.session import bytes_per_token
@@ -135,6 +128,23 @@ def test_servers_sample_in_memory_of_their_own_and_vllm_beside_the_trainer_in_it
     beside = memory(shape, hardware={"engine": {"kind": "vllm", "kv_cache_mib": 64}, "dtype": "bfloat16"})
     assert sizes(beside)["KV cache"] == 64 << 20
     assert sizes(beside)["Sampler"] == sizes(beside)["Weights"] // 2
+
+
+def test_vllm_fills_its_share_of_the_device_while_it_samples() -> None:
+    shape = replace(read_shape(MODEL_DIR), parameters=2 * 10**9)
+    config = RunConfig.model_validate({"hardware": {"engine": {"kind": "vllm", "memory_share": 0.3}}})
+
+    def found(device: str, gib: int) -> Memory:
+        return memory_of(config, plan_of(config, 40), shape, device, device_bytes=gib << 30)
+
+    on_gpu = found("cuda", 80)
+    assert {part.name for part in on_gpu.sampling} == {"Sampler", "KV cache"}  # it sleeps while the model learns
+    assert total_of(on_gpu.sampling) == round(0.3 * (80 << 30))
+    on_host = found("cpu", 80)  # where it counts what its process has, and gives nothing back
+    parts = sizes(on_host)
+    assert sum(parts[name] for name in ("Sampler", "KV cache", "Weights")) + RUNTIME["cpu"] == round(0.3 * (80 << 30))
+    assert on_host.sampling == ()
+    assert total_of(found("cuda", 20).sampling) > 0.3 * (20 << 30)  # too little for weights and one response
 
 
 def test_shared_weights_are_never_together_where_a_server_samples_for_grpo() -> None:

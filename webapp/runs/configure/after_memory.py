@@ -66,7 +66,8 @@ class MemoryReport:
         if self.config is None or self.facts is None or self.facts.shape is None:
             return None
         plan = plan_of(self.config, self.facts.prompt_tokens)
-        return memory_of(self.config, plan, self.facts.shape, self._device, self.facts.reward_shape)
+        shape, of_reward = self.facts.shape, self.facts.reward_shape
+        return memory_of(self.config, plan, shape, self._device, of_reward, self._total)
 
     @property
     def parts(self) -> list[Part]:
@@ -93,9 +94,14 @@ class MemoryReport:
             return []
         processes = 1 if self.on_gpu else self.config.hardware.processes
         needed, passing = self._held(self.memory) * processes, total_of(self._of_phase(self.memory)) * processes
-        total = int(self.told.get("total") or 0) or needed
-        limit = min(needed - (1 - LESS) * passing, TIGHT_SHARE * total)
-        return [_way(self.run, fix) for fix in remedies(self.config, self.facts, self._device, limit, self._held)]
+        limit = min(needed - (1 - LESS) * passing, TIGHT_SHARE * (self._total or needed))
+        fixes = remedies(self.config, self.facts, self._device, limit, self._held, self._total)
+        return [_way(self.run, fix) for fix in fixes]
+
+    @property
+    def _total(self) -> int | None:
+        """All that the device has, where the trainer told it."""
+        return int(self.told.get("total") or 0) or None
 
     def _held(self, memory: Memory) -> int:
         """Bytes of a process in that phase."""

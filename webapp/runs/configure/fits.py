@@ -116,7 +116,7 @@ def fit_of(config: RunConfig, plan: Plan, facts: Facts, machine: Machine) -> Fit
 def _fit(config: RunConfig, plan: Plan, facts: Facts, place: Place) -> Fit | None:
     if facts.shape is None:
         return None
-    memory = memory_of(config, plan, facts.shape, place.device, facts.reward_shape)
+    memory = memory_of(config, plan, facts.shape, place.device, facts.reward_shape, place.capacity)
     processes = config.hardware.processes if place.device == "cpu" else 1
     return Fit(memory, place.where, memory.peak * processes, place.capacity, place.free, processes, place.device)
 

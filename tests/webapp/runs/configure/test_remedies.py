@@ -73,6 +73,20 @@ def test_another_kind_of_gpu_that_has_room_is_offered_first() -> None:
     assert first.values == {"hardware.gpu_kind": "NVIDIA H100 80GB HBM3"}
 
 
+@pytest.mark.parametrize("engine", [{"memory_share": 0.9}, {"kv_cache_mib": 70_000}])
+def test_vllm_beside_the_trainer_is_offered_less_where_it_takes_too_much(engine: dict[str, Any]) -> None:
+    made_worker("gpu@rack", (made_gpu(total=80 * GIB, used=0),))
+    given, size = config(hardware={"engine": {"kind": "vllm"} | engine}), 10**9
+    (before,) = fits(given, size)
+    assert before.verdict == "oom"
+    offer = next(fix for fix in remedies_for(given, facts_for(given, size), [before]) if "vllm" in str(fix.values))
+    (name,) = offer.values
+    assert name == f"hardware.engine.vllm.{next(iter(engine))}"
+    (after,) = fits(changed(given, offer), size)
+    assert after.verdict == "ok"
+    assert "KV cache" in {part.name for part in after.memory.at_peak}
+
+
 def test_what_fits_needs_no_remedy() -> None:
     made_worker("gpu@rack", (made_gpu(used=0),))
     assert remedies_for(config(), facts_for(config()), fits(config())) == []
