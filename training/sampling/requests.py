@@ -1,9 +1,9 @@
-"""What one call of an engine asks for: its samples, checked before any work is done."""
+"""What one call of an engine asks for, checked before any work is done, and how what it gets is put in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from training.sampling.types import SamplingParams
+from training.sampling.types import Completion, OnFinish, SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,15 @@ def check_request(
             f"prompt {index} has {len(ids)} tokens and may get {params.max_tokens} more, but the model's context is "
             f"{context} tokens; shorten the prompt or lower max_tokens"
         )
+
+
+def collected(
+    finished: Iterable[tuple[Sample, Completion]], prompts: int, on_finish: OnFinish | None
+) -> list[list[Completion]]:
+    """What a call returns: the completions of each of its prompts, in order; each is told as it finishes."""
+    results: list[dict[int, Completion]] = [{} for _ in range(prompts)]
+    for sample, completion in finished:
+        results[sample.prompt_index][sample.sample_index] = completion
+        if on_finish is not None:
+            on_finish(sample.prompt_index, sample.sample_index, completion)
+    return [[of_prompt[number] for number in range(len(of_prompt))] for of_prompt in results]

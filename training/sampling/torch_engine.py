@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from training.sampling.forward import cached_layers
 from training.sampling.prefix_cache import PrefixCache
-from training.sampling.requests import Sample, samples_of
+from training.sampling.requests import Sample, collected, samples_of
 from training.sampling.session import Capacity, Session, bytes_per_token
 from training.sampling.streaming import StreamingSession
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
@@ -80,14 +80,8 @@ class TorchEngine:
         """See `Engine`. Also raises ValueError when the memory for keys and values cannot hold the longest sample."""
         config = self._model.config.get_text_config()
         samples = samples_of(prompts, params, config.vocab_size, getattr(config, "max_position_embeddings", None))
-        results: list[dict[int, Completion]] = [{} for _ in prompts]
         with evaluating(self._model):
-            for sample, completion in self._finished(samples, should_abort or (lambda: False)):
-                results[sample.prompt_index][sample.sample_index] = completion
-                self._counters.tokens_sampled += len(completion.token_ids)
-                if on_finish is not None:
-                    on_finish(sample.prompt_index, sample.sample_index, completion)
-        return [[of_prompt[number] for number in range(len(of_prompt))] for of_prompt in results]
+            return collected(self._finished(samples, should_abort or (lambda: False)), len(prompts), on_finish)
 
     @property
     def capacity_tokens(self) -> int:
@@ -111,7 +105,9 @@ class TorchEngine:
             self._model, samples, self._capacity, self._prefixes, self._counters, version=self._weights_version
         )
         while not session.is_done:
-            yield from session.abort() if should_abort() else session.advance()
+            for sample, completion in session.abort() if should_abort() else session.advance():
+                self._counters.tokens_sampled += len(completion.token_ids)
+                yield sample, completion
 
 
 @contextmanager

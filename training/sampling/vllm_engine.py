@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from training.adapter import is_adapted, merged_weights
 from training.sampling.decoder import Decoder, EngineLostError
 from training.sampling.prefix_cache import PrefixCache
-from training.sampling.requests import Sample, samples_of
+from training.sampling.requests import Sample, collected, samples_of
 from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams
 from training.sampling.vllm_heads import fitted
 from training.sampling.vllm_session import MOST_LOSSES, VllmSession
@@ -36,9 +36,6 @@ class VllmEngine:
     `source` gives the weights whenever `update_weights` is told none, and after the engine has rested. Its counters
     tell vLLM's own figures of prefixes found; prompts that were cut short before their first token are not in them.
     """
-
-    _goes_on = True
-    """Whether it can give a lost engine that is back its weights by itself."""
 
     def __init__(
         self,
@@ -100,12 +97,7 @@ class VllmEngine:
         """See `Engine`. Raises EngineLostError as a stream does."""
         facts = self._decoder.facts
         samples = samples_of(prompts, params, facts.vocabulary, facts.context)
-        results: list[dict[int, Completion]] = [{} for _ in prompts]
-        for sample, completion in self._finished(samples, should_abort or (lambda: False)):
-            results[sample.prompt_index][sample.sample_index] = completion
-            if on_finish is not None:
-                on_finish(sample.prompt_index, sample.sample_index, completion)
-        return [[of_prompt[number] for number in range(len(of_prompt))] for of_prompt in results]
+        return collected(self._finished(samples, should_abort or (lambda: False)), len(prompts), on_finish)
 
     @contextmanager
     def stream(self, params: Sequence[SamplingParams], longest: int, most: int) -> Iterator[VllmSession]:
@@ -144,13 +136,18 @@ class VllmEngine:
             self._weights_version,
             most,
             longest,
-            self._take_weights if self._goes_on else None,
+            self._come_back,
         )
         try:
             yield self._session
         finally:
             self._session.close()
             self._session = None
+
+    @property
+    def _come_back(self) -> Callable[[], None] | None:
+        """Waits for an engine that was lost, and gives it its weights; None where this cannot be done amid a call."""
+        return self._take_weights
 
     def _take_weights(self) -> None:
         """Have the decoder load what it has not yet, or has lost, though it be lost while it does."""

@@ -25,10 +25,9 @@ class VllmTogether(VllmEngine):
     """A `VllmEngine` in each of the `processes`, over a `decoder` of its own.
 
     Where `server` is given, it is the decoder, and samples for all. Sampling goes on with the weights of the latest
-    `meet`; a server that was lost in between ends it (EngineLostError), unless others are left.
+    `meet`; a server that was lost in between ends it (EngineLostError), unless others are left or there is but one
+    process, which meets nobody.
     """
-
-    _goes_on = False
 
     def __init__(
         self,
@@ -58,6 +57,10 @@ class VllmTogether(VllmEngine):
             self._all_try(self._give)
             self._stale = False
         raise RuntimeError(f"weights were given {MOST_GIVEN} times, and were gone again each time")
+
+    @property
+    def _come_back(self) -> Callable[[], None] | None:
+        return self.meet if self._processes.count == 1 else None
 
     def _take_weights(self) -> None:
         if self._stale:

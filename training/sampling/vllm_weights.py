@@ -85,6 +85,8 @@ class NetworkTransfer:
 
     def forget(self) -> None:
         """See `Transfer`."""
+        if self._stream is not None:
+            self._stream.close()
         self._stream = None
 
     def _opened(self, call: Call) -> WeightStream:

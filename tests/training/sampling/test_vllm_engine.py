@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 import pytest
 import torch
 
+from training.distributed import Item, Processes
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
 from training.sampling.types import Completion, SamplingParams, StreamingEngine
 from training.sampling.vllm_engine import VllmEngine
 from training.sampling.vllm_session import MOST_LOSSES
+from training.sampling.vllm_together import MOST_GIVEN, VllmTogether
 
 PARAMS = SamplingParams(n=2, max_tokens=3, temperature=1.0, stop_ids=(9,), seed=5)
 
@@ -180,6 +182,40 @@ def test_an_engine_that_stays_away_or_goes_again_and_again_is_lost(back: int) ->
     assert len(told) == (1 if back == 0 else 1 + MOST_LOSSES)
     decoder.lost_after = math.inf
     assert len(list(itertools.chain(*engine.sample([[1], [2]], PARAMS)))) == 4
+
+
+class Echo(Processes):
+    """Processes of which each says what the first does."""
+
+    def gather(self, value: Item) -> list[Item]:
+        return [value] * self.count
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_beside_training_a_single_process_goes_on_and_several_end_together(count: int) -> None:
+    decoder = Returning(back=1)
+    engine = VllmTogether(decoder, Echo(0, count), max_rows=1)
+    engine.update_weights(4, [("w", torch.zeros(1))])
+    engine.meet()
+    if count == 1:
+        assert [each.token_ids for each in engine.sample([[1]], PARAMS)[0]] == [[2, 3, 4]] * 2
+        assert decoder.loaded == [4, 4]
+    else:
+        with pytest.raises(EngineLostError):
+            engine.sample([[1]], PARAMS)
+
+
+def test_weights_that_are_lost_on_their_way_are_given_again_when_all_meet() -> None:
+    decoder = DyingAtWeights(MOST_GIVEN - 2)
+    engine = VllmTogether(decoder, Echo(0, 2))
+    engine.update_weights(4, [("w", torch.zeros(1))])
+    engine.meet()
+    assert decoder.loaded == [4]
+    decoder.times = MOST_GIVEN
+    engine.update_weights(5, [("w", torch.zeros(1))])
+    decoder.ready = False
+    with pytest.raises(RuntimeError, match="given 3 times"):
+        engine.meet()
 
 
 class DyingAtWeights(CountingDecoder):
