@@ -160,7 +160,7 @@ def test_how_charts_are_drawn_survives_a_reload(page: Page) -> None:
         expect(page.locator(button)).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#chart-length [data-ylog]")).to_have_attribute("aria-pressed", "false")
     assert page.evaluate("document.querySelector('#chart-reward [data-plot]').layout.xaxis.type") == "log"
-    last = "document.querySelector('#chart-reward [data-plot]').data.at(-1).x.at(-1)"
+    last = "document.querySelector('#chart-reward [data-plot]').data.at(-1)?.x.at(-1)"
     page.wait_for_function(f"() => {last} === 3000")  # tokens, not steps
     raw = page.evaluate("document.querySelector('#chart-reward [data-plot]').data.map((trace) => trace.y.at(-1))")
     assert raw[0] == pytest.approx(0.6)
