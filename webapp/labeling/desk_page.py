@@ -1,5 +1,6 @@
 """What stands on a labeler's desk: an item to label, or why there is none, and how far they are."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,10 @@ from webapp.labeling.queue import Progress, next_assignment, next_free_at, progr
 from webapp.labeling.showing import Card, Identity, cards, identities
 
 LABELS_OF_PACE = 20
+FEWEST_OF_PACE = 5
+"""Labels before a pace is told, "a few more" until then."""
+SECONDS_OF_PACE = 120.0
+"""Time on the screen before a pace is told; a few short items say little of an hour."""
 LONGEST_SECONDS = 1e9
 """Of a draft; JSON knows whole numbers that no float can hold."""
 
@@ -50,10 +55,11 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A labeler's figures, and labels an hour at the pace of their last 20."""
+    """A labeler's figures."""
 
     progress: Progress
     per_hour: float | None
+    """Labels an hour at the pace of their last 20; None before they are enough to tell."""
     takes_back: bool
     """Whether the project lets labels be taken back."""
 
@@ -128,6 +134,13 @@ def after_label(assignment: Assignment, user: User) -> Desk:
     return Desk(project, DeskState.REVEALED, _pace(project, user), revealed=tuple(told))
 
 
+def labels_an_hour(seconds: Sequence[float]) -> float | None:
+    """What labels that took so many seconds each come to in an hour; None where they are too few or too short."""
+    if len(seconds) < FEWEST_OF_PACE or sum(seconds) < SECONDS_OF_PACE:
+        return None
+    return 3600 * len(seconds) / sum(seconds)
+
+
 def _item(project: LabelProject, assignment: Assignment, entered: Entered) -> dict[str, Any]:
     return {
         "assignment": assignment.pk,
@@ -157,5 +170,4 @@ def _entered(assignment: Assignment) -> Entered:
 def _pace(project: LabelProject, user: User) -> Pace:
     own = project.assignments.filter(annotator=user, state=AssignmentState.SUBMITTED).order_by("-pk")
     times = list(own.values_list("annotation__seconds", flat=True)[:LABELS_OF_PACE])
-    per_hour = 3600 * len(times) / sum(times) if times and sum(times) > 0 else None
-    return Pace(progress(project, user), per_hour, project.is_open and project.reveal != Reveal.AFTER_SUBMIT)
+    return Pace(progress(project, user), labels_an_hour(times), project.is_open and project.reveal != Reveal.AFTER_SUBMIT)

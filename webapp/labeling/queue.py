@@ -38,7 +38,8 @@ class Progress:
     skipped: int
     repeats: int
     left: int
-    """Items that they could be given now."""
+    """Items that they could be given now, and those that they hold. A repeat that they hold is told only as the last
+    one, so that a number that stands still does not give it away."""
     items: int
     complete: int
     labels: int
@@ -127,6 +128,8 @@ def progress(project: LabelProject, user: User) -> Progress:
         skipped=Count("pk", filter=Q(state=AssignmentState.SKIPPED)),
         repeats=Count("pk", filter=Q(state=AssignmentState.SUBMITTED, repeat_of__isnull=False)),
         had=Count("pk", filter=Q(state__in=LIVE, repeat_of=None, item__free__gt=0)),
+        held=Count("pk", filter=Q(state=AssignmentState.RESERVED, repeat_of=None)),
+        repeating=Count("pk", filter=Q(state=AssignmentState.RESERVED, repeat_of__isnull=False)),
     )
     wanted = Coalesce("wanted", "project__overlap")
     every = (
@@ -140,7 +143,8 @@ def progress(project: LabelProject, user: User) -> Progress:
             wanted=Coalesce(Sum("goal"), 0),
         )
     )
-    return Progress(left=every.pop("open") - own.pop("had"), **own, **every)
+    left = every.pop("open") - own.pop("had") + own.pop("held")
+    return Progress(left=max(left, min(own.pop("repeating"), 1)), **own, **every)
 
 
 def _held(project: LabelProject, user: User) -> Assignment | None:

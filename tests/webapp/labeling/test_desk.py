@@ -10,6 +10,7 @@ from django.utils import timezone
 from tests.webapp.labeling.made import RUBRIC, given, labelers, project_of, submit
 from webapp.accounts.models import Role, User
 from webapp.labeling.choices import AssignmentState, Mode, Reveal
+from webapp.labeling.desk_page import labels_an_hour
 from webapp.labeling.items import ItemDraft, ResponseDraft, add_items
 from webapp.labeling.models import Annotation, Assignment, Flag, LabelProject
 from webapp.labeling.projects import create_project
@@ -59,13 +60,28 @@ def test_a_script_labels_a_project_to_its_end(mode: Mode) -> None:
     for done in range(3):
         assert desk["state"] == "item"
         assert desk["progress"]["submitted"] == done
-        assert desk["progress"]["left"] == 2 - done, "the one on the desk is held, so not left"
+        assert desk["progress"]["left"] == 3 - done, "the one on the desk is still to be labeled"
         item = desk["item"]
         desk = post(client, project, f"{item['assignment']}/submit", label(item)).json()
     assert desk["state"] == "complete"
     assert desk["item"] is None
-    assert desk["progress"]["per_hour"] == pytest.approx(800)
+    assert desk["progress"]["per_hour"] is None, "three labels of seconds tell no pace"
     assert Annotation.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "an_hour"),
+    [
+        ([], None),
+        ([600.0], None),
+        ([60.0] * 4, None),
+        ([20.0] * 5, None),
+        ([24.0] * 5, 150.0),
+        ([30.0, 40.0, 50.0, 30.0, 30.0], 100.0),
+    ],
+)
+def test_a_pace_is_told_once_there_is_enough_to_tell_it_from(seconds: list[float], an_hour: float | None) -> None:
+    assert labels_an_hour(seconds) == (None if an_hour is None else pytest.approx(an_hour))
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -65,10 +65,12 @@ def test_an_expired_reservation_goes_to_others_and_back_to_its_owner_only_while_
 def test_every_third_item_is_an_earlier_one_mirrored() -> None:
     project = project_of(9, mirror_every=3)
     [ann] = labelers(1)
-    taken = []
+    taken, left = [], []
     for _ in range(6):
         taken.append(given(project, ann))
+        left.append(progress(project, ann).left)
         submit(taken[-1])
+    assert left == [9, 8, 7, 7, 6, 5], "with the one in hand; a repeat looks like any other item when it comes"
     assert [assignment.item.number for assignment in taken] == [1, 2, 1, 3, 4, 2]
     assert taken[2].order == taken[0].order[::-1]
     assert set(taken[2].handles).isdisjoint(taken[0].handles)
@@ -77,6 +79,21 @@ def test_every_third_item_is_an_earlier_one_mirrored() -> None:
     assert (item.submitted, item.free) == (1, 0)
     told = progress(project, ann)
     assert (told.submitted, told.repeats, told.labels, told.wanted) == (4, 2, 4, 9)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("overlap", [1, 2])
+def test_what_a_labeler_holds_is_left_for_them(overlap: int) -> None:
+    project = project_of(2, overlap=overlap, mirror_every=3)
+    ann, ben = labelers(2)
+    left = []
+    for _ in range(3):
+        assignment = given(project, ann)
+        left.append(progress(project, ann).left)
+        submit(assignment)
+    assert left == [2, 1, 1], "the last one is a repeat"
+    assert progress(project, ann).left == 0
+    assert progress(project, ben).left == 2 * (overlap - 1)
 
 
 @pytest.mark.django_db
