@@ -1,4 +1,4 @@
-"""Tells what columns rows have: nested ones by dotted path, with kind, share filled and examples."""
+"""Tells what columns rows have: nested ones by dotted path, with kind, rows that fill them and examples."""
 
 import json
 import re
@@ -28,7 +28,8 @@ class Column:
     Attributes:
         path: its name; names inside objects are joined by dots, as in ``reward_model.ground_truth``.
         kind: text, integer, number, yes/no, chat, transcript (a chat that calls tools), list, empty or mixed.
-        filled: share of the sniffed rows that have a value, in [0, 1].
+        filled: how many of the sniffed rows have a value.
+        rows: how many rows were sniffed.
         examples: up to three different values as text, shortened.
         length: mean number of characters.
         values: the different values of a column that has few, else empty.
@@ -38,7 +39,8 @@ class Column:
 
     path: str
     kind: str
-    filled: float
+    filled: int
+    rows: int
     examples: tuple[str, ...]
     length: float
     values: frozenset[str]
@@ -139,7 +141,8 @@ def _column(path: str, values: list[Any], rows: int) -> Column:
     return Column(
         path=path,
         kind=_common_kind(kinds),
-        filled=len(present) / rows if rows else 0.0,
+        filled=len(present),
+        rows=rows,
         examples=tuple(different[:EXAMPLES]),
         length=sum(len(str(value)) for value in present) / len(present) if present else 0.0,
         values=frozenset(different) if len(different) <= 12 else frozenset(),

@@ -141,6 +141,8 @@ def test_it_imports_a_file_in_four_requests(researcher_client: Client) -> None:
     page = text(researcher_client.get(sent["Location"]))
     assert "Check all rows" in page
     assert "She has 1+2=3 plums." in page
+    assert "In the first 13 rows of the file; nothing is imported yet." in page
+    assert "13 of 13" in page
 
     form = {**record.plan, "heldout_percent": "25", "strip_calculator": "on", "check": "1"}
     page = text(researcher_client.post(f"{sent['Location']}plan/", form, follow=True))
