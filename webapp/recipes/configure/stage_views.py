@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -17,8 +17,9 @@ from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
 from webapp.recipes import editing, services
 from webapp.recipes.advance import locked
+from webapp.recipes.configure.gone import GONE, Opened, opened, with_gone
 from webapp.recipes.configure.seen import CHANGED, changed_since, mark_of
-from webapp.recipes.configure.shaping import place_of, replaced
+from webapp.recipes.configure.shaping import replaced
 from webapp.recipes.configure.stage_form import PREFIX, StageEdit, as_sent, stage_edit
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.status import RESUMABLE, RecipeState
@@ -42,24 +43,24 @@ GIVEN_BY = {
 def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """The form; or, when it was sent, the stage saved."""
     recipe_run = get_recipe(number)
-    recipe = services.read_recipe(recipe_run)
-    stored = recipe.stages[place_of(recipe, name)]
+    place = _opened(request, recipe_run, name)
+    stored = place.recipe.stage(place.name)
     if ("method.kind", stored.run.method.kind) in NOT_OFFERED:
-        raise UserError(f"The stage {name} only evaluates. Edit it in the recipe's text.")
-    start = _start(request, name, recipe_run)
+        raise UserError(f"The stage {place.name} only evaluates. Edit it in the recipe's text.")
+    start = _start(request, place)
     may_rename = recipe_run.stands == RecipeState.DRAFT
     if request.method != "POST":
-        edit = stage_edit(recipe, name, as_sent(stored, start.values), may_rename)
-        return _show(request, recipe_run, name, start, edit)
-    edit = stage_edit(recipe, name, request.POST, may_rename)
-    if changed_since(request, stored):
-        edit.form.add_fault(Fault(CHANGED, ()))
+        edit = stage_edit(place.recipe, name, as_sent(stored, start.values), may_rename)
+        return _show(request, recipe_run, place, start, edit)
+    edit = stage_edit(place.recipe, place.name, _sent(request, name, place), may_rename)
+    if place.message or (not place.is_gone and changed_since(request, stored)):
+        edit.form.add_fault(Fault(place.message or CHANGED, ()))
     elif edit.recipe is not None:
         try:
-            return _save(request, recipe_run, name, edit.recipe, edit.fields.cleaned_data["name"])
+            return _save(request, recipe_run, place, edit.recipe, edit.fields.cleaned_data["name"])
         except UserError as error:
             edit.form.add_fault(Fault(error.message, ()))
-    return _show(request, recipe_run, name, start, edit, refused="The stage was not saved")
+    return _show(request, recipe_run, place, start, edit, refused="The stage was not saved")
 
 
 @require_POST
@@ -67,19 +68,36 @@ def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
 def preview_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """The card beside the form, for the form as it is now."""
     recipe_run = get_recipe(number)
-    recipe = services.read_recipe(recipe_run)
-    if name not in {stage.name for stage in recipe.stages}:
+    if request.POST.get("seen") != GONE and name not in _names(recipe_run):
         return HttpResponse(status=204)  # it was renamed in this moment, and the page is about to be left
-    edit = stage_edit(recipe, name, request.POST, recipe_run.stands == RecipeState.DRAFT)
-    preview = _preview(recipe_run, edit, _start(request, name, recipe_run))
+    place = _opened(request, recipe_run, name)
+    edit = stage_edit(place.recipe, name, request.POST, recipe_run.stands == RecipeState.DRAFT)
+    preview = _preview(recipe_run, edit, _start(request, place))
     return render(request, "runs/new_preview.html", {"preview": preview})
 
 
-def _start(request: HttpRequest, name: str, recipe_run: RecipeRun) -> Start:
+def _opened(request: HttpRequest, recipe_run: RecipeRun, name: str) -> Opened:
+    recipe, is_draft = services.read_recipe(recipe_run), recipe_run.stands == RecipeState.DRAFT
+    return opened(recipe, name, request.POST.get("seen", ""), is_draft)
+
+
+def _names(recipe_run: RecipeRun) -> set[str]:
+    return {stage.name for stage in services.read_recipe(recipe_run).stages}
+
+
+def _sent(request: HttpRequest, name: str, place: Opened) -> QueryDict:
+    """The form as it was sent; a name that its user left alone is the one that the stage has now."""
+    data = request.POST.copy()
+    if data.get(f"{PREFIX}-name") == name:
+        data[f"{PREFIX}-name"] = place.name
+    return data
+
+
+def _start(request: HttpRequest, place: Opened) -> Start:
     """The stage as it is saved, or a preset to take its place."""
     if request.GET.get("preset") in PRESETS:
         return start_from(request.GET)
-    return Start("the saved stage", services.read_recipe(recipe_run).stage(name).run)
+    return Start("a new stage" if place.is_gone else "the saved stage", place.recipe.stage(place.name).run)
 
 
 def _preview(recipe_run: RecipeRun, edit: StageEdit, start: Start) -> Preview:
@@ -87,10 +105,11 @@ def _preview(recipe_run: RecipeRun, edit: StageEdit, start: Start) -> Preview:
     return preview_of(edit.form, edit.facts, start, call, edit.foreseen)
 
 
-def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe, new_name: str) -> HttpResponse:
+def _save(request: HttpRequest, recipe_run: RecipeRun, place: Opened, edited: Recipe, new_name: str) -> HttpResponse:
     """A draft's stage is one of its config; later, others may have to be trained anew. Raises UserError."""
+    name = place.name
     if recipe_run.stands == RecipeState.DRAFT:
-        _replace(recipe_run, name, edited.stage(new_name))
+        _replace(recipe_run, place, edited.stage(new_name))
         messages.success(request, f"The stage {new_name} is saved.")
         return redirect("recipes:edit", recipe_run.pk)
     go_on = "save_only" not in request.POST
@@ -101,18 +120,21 @@ def _save(request: HttpRequest, recipe_run: RecipeRun, name: str, edited: Recipe
 
 
 @transaction.atomic
-def _replace(recipe_run: RecipeRun, name: str, stage: Stage) -> None:
+def _replace(recipe_run: RecipeRun, place: Opened, stage: Stage) -> None:
     """Put a stage of a draft in the place of one, beside whatever else was done meanwhile. Raises UserError."""
     current = services.read_recipe(locked(recipe_run.pk)).model_copy(update={"name": recipe_run.name})
     try:
-        editing.replace_config(recipe_run, replaced(current, name, stage))
+        if place.is_gone:
+            current = with_gone(current, place.name)
+        editing.replace_config(recipe_run, replaced(current, place.name, stage))
     except ValidationError as error:
         raise UserError(explain(error.errors(include_url=False)[0])) from error
 
 
 def _show(
-    request: HttpRequest, recipe_run: RecipeRun, name: str, start: Start, edit: StageEdit, refused: str = ""
+    request: HttpRequest, recipe_run: RecipeRun, place: Opened, start: Start, edit: StageEdit, refused: str = ""
 ) -> HttpResponse:
+    name = place.name
     preview = _preview(recipe_run, edit, start)
     context = form_context(request, start, edit.form, preview, refused)
     context["sections"] = [
@@ -122,11 +144,11 @@ def _show(
         "nav": "recipes",
         "recipe": recipe_run,
         "stage": name,
-        "seen": mark_of(services.read_recipe(recipe_run).stage(name)),
+        "seen": GONE if place.is_gone else mark_of(place.recipe.stage(name)),
         "address": reverse("recipes:edit-stage", args=[recipe_run.pk, name]),
         "preview_address": reverse("recipes:preview-stage", args=[recipe_run.pk, name]),
         "fields": edit.fields,
-        "reruns": editing.rerun_by_edit(recipe_run, name),
+        "reruns": [] if place.is_gone else editing.rerun_by_edit(recipe_run, name),
         "kept": "" if refused else editing.kept_because(recipe_run, name),
         "is_draft": recipe_run.stands == RecipeState.DRAFT,
         "can_go_on": recipe_run.stands in RESUMABLE,

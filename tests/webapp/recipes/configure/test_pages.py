@@ -51,6 +51,11 @@ def text_of(answer: HttpResponse) -> str:
     return " ".join(answer.content.decode().split())
 
 
+def seen_on(page: str) -> str:
+    [mark] = re.findall(r'name="seen" value="(\w+)"', page)
+    return str(mark)
+
+
 def save(client: Client, recipe: RecipeRun, stage: str, values: Mapping[str, str]) -> str:
     answer = client.post(address(recipe, "edit-stage", stage), values, follow=True)
     recipe.refresh_from_db()
@@ -165,6 +170,40 @@ def test_of_two_who_edit_at_once_the_second_is_told_and_decides(researcher_clien
     again = re.findall(r'name="seen" value="(\w+)"', page)[0]
     save(researcher_client, draft, "first", mine | {"seen": again})
     assert draft.recipe.stage("first").run.steps == 8
+
+
+def test_what_was_entered_for_a_stage_that_is_renamed_meanwhile_is_kept_and_saved(researcher_client: Client) -> None:
+    draft = create_recipe(three_stages())
+    page = text_of(researcher_client.get(address(draft, "edit-stage", "policy")))
+    mine = sent(draft, "policy", steps="77", seen=seen_on(page))
+    save(researcher_client, draft, "policy", sent(draft, "policy", **{"stage-name": "rl"}))
+    page = save(researcher_client, draft, "policy", mine)
+    assert "policy was renamed to rl elsewhere" in page
+    assert 'value="77"' in page
+    assert f'action="{address(draft, "edit-stage", "rl")}"' in page
+    assert draft.recipe.stage("rl").run.steps != 77
+    save(researcher_client, draft, "rl", mine | {"stage-name": "rl", "seen": seen_on(page)})
+    assert [stage.name for stage in draft.recipe.stages] == ["warm-up", "judge", "rl"]
+    assert draft.recipe.stage("rl").run.steps == 77
+
+
+def test_what_was_entered_for_a_stage_that_is_removed_meanwhile_becomes_a_stage_again_if_wanted(
+    researcher_client: Client,
+) -> None:
+    draft = create_recipe(three_stages())
+    page = text_of(researcher_client.get(address(draft, "edit-stage", "policy")))
+    mine = sent(draft, "policy", steps="77", seen=seen_on(page))
+    researcher_client.post(address(draft, "edit"), {"do": "remove", "stage": "policy"})
+    page = save(researcher_client, draft, "policy", mine)
+    assert "policy is no longer in this recipe" in page
+    assert 'value="77"' in page
+    assert [stage.name for stage in draft.recipe.stages] == ["warm-up", "judge"]
+    again = mine | {"seen": seen_on(page)}
+    assert "77" in text_of(researcher_client.post(address(draft, "preview-stage", "policy"), again))
+    save(researcher_client, draft, "policy", again)
+    assert [stage.name for stage in draft.recipe.stages] == ["warm-up", "judge", "policy"]
+    assert draft.recipe.stage("policy").run.steps == 77
+    assert researcher_client.get(address(draft, "edit-stage", "other")).status_code == 404
 
 
 def test_a_text_that_is_older_than_the_draft_is_kept_on_the_page_and_not_saved(researcher_client: Client) -> None:
