@@ -1,5 +1,5 @@
-"""Looks after what others left: runs and jobs whose worker is dead, queued ones whose message is lost, and recipes
-whose next stage nobody has begun.
+"""Looks after what others left: runs and jobs whose worker is dead, queued ones whose message is lost, recipes whose
+next stage and reports whose next arm nobody has begun.
 
 Every worker does this in a thread of its own, so it needs neither a scheduler nor the broker. That several do it at
 once is harmless: each change is a compare-and-swap, and a message too many finds its work taken.
@@ -23,6 +23,7 @@ from webapp.machines.demand import demand_in
 from webapp.machines.models import registered
 from webapp.playground.models import Question
 from webapp.recipes.advance import advance_all
+from webapp.reports.following import begin_all_followers
 from webapp.runs.models import Run
 from webapp.runs.services import requeue_lost_run
 from webapp.runs.status import ACTIVE, RunStatus, transition
@@ -55,6 +56,7 @@ def maintain() -> None:
     reap_lost_runs()
     reap_lost_jobs()
     advance_all()
+    begin_all_followers()
     resend_queued()
 
 

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -19,9 +20,12 @@ from webapp.reports.definition import Arm, Definition
 from webapp.reports.models import Report, ReportRun
 from webapp.reports.services import launch_missing
 from webapp.runs.models import Checkpoint, Run
+from webapp.runs.services import delete_run
+from webapp.runs.signals import run_moved
 from webapp.runs.status import RunStatus, transition
 from workers import host, process, reports, runs
 from workers.dispatch import claim
+from workers.maintenance import maintain
 from workers.management.commands import report as command
 
 FILES = {"report.html", "results.csv", "curves.csv", "report.md"}
@@ -169,20 +173,48 @@ def test_what_goes_on_from_another_run_is_carried_after_it(chained: Definition, 
     assert "queued" not in again
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_goes_on_waits_and_is_sent_when_the_other_has_succeeded(chained: Definition, tmp_path: Path) -> None:
-    said, _ = call("chained", "--seeds", "0", "--out", tmp_path)
-    assert said.count("is queued") == 2
-    assert "2 on the way, 1 waiting for another" in said
+def done_half() -> Run:
+    """The part of the chain with seed 0, which some worker has trained to its end."""
     half = Run.objects.get(name="Chained: Half, seed 0")
     folder = half.folder / "checkpoints" / "step_000010"
     folder.mkdir(parents=True)
     Checkpoint.objects.create(run=half, step=10, path="checkpoints/step_000010", size=1, saved_at=timezone.now())
     assert transition(half.pk, RunStatus.STARTING)
     assert transition(half.pk, RunStatus.SUCCEEDED)
+    return half
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_goes_on_waits_and_is_sent_when_the_other_has_succeeded(chained: Definition, tmp_path: Path) -> None:
+    said, _ = call("chained", "--seeds", "0", "--out", tmp_path)
+    assert said.count("is queued") == 2
+    assert "2 on the way, 1 waiting for another" in said
+    half = done_half()
     on = Run.objects.get(name="Chained: On, seed 0")
     assert (on.state, bool(on.queued_at)) == (RunStatus.QUEUED, True)
     assert on.config["model"]["run"] == half.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_goes_on_begins_once_where_nobody_heard_that_the_other_has_succeeded(
+    chained: Definition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch_missing(Known(chained, Report.objects.get(slug="chained"), False), seeds=[0])
+    with monkeypatch.context() as deaf:
+        deaf.setattr(run_moved, "send_robust", lambda *_, **__: [])
+        half = done_half()
+    following = Run.objects.filter(name="Chained: On, seed 0")
+    assert not following.exists()
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(lambda _: (maintain(), connection.close()), range(2)):
+            pass
+    on = following.get()
+    assert (on.state, bool(on.queued_at)) == (RunStatus.QUEUED, True)
+    assert on.config["model"]["run"] == half.pk
+    assert transition(on.pk, RunStatus.STOPPED)
+    delete_run(on)
+    maintain()
+    assert not following.exists(), "its user deleted it"
 
 
 @pytest.mark.processes

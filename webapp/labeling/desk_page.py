@@ -170,4 +170,6 @@ def _entered(assignment: Assignment) -> Entered:
 def _pace(project: LabelProject, user: User) -> Pace:
     own = project.assignments.filter(annotator=user, state=AssignmentState.SUBMITTED).order_by("-pk")
     times = list(own.values_list("annotation__seconds", flat=True)[:LABELS_OF_PACE])
-    return Pace(progress(project, user), labels_an_hour(times), project.is_open and project.reveal != Reveal.AFTER_SUBMIT)
+    return Pace(
+        progress(project, user), labels_an_hour(times), project.is_open and project.reveal != Reveal.AFTER_SUBMIT
+    )

@@ -33,6 +33,8 @@ class ReportRun(models.Model):
     run = models.ForeignKey(Run, models.CASCADE, related_name="+")
     chosen = models.BooleanField(default=False)
     """A user chose it: it counts whatever its config, and is never resumed from here."""
+    followed = models.BooleanField(default=False)
+    """Its run is done, and what goes on from it was begun, or cannot be."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["report", "arm", "seed"], name="report_run_once_a_seed")]

@@ -186,7 +186,8 @@ def _start(report: Report, cell: Cell, user: User | None) -> Run:
         notes=f"Part of the report {report.title}.",
         start_id=uuid.uuid5(RUN_IDS, what),
     )
-    ReportRun.objects.update_or_create(report=report, arm=arm.slug, seed=seed, defaults={"run": run, "chosen": False})
+    values = {"run": run, "chosen": False, "followed": False}
+    ReportRun.objects.update_or_create(report=report, arm=arm.slug, seed=seed, defaults=values)
     return run
 
 

@@ -12,9 +12,7 @@ RENAMED = (
     "{old} was renamed to {new} elsewhere since you opened this page. What you entered is kept; saving once more saves "
     "it as {new}."
 )
-REMOVED = (
-    "{old} is no longer in this recipe: it was removed elsewhere, or renamed and changed. What you entered is kept"
-)
+REMOVED = "{old} is no longer in this recipe: it was removed, or renamed and changed. What you entered is kept"
 AS_LAST = "; saving once more adds it as the last stage."
 BEGUN = ", but the recipe has begun, and no stage can be added. Enter it in another stage, or clone the recipe."
 
