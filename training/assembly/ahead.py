@@ -63,7 +63,8 @@ def _served(parts: Parts, method: GrpoMethod, ahead: GatheringAhead, beside: Pro
     """The servers that the trainer evaluates by, too; each of both gives them its weights where the other's are."""
     config = parts.config.hardware.engine
     assert isinstance(config, VllmServerConfig)
-    server = servers_of(parts.policy.model, config, parts.folder, parts.processes, ahead.check)
+    oversubscription = method.agentic.kv_oversubscription if method.agentic.enabled else 1.0
+    server = servers_of(parts.policy.model, config, parts.folder, parts.processes, ahead.check, oversubscription)
     # An adapter is merged into a copy of what it stands beside, since the trainer's own learns meanwhile.
     merging = is_adapted(parts.policy.model) and beside.is_first
     model = parts.policy.frozen_copy().model if merging else None

@@ -37,21 +37,22 @@ def engine_of(
     *,
     max_rows: int = MAX_ROWS,
     prefix_bytes: int = 0,
+    oversubscription: float = 1.0,
     folder: Path | None = None,
     processes: Processes | None = None,
     shards: Slices | None = None,
 ) -> StreamingEngine:
     """An engine that samples from `model` as it is whenever its `update_weights` is called.
 
-    `prefix_bytes` counts for the torch engine only: vLLM keeps prefixes in what memory it has. `folder` is the run's,
-    `shards` are what this process has of a model that is shared out. Raises InputError where vLLM, or its server,
-    cannot be used.
+    `prefix_bytes` counts for the torch engine only: vLLM keeps prefixes in what memory it has. `oversubscription` is
+    how many times its room each of several servers is given work for. `folder` is the run's, `shards` are what this
+    process has of a model that is shared out. Raises InputError where vLLM, or its server, cannot be used.
     """
     processes = processes or Processes()
     if hardware.engine.kind == "torch":
         return TorchEngine(model, max_rows=max_rows, prefix_bytes=prefix_bytes)
     if isinstance(hardware.engine, VllmServerConfig):
-        server = servers_of(model, hardware.engine, folder, processes)
+        server = servers_of(model, hardware.engine, folder, processes, oversubscription=oversubscription)
         writes = processes.is_first or shards is not None
 
         def to_be_written() -> Weights:
@@ -72,10 +73,11 @@ def servers_of(
     folder: Path | None,
     processes: Processes,
     check: Callable[[], None] = lambda: None,
+    oversubscription: float = 1.0,
 ) -> SharedDecoder:
     """The servers of the config, of which the processes are clients of one name; `check` may end waiting for them.
 
-    Raises InputError as `engine_of`.
+    `oversubscription` as in `engine_of`. Raises InputError like that.
     """
     own = (folder or Path(tempfile.gettempdir())).resolve() / EXCHANGE_FOLDER
     name = processes.gather(uuid4().hex)[0]
@@ -92,7 +94,7 @@ def servers_of(
             )
             for url in engine.urls
         ]
-        server = servers[0] if len(servers) == 1 else _fleet(servers, engine.patience_s)
+        server = servers[0] if len(servers) == 1 else _fleet(servers, engine.patience_s, oversubscription)
     except (EngineLostError, ValueError) as error:
         raise InputError(str(error)) from error
     vocabulary = model.config.get_text_config().vocab_size
@@ -129,8 +131,8 @@ def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, pr
     return _started[key]
 
 
-def _fleet(servers: Sequence[VllmServer], patience_s: float) -> SharedDecoder:
+def _fleet(servers: Sequence[VllmServer], patience_s: float, oversubscription: float) -> SharedDecoder:
     """Several as one. All must be there when a run begins."""
     for server in servers:
         server.patience_s = FLEET_PATIENCE_S
-    return Fleet(servers, patience_s)
+    return Fleet(servers, patience_s, oversubscription)

@@ -32,8 +32,9 @@ VERIFIER_WORKERS = 1
 
 def sampling_engine(parts: Parts, max_rows: int, agentic: AgenticConfig) -> StreamingEngine:
     """An engine for responses of one turn or, with memory for those that wait for their tools, of several."""
-    prefix_bytes = agentic.kv_cache_mib << 20 if agentic.enabled else 0
-    return _engine(parts, max_rows, prefix_bytes)
+    if not agentic.enabled:
+        return _engine(parts, max_rows, 0)
+    return _engine(parts, max_rows, agentic.kv_cache_mib << 20, agentic.kv_oversubscription)
 
 
 def search_engine(parts: Parts, max_rows: int, search: SearchConfig) -> StreamingEngine:
@@ -46,12 +47,13 @@ def evaluating_engine(parts: Parts) -> StreamingEngine:
     return _engine(parts, MAX_ROWS, 0) if parts.config.evaluation.every_steps else TorchEngine(parts.policy.model)
 
 
-def _engine(parts: Parts, max_rows: int, prefix_bytes: int) -> StreamingEngine:
+def _engine(parts: Parts, max_rows: int, prefix_bytes: int, oversubscription: float = 1.0) -> StreamingEngine:
     return engine_of(
         parts.policy.model,
         parts.config.hardware,
         max_rows=max_rows,
         prefix_bytes=prefix_bytes,
+        oversubscription=oversubscription,
         folder=parts.folder,
         processes=parts.processes,
         shards=parts.policy.shards,

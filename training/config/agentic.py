@@ -43,8 +43,8 @@ class AgenticConfig(Config):
     that find no room wait."""
 
     kv_oversubscription: float = Field(default=1.0, ge=1, le=8)
-    """Reserve so many times the memory there is: good where most responses stay short, bad where states are thrown out
-    and computed again."""
+    """Reserve so many times the memory there is, on each of several servers too: good where most responses stay short,
+    bad where states are thrown out and computed again."""
 
     while_tools_run: Literal["keep", "yield"] = "keep"
     """keep: a response keeps its room while its tools run. yield: others may have it meanwhile, and the response goes

@@ -1,7 +1,7 @@
 """Several decoders as one: each order goes to the one that has room for it, and that knows its beginning if any does.
 
-Room is reserved for the longest that an order may become (`kv_scheduler`), so that no decoder throws states out. Orders
-of a decoder that is gone go on elsewhere from the token they had come to.
+Room is reserved for the longest that an order may become (`kv_scheduler`), so that no decoder throws states out unless
+more is reserved than there is. Orders of a decoder that is gone go on elsewhere from the token they had come to.
 """
 
 import time
@@ -30,13 +30,20 @@ class Fleet:
     Raises ValueError where they hold different models.
     """
 
-    def __init__(self, decoders: Sequence[SharedDecoder], patience_s: float = 0.0) -> None:
-        """For `patience_s` seconds decoders that are all away are waited for."""
+    def __init__(
+        self, decoders: Sequence[SharedDecoder], patience_s: float = 0.0, oversubscription: float = 1.0
+    ) -> None:
+        """For `patience_s` seconds decoders that are all away are waited for.
+
+        With `oversubscription` above 1 so many times the room of each is reserved. Whatever a decoder throws out then
+        it computes again by itself, without a word: vLLM does.
+        """
         kinds = {(each.facts.vocabulary, each.facts.context) for each in decoders}
         if len(kinds) != 1:
             raise ValueError(f"engines that share work must hold the same model, not {len(kinds)} kinds of it")
         self._decoders = list(decoders)
         self._patience_s = patience_s
+        self._oversubscription = oversubscription
         self._pool = ThreadPoolExecutor(len(decoders), thread_name_prefix="fleet")
         self._away: set[int] = set()
         self._orders: dict[int, Order] = {}
@@ -176,7 +183,9 @@ class Fleet:
         return [number for number in range(len(self._decoders)) if number not in self._away]
 
     def _new_scheduler(self) -> KvScheduler[int]:
-        scheduler: KvScheduler[int] = KvScheduler([each.facts.capacity_tokens for each in self._decoders])
+        scheduler: KvScheduler[int] = KvScheduler(
+            [each.facts.capacity_tokens for each in self._decoders], self._oversubscription
+        )
         for number in self._away:
             scheduler.lose(number)
         return scheduler

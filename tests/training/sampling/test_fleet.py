@@ -42,8 +42,9 @@ class Member(CountingDecoder):
             raise EngineLostError("http://there", "gone")
 
 
-def engine_of(members: Sequence[Member], rows: int = 64) -> VllmEngine:
-    return VllmEngine(Fleet(members), max_rows=rows, source=lambda: [("w", torch.zeros(1))])
+def engine_of(members: Sequence[Member], oversubscription: float = 1.0) -> VllmEngine:
+    fleet = Fleet(members, oversubscription=oversubscription)
+    return VllmEngine(fleet, max_rows=64, source=lambda: [("w", torch.zeros(1))])
 
 
 def sampled(engine: VllmEngine, prompts: list[list[int]], tokens: Sequence[int]) -> list[list[int]]:
@@ -56,18 +57,31 @@ def sampled(engine: VllmEngine, prompts: list[list[int]], tokens: Sequence[int])
     capacities=st.lists(st.integers(24, 60), min_size=1, max_size=4),
     orders=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=20),
     dies=st.lists(st.one_of(st.none(), st.integers(1, 8)), min_size=4, max_size=4),
+    oversubscription=st.sampled_from([1.0, 1.43, 3.0]),
 )
-def test_no_member_holds_more_than_it_can_and_all_is_drawn_though_members_die(
-    capacities: list[int], orders: list[tuple[int, int]], dies: list[int | None]
+def test_no_member_is_given_more_than_is_reserved_and_all_is_drawn_though_members_die(
+    capacities: list[int], orders: list[tuple[int, int]], dies: list[int | None], oversubscription: float
 ) -> None:
     members = [Member(capacity) for capacity in capacities]
     for member, steps in zip(members[1:], dies, strict=False):
         member.lost_after = float("inf") if steps is None else steps + 1
     prompts = [[7] * length for length, _ in orders]
-    found = sampled(engine_of(members), prompts, [tokens for _, tokens in orders])
+    found = sampled(engine_of(members, oversubscription), prompts, [tokens for _, tokens in orders])
     # A token is named by its place in the sequence, so that a gap or a repetition would show.
     assert found == [[length + 1 + at for at in range(tokens)] for length, tokens in orders]
-    assert all(member.held <= member.facts.capacity_tokens for member in members)
+    assert all(member.held <= int(member.facts.capacity_tokens * oversubscription) for member in members)
+    if not any(member.lost_after < float("inf") for member in members):
+        begun = [[order.key for order in member.orders] for member in members]
+        assert begun == [sorted(keys) for keys in begun]  # first come, first served
+
+
+def test_more_begin_at_once_where_more_is_reserved_than_there_is() -> None:
+    most = []
+    for oversubscription in (1.0, 2.5):
+        members = [Member(40), Member(40)]
+        sampled(engine_of(members, oversubscription), [[1, 2]] * 20, [18] * 20)
+        most.append([member.most for member in members])
+    assert most == [[2, 2], [5, 5]]
 
 
 def test_orders_go_where_their_beginning_is_while_there_is_room() -> None:
