@@ -55,12 +55,13 @@ def vocabulary() -> int:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str, Served]:
-    """The same run in several ways. Of two processes that share weights, one finds the server forgetful now and then;
-    two that sample ahead ask two servers."""
+    """The same run in several ways. Of two processes that share weights, one finds the server forgetful now and then,
+    and it dies while both sample; two that sample ahead ask two servers."""
     place, found = tmp_path_factory.mktemp("served"), {}
     for way in ("alone", "shared", "ahead alone", "ahead two"):
         with stand_in(vocabulary) as (server, url), stand_in(vocabulary) as (second, another):
-            server.forgets = {3, 6} if way == "shared" else set()  # asked by one process of two
+            if way == "shared":
+                server.forgets, server.dies = {3, 6}, {12, 30}  # asked by one process of two
             several = way == "ahead two"
             folder = new_run(place / way, config_of(way, f"{url} {another}" if several else url))
             train([folder])
@@ -82,7 +83,7 @@ def test_each_version_is_given_once(runs: dict[str, Served], way: str) -> None:
     versions = [version for version, _ in runs[way][1][0].taken]
     if way == "shared":
         assert sorted(set(versions)) == [0, 1, 2, 3]
-        assert len(versions) == 6
+        assert len(versions) == 8  # twice more where it was forgetful, and twice where it died
     else:
         assert versions == [0, 1, 2, 3]
 

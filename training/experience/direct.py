@@ -11,7 +11,8 @@ from training.experience.types import Group, Rollout
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
-from training.sampling.types import Completion, Engine, SamplingParams, meet
+from training.sampling.meeting import sampling_shares
+from training.sampling.types import Completion, Engine, SamplingParams
 
 
 class DirectExperience:
@@ -46,11 +47,11 @@ class DirectExperience:
         of the first one, where the problems are a part of more. Without `paid` there is no learned reward: for whoever
         only asks what is right.
         """
-        meet(self._engine)
         places = self._processes.share(range(len(problems)))
         mine = [problems[place] for place in places]
         placed = [replace(params[place], stream=first + place) for place in places]
-        groups = self._gather(mine, placed)
+        with sampling_shares(self._engine):
+            groups = self._gather(mine, placed)
         if paid and self._scorer.has_learned:
             with self._recorder.phase("scoring"):
                 self._scorer.score(groups)

@@ -13,7 +13,8 @@ from training.experience.scoring import Scorer
 from training.experience.types import Expert, Group, Rollout
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
-from training.sampling.types import Completion, Engine, SamplingParams, meet
+from training.sampling.meeting import sampling_shares
+from training.sampling.types import Completion, Engine, SamplingParams
 from training.srl.reading import Reader, may_stop, reads_over
 from training.srl.similarity import similarity
 from training.srl.tasks import Task
@@ -62,10 +63,11 @@ class StepExperience:
 
     def gather(self, tasks: Sequence[Task], params: SamplingParams) -> list[Group]:
         """One scored group for each task, in order; what is drawn does not depend on the number of processes."""
-        meet(self._engine)
         places = self._processes.share(range(len(tasks)))
         placed = [replace(params, stop_ids=self._stops, stream=place) for place in places]
-        return self._processes.unshare(self._gather([tasks[place] for place in places], placed))
+        with sampling_shares(self._engine):
+            groups = self._gather([tasks[place] for place in places], placed)
+        return self._processes.unshare(groups)
 
     def _gather(self, tasks: Sequence[Task], params: Sequence[SamplingParams]) -> list[Group]:
         prompts = [self.prompt_ids(task) for task in tasks]

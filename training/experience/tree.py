@@ -17,7 +17,8 @@ from training.experience.types import Group, Rollout
 from training.problems.types import Problem
 from training.recorder import Recorder
 from training.rewards.verifier import Verdict
-from training.sampling.types import Engine, meet
+from training.sampling.meeting import sampling_shares
+from training.sampling.types import Engine
 from training.search.endings import Judged
 from training.search.growing import GrowingTree
 from training.search.journal import SearchJournal, restore, tree_key
@@ -77,10 +78,10 @@ class TreeExperience:
 
     def gather(self, asked: SearchRound) -> list[Group]:
         """One group for each problem, in order. What a tree becomes depends on its place and the seed alone."""
-        meet(self._engine)
         places = list(asked.places) or list(range(len(asked.problems)))
         mine = self._processes.share(range(len(places)))
-        groups = self._gather([asked.problems[i] for i in mine], [places[i] for i in mine], asked)
+        with sampling_shares(self._engine):
+            groups = self._gather([asked.problems[i] for i in mine], [places[i] for i in mine], asked)
         if self._scorer.has_learned:
             with self._recorder.phase("scoring"):
                 self._scorer.score(groups)

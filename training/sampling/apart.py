@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams, Stream, StreamingEngine, meet
+from training.sampling.meeting import meet, part
+from training.sampling.types import Completion, EngineCounters, OnFinish, SamplingParams, Stream, StreamingEngine
 
 
 class EngineApart:
@@ -39,6 +40,10 @@ class EngineApart:
     def meet(self) -> None:
         """See `MeetingEngine`."""
         meet(self._engine)
+
+    def part(self) -> None:
+        """See `MeetingEngine`."""
+        part(self._engine)
 
     @torch.no_grad()
     def update_weights(self, version: int, weights: Iterable[tuple[str, Tensor]] | None = None) -> None:

@@ -204,21 +204,6 @@ def rest(engine: Engine) -> None:
 
 
 @runtime_checkable
-class MeetingEngine(Engine, Protocol):
-    """An engine that takes new weights where all processes of a run come together, and nowhere else."""
-
-    def meet(self) -> None:
-        """See that all can sample by the latest weights; every process calls it at the same time."""
-        ...
-
-
-def meet(engine: Engine) -> None:
-    """Before processes sample their shares: let the engine's meet, if it wants them to."""
-    if isinstance(engine, MeetingEngine):
-        engine.meet()
-
-
-@runtime_checkable
 class StreamingEngine(Engine, Protocol):
     """An engine whose samples may come and go while it decodes."""
 

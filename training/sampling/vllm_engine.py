@@ -145,7 +145,7 @@ class VllmEngine:
             self._session = None
 
     @property
-    def _come_back(self) -> Callable[[], None] | None:
+    def _come_back(self) -> Callable[[], object] | None:
         """Waits for an engine that was lost, and gives it its weights; None where this cannot be done amid a call."""
         return self._take_weights
 

@@ -59,7 +59,7 @@ class VllmSession:
         version: int,
         most: int,
         longest: int,
-        come_back: Callable[[], None] | None = None,
+        come_back: Callable[[], object] | None = None,
     ) -> None:
         self._decoder = decoder
         self._counters = counters

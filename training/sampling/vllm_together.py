@@ -1,12 +1,14 @@
 """Samples with vLLM in several processes, or beside training: all weights are given where all processes come together.
 
-Between two such meetings each samples its share by itself, however many calls that takes, so that nobody has to wait
-for another in the midst of sampling. Servers are given weights once, by the first process; of a model that is shared
-out, all put together what it writes, one weight after the other.
+After such a meeting each samples its share by itself, however many calls that takes, and they part when all have. Who
+loses its engine in between waits until the others have sampled theirs, or lost it too; then they meet again, which
+waits for it and gives it weights, and whoever has something left goes on. Servers are given weights once, by the first
+process; of a model that is shared out, all put together what it writes, one weight after the other.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from training.distributed import Processes
@@ -25,8 +27,8 @@ class VllmTogether(VllmEngine):
     """A `VllmEngine` in each of the `processes`, over a `decoder` of its own.
 
     Where `server` is given, it is the decoder, and samples for all. Sampling goes on with the weights of the latest
-    `meet`; a server that was lost in between ends it (EngineLostError), unless others are left or there is but one
-    process, which meets nobody.
+    `meet`. A server that is lost is waited for between `meet` and `part` only; elsewhere, where nobody would come to
+    meet a process that has lost it, that ends its call (EngineLostError).
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class VllmTogether(VllmEngine):
         super().__init__(decoder, max_rows=max_rows, source=source)
         self._processes = processes
         self._server = server
+        self._sharing = False
+        """Whether others that have sampled their shares wait for this one, to meet it again if need be."""
 
     def update_weights(self, version: int, weights: Weights | None = None) -> None:
         """See `Engine`. Without `weights`, those of the source are taken, as they are at the next `meet`."""
@@ -53,14 +57,33 @@ class VllmTogether(VllmEngine):
         """See `MeetingEngine`. Where one process cannot go on, an error is raised in each."""
         for _ in range(MOST_GIVEN):
             if all(self._all_try(self._is_ready)):
+                self._sharing = True
                 return
             self._all_try(self._give)
             self._stale = False
         raise RuntimeError(f"weights were given {MOST_GIVEN} times, and were gone again each time")
 
+    def part(self) -> None:
+        """See `MeetingEngine`. Who is done meets those that have lost their engine amid their shares."""
+        while self._meet_again(lost=False):
+            pass
+        self._sharing = False
+
     @property
-    def _come_back(self) -> Callable[[], None] | None:
-        return self.meet if self._processes.count == 1 else None
+    def _come_back(self) -> Callable[[], object] | None:
+        if self._processes.count == 1:
+            return self.meet
+        return partial(self._meet_again, lost=True) if self._sharing else None
+
+    def _meet_again(self, lost: bool) -> bool:
+        """Meet if any process has lost its engine; returns whether it has. All come here, each amid or after its share.
+
+        So what is told here is told in the same order by all, whoever has how much left to do.
+        """
+        if not self._processes.any(lost):
+            return False
+        self.meet()
+        return True
 
     def _take_weights(self) -> None:
         if self._stale:

@@ -18,7 +18,8 @@ class StandIn:
     """Draws tokens that depend on a sample's seed and the version of the weights alone; odd seeds end by a stop id.
 
     Questions after its weights of the numbers in `forgets` are answered as though it were started anew; once `lost`,
-    all streams break off.
+    all streams break off. It dies before its samples of the numbers in `dies`, and is there again, without weights,
+    when it is asked for these.
     """
 
     def __init__(self, vocabulary: int, context: int = 512) -> None:
@@ -30,6 +31,10 @@ class StandIn:
         self.forgets: set[int] = set()
         self._asked = 0
         self.lost = False
+        self.dies: set[int] = set()
+        self._begun = 0
+        """Samples asked for."""
+        self._dead = False
         self.drawn: dict[int, int] = {}
         """Samples by version."""
         self.names: set[str] = set()
@@ -45,6 +50,7 @@ class StandIn:
         with self._lock:
             if path == "/weight_info":
                 self._asked += 1
+                self._dead = False
                 return {"weight_version": "default" if self._asked in self.forgets else self.label}
             if path == "/collective_rpc" and body["method"] == "take_weights":
                 self._pending = load_file(body["kwargs"]["path"])
@@ -58,6 +64,15 @@ class StandIn:
             if path in ("/pause", "/resume"):
                 self._paused = path == "/pause"
             return {}
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the next sample is not told."""
+        with self._lock:
+            self._begun += 1
+            if self._begun in self.dies:
+                self._dead, self.label = True, "default"
+            return self.lost or self._dead
 
     def sample(self, body: dict[str, Any]) -> dict[str, Any]:
         """One sample, told at once."""
@@ -105,7 +120,7 @@ def stand_in(vocabulary: int) -> Iterator[tuple[StandIn, str]]:
             body, path = json.loads(sent or b"{}"), self.path.partition("?")[0]
             if path != "/inference/v1/generate":
                 self._tell(json.dumps(said.answer(path, body)))
-            elif said.lost:
+            elif said.breaks_off:
                 self._tell("")
             else:
                 self._tell(f"data: {json.dumps(said.sample(body))}\n\ndata: [DONE]\n\n")

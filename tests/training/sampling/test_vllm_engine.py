@@ -2,13 +2,17 @@
 
 import itertools
 import math
+import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
 
 from training.distributed import Item, Processes
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
+from training.sampling.meeting import sampling_shares
 from training.sampling.types import Completion, SamplingParams, StreamingEngine
 from training.sampling.vllm_engine import VllmEngine
 from training.sampling.vllm_session import MOST_LOSSES
@@ -191,18 +195,62 @@ class Echo(Processes):
         return [value] * self.count
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_beside_training_a_single_process_goes_on_and_several_end_together(count: int) -> None:
-    decoder = Returning(back=1)
-    engine = VllmTogether(decoder, Echo(0, count), max_rows=1)
-    engine.update_weights(4, [("w", torch.zeros(1))])
-    engine.meet()
-    if count == 1:
-        assert [each.token_ids for each in engine.sample([[1]], PARAMS)[0]] == [[2, 3, 4]] * 2
-        assert decoder.loaded == [4, 4]
-    else:
-        with pytest.raises(EngineLostError):
-            engine.sample([[1]], PARAMS)
+class Together(Processes):
+    """Processes that are threads of this one, and take long to be told anything."""
+
+    def __init__(self, rank: int, told: list[Any], here: threading.Barrier) -> None:
+        super().__init__(rank, len(told))
+        self._told, self._here = told, here
+
+    def gather(self, value: Item) -> list[Item]:
+        self._told[self.rank] = value
+        self._here.wait(60)
+        values = list(self._told)
+        self._here.wait(60)
+        return values
+
+
+@pytest.mark.parametrize(("losses", "meetings"), [((0, 0), 1), ((1, 0), 2), ((0, 3), 4), ((1, 3), 4)])
+def test_processes_that_lose_their_engine_meet_those_that_are_done_and_go_on(
+    losses: tuple[int, int], meetings: int
+) -> None:
+    """The second has more to sample; whoever loses nothing waits for the other."""
+    count, expected = len(losses), [[2, 3, 4]] * 2
+    decoders = [Returning(each) if each else CountingDecoder() for each in losses]
+    told, here = [None] * count, threading.Barrier(count)
+
+    def work(rank: int) -> list[list[int]]:
+        engine = VllmTogether(decoders[rank], Together(rank, told, here), max_rows=1)
+        engine.update_weights(4, [("w", torch.zeros(1))])
+        found: list[list[int]] = []
+        try:
+            with sampling_shares(engine):
+                for _ in range(1 + rank):
+                    found += [each.token_ids for each in engine.sample([[1]], PARAMS)[0]]
+        except BaseException:
+            here.abort()
+            raise
+        return found
+
+    with ThreadPoolExecutor(count) as pool:
+        found = list(pool.map(work, range(count)))
+    assert found == [expected, expected * 2]
+    assert [decoder.loaded for decoder in decoders] == [[4] * meetings] * count
+
+
+def test_beside_training_a_single_process_goes_on_and_one_of_several_only_while_others_would_meet_it() -> None:
+    for count in (1, 2):
+        decoder = Returning(back=1)
+        engine = VllmTogether(decoder, Echo(0, count), max_rows=1)
+        engine.update_weights(4, [("w", torch.zeros(1))])
+        with sampling_shares(engine):
+            pass
+        if count == 1:
+            assert [each.token_ids for each in engine.sample([[1]], PARAMS)[0]] == [[2, 3, 4]] * 2
+            assert decoder.loaded == [4, 4]
+        else:
+            with pytest.raises(EngineLostError):
+                engine.sample([[1]], PARAMS)
 
 
 def test_weights_that_are_lost_on_their_way_are_given_again_when_all_meet() -> None:
