@@ -17,6 +17,7 @@ from training.sampling.types import StreamingEngine
 from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights, weights_of
 from training.sampling.vllm_process import Memory, VllmMissingError, VllmProcess
 from training.sampling.vllm_server import VllmServer
+from training.sampling.vllm_tenant import Tenant
 from training.sampling.vllm_together import VllmTogether
 from training.sampling.vllm_weights import FileTransfer, NetworkTransfer
 from training.sharding import Slices
@@ -28,7 +29,7 @@ FLEET_PATIENCE_S = 5.0
 """Longest wait for one of several servers while others answer."""
 
 _started: dict[str, VllmProcess] = {}
-"""The vLLM of this process, by what it was started with; another model's takes its place."""
+"""The vLLM of this process, by what it was started with; that of a model of another shape takes its place."""
 
 
 def engine_of(
@@ -128,7 +129,7 @@ def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, pr
             _started[key] = VllmProcess(model, hardware.dtype, memory, most, engine.context or None, several)
         except (VllmMissingError, ValueError) as error:
             raise InputError(str(error)) from error
-    return _started[key]
+    return Tenant(_started[key])
 
 
 def _fleet(servers: Sequence[VllmServer], patience_s: float, oversubscription: float) -> SharedDecoder:

@@ -54,6 +54,9 @@ class VllmProcess:
     VllmMissingError.
     """
 
+    tenant: object | None = None
+    """Whose weights it has, where several models use it in turn."""
+
     def __init__(
         self,
         model: PreTrainedModel,
