@@ -27,6 +27,8 @@ LOADING_S = 900.0
 """Until a server must have read the weights of a large model."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 """Between attempts to reach a server; each pause is twice the one before."""
+HALF_LOADED = "half loaded"
+"""Label of weights that were begun: whoever is cut off leaves nobody's."""
 
 
 class VllmServer:
@@ -100,9 +102,10 @@ class VllmServer:
         self._await_health()
         self._ask("POST", "/pause", params={"mode": "wait"})
         try:
+            self._say_label(HALF_LOADED)
             self._transfer.send(self._call, weights)
             self._ask("POST", "/reset_prefix_cache")
-            self._ask("POST", "/update_weight_version", json={"new_version": label})
+            self._say_label(label)
         finally:
             self._ask("POST", "/resume")
         self._label = label
@@ -131,6 +134,9 @@ class VllmServer:
                 f"the server at {self._url} cannot be trained with: start it by "
                 f"`python -m training.sampling.vllm_launch` ({error})"
             ) from error
+
+    def _say_label(self, label: str) -> None:
+        self._ask("POST", "/update_weight_version", json={"new_version": label})
 
     def _label_of(self, version: int) -> str:
         return f"{self._name}-{version}"

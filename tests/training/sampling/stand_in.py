@@ -59,8 +59,9 @@ class StandIn:
                 return {"results": [self.facts]}
             if path == "/update_weight_version":
                 self.label = body["new_version"]
-                self.version = int(self.label.rpartition("-")[2])
-                self.taken.append((self.version, self._pending))
+                number = self.label.rpartition("-")[2]
+                self.version = int(number) if number.isdecimal() else -1
+                self.taken += [(self.version, self._pending)] if self.version >= 0 else []
             if path in ("/pause", "/resume"):
                 self._paused = path == "/pause"
             return {}

@@ -41,3 +41,25 @@ def test_a_server_whose_engine_died_is_lost_and_one_that_cannot_do_something_ref
         assert "/resume" in asked  # never left paused
         assert not server._label
         server.close()
+
+
+def test_weights_that_were_cut_off_on_their_way_are_nobodys() -> None:
+    """Whoever else samples there sees that its own are gone, though the server never was."""
+
+    class CutOff(Unloadable):
+        def send(self, call: Any, weights: Iterable[tuple[str, Tensor]]) -> None:
+            raise KeyboardInterrupt
+
+    class Whole(Unloadable):
+        def send(self, call: Any, weights: Iterable[tuple[str, Tensor]]) -> None:
+            pass
+
+    with stand_in(50) as (_, url):
+        first, second = VllmServer(url, Whole(), 5.0), VllmServer(url, CutOff(), 5.0)
+        first.load(3, [])
+        assert first.prepare()
+        with pytest.raises(KeyboardInterrupt):
+            second.load(7, [])
+        assert not first.prepare()
+        for server in (first, second):
+            server.close()
