@@ -42,6 +42,8 @@ class EntropyExtension:
         worker: Any = self
         device = worker.device if nccl else torch.device("cpu")
         here = address_towards(address, port)
+        if (before := getattr(worker, "weight_stream", None)) is not None:
+            before.close()  # with NCCL it would keep memory of the GPU
         worker.weight_stream = join(visit_store(address, port), worker.rank + 1, count, device, here)
 
     def take_stream(self) -> None:

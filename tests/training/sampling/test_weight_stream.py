@@ -11,6 +11,7 @@ from torch import Tensor
 
 from training.sampling.decoder import EngineLostError
 from training.sampling.vllm_weights import NetworkTransfer
+from training.sampling.vllm_worker import EntropyExtension
 from training.sampling.weight_stream import StreamBrokenError, WeightStream, host_store, join, visit_store
 
 CPU = torch.device("cpu")
@@ -119,3 +120,29 @@ def test_a_name_longer_than_a_header_is_refused() -> None:
             stream.send([("x" * 2000, torch.zeros(1))])
         other.result().close()
     stream.close()
+
+
+class Worker(EntropyExtension):
+    """As vLLM makes one of what it is given."""
+
+    rank = 0
+    weight_stream: WeightStream
+
+
+def test_a_worker_that_meets_another_trainer_leaves_the_one_before() -> None:
+    worker, met = Worker(), []
+    for _ in range(2):
+        store = host_store()
+        with ThreadPoolExecutor(1) as thread:
+            other = thread.submit(worker.open_stream, HERE, store.port, 2, False)
+            trainer = join(store, 0, 2, CPU, HERE)
+            other.result()
+        met.append((trainer, worker.weight_stream))
+    (trainer, left), (_, there) = met
+    assert left._group is None
+    assert there._group is not None
+    with pytest.raises(StreamBrokenError):
+        trainer.send([("one", torch.zeros(3))])
+    for one, other in met:
+        one.close()
+        other.close()
