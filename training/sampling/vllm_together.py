@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from training.distributed import Processes
 from training.sampling.decoder import Decoder, EngineLostError, SharedDecoder
-from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights
+from training.sampling.vllm_engine import MAX_ROWS, VllmEngine, Weights, with_head
 
 logger = logging.getLogger("training")
 
@@ -49,18 +49,19 @@ class VllmTogether(VllmEngine):
     def update_weights(self, version: int, weights: Weights | None = None) -> None:
         """See `Engine`. Without `weights`, those of the source are taken, as they are at the next `meet`."""
         if weights is not None:
-            given = list(weights)
+            given = list(with_head(weights))
             self._source = lambda: given
         super().update_weights(version)
 
     def meet(self) -> None:
         """See `MeetingEngine`. Where one process cannot go on, an error is raised in each."""
-        for _ in range(MOST_GIVEN):
+        for given in range(MOST_GIVEN + 1):
             if all(self._all_try(self._is_ready)):
                 self._sharing = True
                 return
-            self._all_try(self._give)
-            self._stale = False
+            if given < MOST_GIVEN:
+                self._all_try(self._give)
+                self._stale = False
         raise RuntimeError(f"weights were given {MOST_GIVEN} times, and were gone again each time")
 
     def part(self) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from training.distributed import Item, Processes
 from training.sampling.decoder import EngineLostError, Facts, Order, Progress
-from training.sampling.meeting import sampling_shares
+from training.sampling.meeting import meet, sampling_shares
 from training.sampling.types import Completion, SamplingParams, StreamingEngine
 from training.sampling.vllm_engine import VllmEngine
 from training.sampling.vllm_session import MOST_LOSSES
@@ -254,7 +254,7 @@ def test_beside_training_a_single_process_goes_on_and_one_of_several_only_while_
 
 
 def test_weights_that_are_lost_on_their_way_are_given_again_when_all_meet() -> None:
-    decoder = DyingAtWeights(MOST_GIVEN - 2)
+    decoder = DyingAtWeights(MOST_GIVEN - 1)
     engine = VllmTogether(decoder, Echo(0, 2))
     engine.update_weights(4, [("w", torch.zeros(1))])
     engine.meet()
@@ -264,6 +264,20 @@ def test_weights_that_are_lost_on_their_way_are_given_again_when_all_meet() -> N
     decoder.ready = False
     with pytest.raises(RuntimeError, match="given 3 times"):
         engine.meet()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_weights_that_name_no_head_are_given_with_it(together: bool) -> None:
+    class Keeping(CountingDecoder):
+        def load(self, version: int, weights: "Iterable[tuple[str, torch.Tensor]]") -> None:
+            found.append([name for name, _ in weights])
+            self.ready = True
+
+    found: list[list[str]] = []
+    engine = VllmTogether(Keeping(), Processes()) if together else VllmEngine(Keeping())
+    engine.update_weights(1, [("model.embed_tokens.weight", torch.zeros(1))])
+    meet(engine)
+    assert found == [["model.embed_tokens.weight", "lm_head.weight"]]
 
 
 class DyingAtWeights(CountingDecoder):
