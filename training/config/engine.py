@@ -1,10 +1,10 @@
 """Where responses are sampled: beside the trainer by Espalier's own engine or vLLM, or on a server."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from training.config.base import Config
+from training.config.base import Config, impossible
 
 
 class TorchEngineConfig(Config):
@@ -48,6 +48,12 @@ class VllmServerConfig(Config):
     patience_s: int = Field(default=300, ge=1, le=86_400)
     """Seconds to wait for a server that does not answer before the run gives up. Of several, those that answer go on
     without it, and it is asked again at every step."""
+
+    @model_validator(mode="after")
+    def _a_folder_is_for_files(self) -> Self:
+        if self.exchange and self.transfer != "files":
+            raise impossible("weights that go over the network need no folder", {"exchange": ""}, {"transfer": "files"})
+        return self
 
     @property
     def urls(self) -> list[str]:

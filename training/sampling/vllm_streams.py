@@ -149,14 +149,16 @@ class TokenStreams:
         }
 
     def _check(self, label: str, choice: dict[str, Any]) -> None:
-        """Whose last piece names the weights that drew it: a server started anew has any until it is given the run's.
+        """Whose last piece names the weights that drew it: a server started anew has any until it is given the run's,
+        and another run may have given it others.
 
         What it told before is with its callers already, so the error is none that is got over by asking again.
         """
         used = {span["version"] for span in choice.get("weight_versions") or []}
         if label and used - {label}:
             raise RuntimeError(
-                f"the server at {self._url} was started anew meanwhile, and has sampled by other weights"
+                f"the server at {self._url} was started anew meanwhile, or given weights by another run, and has "
+                "sampled by those; let one run at a time use it, then resume this one"
             )
 
     def _refuse(self, status: int, words: str) -> None:

@@ -209,6 +209,14 @@ def test_vllm_samples_for_several_processes_whole_or_shared(engine: str) -> None
         assert RunConfig.model_validate({"hardware": hardware}).hardware.engine.kind == engine
 
 
+def test_a_folder_for_weights_is_refused_where_they_go_over_the_network() -> None:
+    engine = {"kind": "vllm_server", "transfer": "network", "exchange": "/shared"}
+    problem = refused(hardware={"engine": engine})
+    assert problem["loc"] == ("hardware", "engine", "vllm_server")
+    for fix in problem["ctx"]["fixes"]:
+        RunConfig.model_validate({"hardware": {"engine": engine | fix}})
+
+
 KEEP = {"enabled": True, "surplus": "keep"}
 
 
