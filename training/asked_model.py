@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.assembly.engines import engine_of
+from training.assembly.engines import context_of, engine_of
 from training.codec import Codec, stop_ids
 from training.config import EvaluateMethod, HardwareConfig, PromptConfig, RunConfig
 from training.config.model import ModelSource
@@ -25,7 +25,7 @@ class AskedModel:
         """`prefix_bytes` is memory for states of what may be continued."""
         run = RunConfig(model=source, prompt=prompt, method=EvaluateMethod())
         loaded, tokenizer = load_model(run, choose_device(hardware))
-        self._context = getattr(loaded.config.get_text_config(), "max_position_embeddings", None)
+        self._context = context_of(loaded, hardware)
         self.codec = Codec(tokenizer, prompt, stop_ids(loaded, tokenizer))
         self.engine = engine_of(loaded, hardware, max_rows=MOST_ROWS, prefix_bytes=prefix_bytes)
 

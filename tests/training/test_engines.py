@@ -1,15 +1,19 @@
-"""Two models that take turns with the vLLM of one process."""
+"""Engines as configs name them: models that take turns with the vLLM of one process, and how much it holds."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from tests.training.methods.parts import build
 from tests.training.models import tiny_qwen
 from tests.training.sampling.test_vllm_engine import CountingDecoder
-from training.assembly import engines
-from training.config import HardwareConfig
+from training.assembly import answerable, engines
+from training.config import HardwareConfig, RunConfig
+from training.errors import InputError
 from training.sampling.types import SamplingParams
 
 PARAMS = SamplingParams(n=1, max_tokens=2, temperature=1.0, stop_ids=(), seed=5)
@@ -45,3 +49,16 @@ def test_each_model_is_sampled_by_its_own_weights(monkeypatch: pytest.MonkeyPatc
     [process] = engines._started.values()
     assert isinstance(process, Process)
     assert (Process.started, process.given) == (1, [3.0, 4.0, 3.0])
+
+
+def test_problems_are_left_out_that_vllm_was_started_too_small_for() -> None:
+    with ExitStack() as stack:
+        parts, _ = build(stack)
+    problems = parts.problems.train
+    length = max(len(parts.codec.prompt_ids(problem.prompt)) for problem in problems)
+    small = {"hardware": {"engine": {"kind": "vllm", "context": length + 99}}}
+    parts = replace(parts, config=RunConfig.model_validate(parts.config.model_dump() | small))
+    assert len(answerable(parts, problems, 99)) == len(problems)
+    assert 0 < len(answerable(parts, problems, 100)) < len(problems)
+    with pytest.raises(InputError, match=f"room for {length + 99} tokens in the context of {length + 99}"):
+        answerable(parts, problems, length + 99)

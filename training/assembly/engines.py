@@ -68,6 +68,16 @@ def engine_of(
     return VllmTogether(decoder, processes, max_rows=max_rows, source=lambda: weights_of(model, shards))
 
 
+def context_of(model: PreTrainedModel, hardware: HardwareConfig) -> int | None:
+    """The longest sequence that such an engine holds: the model's, or less where vLLM is started with less.
+
+    None where the model names no limit.
+    """
+    of_model: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    started = hardware.engine.context if isinstance(hardware.engine, VllmEngineConfig) else 0
+    return min(started, of_model or started) if started else of_model
+
+
 def servers_of(
     model: PreTrainedModel,
     engine: VllmServerConfig,

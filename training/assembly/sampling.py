@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from training.agent.service import open_tools
-from training.assembly.engines import engine_of
+from training.assembly.engines import context_of, engine_of
 from training.assembly.parts import Parts
 from training.config import AgenticConfig, RewardConfig, SearchConfig
 from training.contamination import refuse_overlap
@@ -80,20 +80,18 @@ def sampled_experience(
 
 
 def answerable(parts: Parts, problems: Sequence[Problem], max_tokens: int, judged: bool = False) -> list[Problem]:
-    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the model's context.
+    """The problems that have an answer, and whose prompt leaves room for `max_tokens` in the context.
 
     Where responses are `judged` by their reference, a solution is enough.
     """
-    context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
+    context = context_of(parts.policy.model, parts.config.hardware)
     kept = _judgeable(parts, problems, judged)
     if problems and not kept:
         raise InputError(f"none of the problems has {_judge(parts)} to check responses by")
     if context is not None:
         kept = [problem for problem in kept if parts.codec.prompt_fits(problem.prompt, context - max_tokens)]
     if problems and not kept:
-        raise InputError(
-            f"no prompt leaves room for {max_tokens} tokens in the model's context of {context}; lower max_tokens"
-        )
+        raise InputError(f"no prompt leaves room for {max_tokens} tokens in the context of {context}; lower max_tokens")
     if len(kept) < len(problems):
         left_out = len(problems) - len(kept)
         logger.warning("%d of %d problems left out: without %s, or too long", left_out, len(problems), _judge(parts))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from training.assembly.engines import context_of
 from training.assembly.learned import learned_reward, reference_of
 from training.assembly.parts import Parts
 from training.assembly.rl import loop_parts
@@ -65,8 +66,8 @@ def step_groups(
 
 
 def fitting(parts: Parts, tasks: Sequence[Task], max_tokens: int) -> list[Task]:
-    """The tasks whose prompt leaves room for `max_tokens` in the model's context."""
-    context = getattr(parts.policy.model.config.get_text_config(), "max_position_embeddings", None)
+    """The tasks whose prompt leaves room for `max_tokens` in the context."""
+    context = context_of(parts.policy.model, parts.config.hardware)
     if context is None:
         return list(tasks)
     room = context - max_tokens
@@ -77,7 +78,7 @@ def fitting(parts: Parts, tasks: Sequence[Task], max_tokens: int) -> list[Task]:
             parts.codec.prompt_fits(task.prompt, room, task.given))
     ]  # fmt: skip
     if not kept:
-        raise InputError(f"no step leaves room for {max_tokens} tokens in the model's context of {context}")
+        raise InputError(f"no step leaves room for {max_tokens} tokens in the context of {context}")
     if len(kept) < len(tasks):
         logger.warning("%d of %d steps left out: too long", len(tasks) - len(kept), len(tasks))
     return kept
