@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 LATER = (
-    "choix", "krippendorff", "math_verify", "pyarrow.parquet", "scipy.sparse.csgraph", "scipy.special", "scipy.stats",
+    "arro3.io", "choix", "krippendorff", "math_verify", "scipy.sparse.csgraph", "scipy.special", "scipy.stats",
     "scipy.stats.contingency", "sympy", "trueskill",
     "gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "celery.bin.celery", "celery.apps.worker",
     "celery.concurrency.prefork", "kombu.transport.redis", "psycopg_pool", "django.core.management.commands.migrate",

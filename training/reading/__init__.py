@@ -1,7 +1,7 @@
-"""Turns the files people have (JSON Lines, JSON, CSV, Parquet) into problems. Standard library and pyarrow only.
+"""Turns the files people have (JSON Lines, JSON, CSV, Parquet) into problems. Standard library and arro3 only.
 
-`files` reads rows, `columns` tells what is in them, `plan` says which column becomes what, `convert` makes problems or
-says why not. The web imports this package: it must stay free of torch.
+`files` reads rows (`parquet` those of Parquet), `columns` tells what is in them, `plan` says which column becomes what,
+`convert` makes problems or says why not. The web imports this package: it must stay free of torch.
 """
 
 from training.reading.columns import Column, sniff

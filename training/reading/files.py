@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from training.reading import parquet
+from training.reading.parquet import ParquetError, parquet_rows
+
 Format = Literal["jsonl", "json", "csv", "parquet"]
 Role = Literal["main", "heldout"]
 
 MAX_JSON_BYTES = 64 * 2**20
 """A JSON array is read into memory as a whole; larger ones had better be JSON Lines."""
 
-PARQUET_MAGIC = b"PAR1"
-BATCH_ROWS = 1024
 _SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -65,8 +66,10 @@ def detect_format(path: Path, name: str) -> Format:
     suffix = Path(name).suffix.lower()
     if not head.strip():
         raise UnreadableFileError(f"{name} is empty.")
-    if head.startswith(PARQUET_MAGIC):
+    if head.startswith(parquet.MAGIC):
         return "parquet"
+    if head.startswith(parquet.ENCRYPTED_MAGIC):
+        raise UnreadableFileError(f"{name} is an encrypted Parquet file. Save it without encryption.")
     if suffix in _PACKED:
         raise UnreadableFileError(f"{name} is packed. Unpack it and choose the file inside.")
     if suffix not in _SUFFIXES:
@@ -187,24 +190,11 @@ def _header(source: Source, header: list[str]) -> list[str]:
 
 
 def _read_parquet(source: Source) -> Iterator[Row]:
-    import pyarrow as pa  # loads in a fifth of a second, and only Parquet needs it
-    import pyarrow.parquet as pq
-
     try:
-        with pq.ParquetFile(source.path) as file:
-            columns = [field.name for field in file.schema_arrow if not _is_binary(field.type)]
-            number = 0
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(number, values)
-    except (pa.ArrowException, OSError) as error:
-        raise UnreadableFileError(f"{source.name} cannot be read as Parquet: {error}") from error
-
-
-def _is_binary(kind: Any) -> bool:
-    """Images and the like: no problem is made of them, so they are not read at all."""
-    return str(kind) in {"binary", "large_binary", "binary_view"}
+        for number, values in enumerate(parquet_rows(source.path), start=1):
+            yield Row(number, values)
+    except (ParquetError, OSError) as error:
+        raise UnreadableFileError(f"{source.name} cannot be read as Parquet: {error}.") from error
 
 
 def _kind(value: Any) -> str:

@@ -22,6 +22,11 @@ from webapp.labeling.exports.selection import EVERYTHING
 from webapp.labeling.models import Annotation, LabelProject
 from webapp.labeling.stored_labels import labeled_items
 
+ARROW = {
+    "text": pyarrow.string(), "object": pyarrow.string(), "flag": pyarrow.bool_(), "number": pyarrow.float64(),
+    "integer": pyarrow.int64(), "texts": pyarrow.list_(pyarrow.string()), "integers": pyarrow.list_(pyarrow.int64()),
+}  # fmt: skip
+
 pytestmark = pytest.mark.django_db
 
 
@@ -116,7 +121,9 @@ def test_every_kind_can_be_had_in_every_format(what: str) -> None:
     assert [json.loads(line) for line in files["jsonl"].getvalue().splitlines()] == records
     rows = list(csv.DictReader(io.StringIO(files["csv"].getvalue().decode())))
     assert [row["prompt"] for row in rows] == ["prompt 1"] * len(records)
-    columns = pyarrow.parquet.read_table(io.BytesIO(files["parquet"].getvalue())).to_pylist()
+    read = pyarrow.parquet.read_table(io.BytesIO(files["parquet"].getvalue()))
+    assert read.schema == pyarrow.schema([(name, ARROW[kind]) for name, kind in COLUMNS[what].items()])
+    columns = read.to_pylist()
     assert [{k: v for k, v in row.items() if k != "meta"} for row in columns] == [
         {k: v for k, v in record.items() if k != "meta"} for record in records
     ]
@@ -134,6 +141,15 @@ def test_files_without_labels_have_a_head_and_no_formula_survives() -> None:
     assert {row["comment"] for row in csv.DictReader(io.StringIO(file.getvalue().decode()))} == {"'=1+1"}
     assert assignment.order in ([0, 1], [1, 0])
     assert [row["shown_at"] for row in table(project)] == [assignment.order.index(0), assignment.order.index(1)]
+
+
+def test_numbers_and_texts_come_out_of_parquet_as_they_were() -> None:
+    file = io.BytesIO()
+    text = '"a"\n\u2028\0\N{MUSICAL SYMBOL G CLEF}'
+    lines = [{"x": 0.1 + 0.2, "n": 2**63 - 1, "t": text}, {"x": float("nan"), "n": None, "t": None}] * 2500
+    assert WRITERS["parquet"](lines, {"x": "number", "n": "integer", "t": "text"}, file) == 5000
+    missing = {"x": None, "n": None, "t": None}
+    assert pyarrow.parquet.read_table(io.BytesIO(file.getvalue())).to_pylist() == [lines[0], missing] * 2500
 
 
 def test_the_card_counts_and_names_nobody() -> None:

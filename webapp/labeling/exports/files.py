@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 from webapp.labeling.exports.records import ColumnType, Record
@@ -40,21 +41,22 @@ def write_csv(records: Iterable[Record], columns: Columns, file: BinaryIO) -> in
 def write_parquet(records: Iterable[Record], columns: Columns, file: BinaryIO) -> int:
     """Columns with types; objects are texts of JSON, since their keys differ from row to row."""
     # Loaded here: pages that export nothing need not wait for it.
-    import pyarrow
-    import pyarrow.parquet
+    from arro3.core import DataType, Field, Schema
+    from arro3.io import read_json, write_parquet
 
+    # Lists are nullable and so are their elements, which have the name that the format gives them.
+    texts, integers = (DataType.list(Field("element", kind)) for kind in (DataType.string(), DataType.int64()))
     types = {
-        "text": pyarrow.string(), "object": pyarrow.string(), "flag": pyarrow.bool_(), "number": pyarrow.float64(),
-        "integer": pyarrow.int64(), "texts": pyarrow.list_(pyarrow.string()),
-        "integers": pyarrow.list_(pyarrow.int64()),
+        "text": DataType.string(), "object": DataType.string(), "flag": DataType.bool(), "number": DataType.float64(),
+        "integer": DataType.int64(), "texts": texts, "integers": integers,
     }  # fmt: skip
-    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    rows, count = iter(records), 0
-    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
-        for batch in _batches(rows):
-            values = {name: [_column(row[name]) for row in batch] for name in columns}
-            writer.write_table(pyarrow.table(values, schema=schema))
-            count += len(batch)
+    schema = Schema([Field(name, types[kind]) for name, kind in columns.items()])
+    # By way of lines of JSON on disk, since the library makes no lists of Python's.
+    with tempfile.TemporaryFile() as lines:
+        count = write_jsonl(({name: _column(row[name]) for name in columns} for row in records), columns, lines)
+        lines.seek(0)
+        reader = read_json(lines, schema, batch_size=ROWS)
+        write_parquet(reader, file, compression="snappy", max_row_group_size=ROWS)
     return count
 
 
@@ -70,11 +72,6 @@ WRITERS: dict[str, Writer] = {"jsonl": write_jsonl, "csv": write_csv, "parquet":
 """By the ending of the file's name."""
 
 
-def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
-    while batch := list(islice(rows, ROWS)):
-        yield batch
-
-
 def _cell(value: Any) -> Any:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
@@ -82,4 +79,6 @@ def _cell(value: Any) -> Any:
 
 
 def _column(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such numbers
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
