@@ -27,7 +27,7 @@ OWNER = 65534
 USER = 1000
 BASE_MB = 125
 """python:3.11-slim, unpacked."""
-LIMIT_MB = 480
+LIMIT_MB = 440
 """What the image may take on disk; a requirement that brings more wants a reason."""
 PORT = 8731
 
