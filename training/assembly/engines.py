@@ -108,13 +108,17 @@ def servers_of(
         server = servers[0] if len(servers) == 1 else _fleet(servers, engine.patience_s, oversubscription)
     except (EngineLostError, ValueError) as error:
         raise InputError(str(error)) from error
-    vocabulary = model.config.get_text_config().vocab_size
-    if server.facts.vocabulary != vocabulary:
-        raise InputError(
-            f"the server at {engine.urls[0]} has a model of {server.facts.vocabulary} token ids, the run's has "
-            f"{vocabulary}; start it on a checkpoint of the same model"
-        )
+    _require_same_vocabulary(model, server, engine.urls[0])
     return server
+
+
+def _require_same_vocabulary(model: PreTrainedModel, server: SharedDecoder, url: str) -> None:
+    own, held = model.config.get_text_config().vocab_size, server.facts.vocabulary
+    if held != own:
+        raise InputError(
+            f"the server at {url} has a model of {held} token ids, the run's has {own}; start it on a checkpoint of "
+            "the same model"
+        )
 
 
 def close_engines() -> None:
