@@ -181,12 +181,15 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
 
 
 def next_job(works: Sequence[type[Work[Any, Any]]]) -> tuple[str, int] | None:
-    """Task and number of the oldest job that waits and that this machine can serve now; None for none."""
-    for work in works:
-        queued = work.kind._default_manager.filter(state=JobState.QUEUED).order_by("pk")
-        for job_id, config in queued.values_list("pk", "config"):
-            if dispatch.can_serve(work.demand(config)):
-                return work.task, job_id
+    """Task and number of the oldest job, of whatever kind, that waits and this machine can serve now; None for none."""
+    queued = [
+        (*row, work)
+        for work in works
+        for row in work.kind._default_manager.filter(state=JobState.QUEUED).values_list("created_at", "pk", "config")
+    ]
+    for _, job_id, config, work in sorted(queued, key=lambda each: each[:2]):
+        if dispatch.can_serve(work.demand(config)):
+            return work.task, job_id
     return None
 
 

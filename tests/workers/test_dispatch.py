@@ -1,18 +1,24 @@
 """Which run a worker takes: the oldest that its machine can serve, and whose GPUs it gets; jobs likewise."""
 
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
+from tests.webapp.labeling.made import project_of
 from tests.webapp.machines.made import FakeGpus, made_gpu, made_worker
 from tests.webapp.teaching.made import job_of
 from training.config import HardwareConfig, RunConfig
+from training.config.generate import GenerationConfig, TypedPrompts
 from webapp.core.jobs import JobState
+from webapp.labeling.generation.job import GenerationJob
+from webapp.labeling.generation.services import start_generation
 from webapp.runs import services
 from webapp.runs.models import Run
 from webapp.runs.queueing import carried
@@ -20,6 +26,7 @@ from webapp.runs.status import RunStatus
 from webapp.teaching.models import TeachingJob
 from workers import dispatch, jobs, lifecycle, maintenance, queue
 from workers.dispatch import claim, claim_next, next_run
+from workers.generation import GenerationWork
 from workers.teaching import TeachingWork
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +149,22 @@ def test_a_job_gets_a_gpu_that_nothing_else_has_and_waits_while_there_is_none(
     TeachingJob.objects.update(state=JobState.SUCCEEDED)
     assert (claimed := claim_next()) is not None
     assert claimed.run.pk == follower.pk
+
+
+def test_of_jobs_that_wait_the_oldest_comes_first_whatever_its_kind(machine: FakeGpus) -> None:
+    project = project_of(0)
+    elsewhere = job_of(teacher={"kind": "model"}, hardware={"gpu_kind": "B300"})
+    older = job_of()
+    asked = GenerationConfig(prompts=TypedPrompts(texts=("one",)))
+    assert project.created_by is not None
+    with patch("workers.queue._send"):
+        younger = start_generation(project, asked, user=project.created_by, start_id=uuid.uuid4())
+    works = (GenerationWork, TeachingWork)
+    assert jobs.next_job(works) == ("workers.teaching.teach", older.pk)
+    TeachingJob.objects.filter(pk=older.pk).update(state=JobState.SUCCEEDED)
+    assert jobs.next_job(works) == ("workers.generation.generate", younger.pk)
+    GenerationJob.objects.update(state=JobState.STOPPED)
+    assert jobs.next_job(works) is None, f"{elsewhere} asks for a GPU that is not here"
 
 
 def test_a_job_whose_teacher_is_elsewhere_takes_no_gpu_and_its_child_sees_none(
