@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import distributed as dist
 from training.beside import OthersEndedError, ProcessesBeside
 from training.distributed import Processes
 
-COUNT, LIMIT_S = 2, 60
+COUNT, LIMIT_S = 2, 30
 
 
 class Store(dict[str, bytes]):
@@ -57,14 +57,17 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
 
 
 def beside(work: Callable[[], Any]) -> "Future[Any]":
-    """In a thread of its own, which is under way when this returns."""
-    begun = threading.Event()
+    """In a thread of its own, which nobody has to wait for, and which is under way when this returns."""
+    begun, found = threading.Event(), Future[Any]()
 
-    def run() -> Any:
+    def run() -> None:
         begun.set()
-        return work()
+        try:
+            found.set_result(work())
+        except BaseException as error:
+            found.set_exception(error)
 
-    found = ThreadPoolExecutor(1).submit(run)
+    threading.Thread(target=run, daemon=True).start()
     assert begun.wait(LIMIT_S)
     return found
 
