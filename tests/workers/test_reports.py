@@ -236,7 +236,7 @@ def test_runs_that_a_worker_has_in_hand_are_waited_for_and_what_goes_on_from_the
         connection.close()
 
     monkeypatch.setattr(reports, "reap_lost_runs", lambda: asked.append(1))
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     said, error = call("chained", "--local", "--seeds", "0", "--out", tmp_path)
     worker.join(60)

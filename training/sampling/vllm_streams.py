@@ -96,7 +96,7 @@ class TokenStreams:
         arrived, told = self._arrived, False
         for attempt in range(ATTEMPTS):
             try:
-                async for progress in self._progress(order, label):
+                async for progress in self._progress(order, label, attempt):
                     arrived.put(progress)
                     told = True
                 return
@@ -109,11 +109,11 @@ class TokenStreams:
                 return
             await asyncio.sleep(PAUSE_S)
 
-    async def _progress(self, order: Order, label: str) -> AsyncIterator[Progress]:
+    async def _progress(self, order: Order, label: str, attempt: int = 0) -> AsyncIterator[Progress]:
         """What is told of one request; its last part comes with the tokens that were cached."""
         last: Progress | None = None
         async with AsyncExitStack() as stack:
-            asking = self._client.stream("POST", "/inference/v1/generate", json=self._body(order))
+            asking = self._client.stream("POST", "/inference/v1/generate", json=self._body(order, attempt))
             async with self._begins:
                 answer = await stack.enter_async_context(asking)
             if answer.status_code != httpx2.codes.OK:
@@ -138,9 +138,10 @@ class TokenStreams:
             raise EngineLostError(self._url, "a stream of tokens broke off")
         yield last
 
-    def _body(self, order: Order) -> dict[str, Any]:
+    def _body(self, order: Order, attempt: int) -> dict[str, Any]:
         return {
-            "request_id": f"{self._name}-{order.key}",  # other processes count their orders, too
+            # Other processes count their orders, too, and the server may not know yet that a connection broke.
+            "request_id": f"{self._name}-{order.key}-{attempt}",
             "token_ids": list(order.prompt),
             "sampling_params": wire_params(order),
             "cache_salt": order.salt,
