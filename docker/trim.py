@@ -3,7 +3,7 @@
 What is left loses the symbols that only debuggers read, and each module its source: Python runs bytecode alone as well,
 and a traceback then names file and line of a library without quoting it. Our own code keeps its sources.
 
-python docker/trim.py [SITE_PACKAGES]      default: those of the interpreter that runs this
+python docker/trim.py ENVIRONMENT      the one whose interpreter runs this; any other is left alone
 """
 
 import compileall
@@ -57,11 +57,14 @@ def strip(packages: Path) -> None:
         subprocess.run([program, "--strip-unneeded", *libraries], check=True)
 
 
-def without_sources(packages: Path) -> None:
-    """Bytecode in the place of each module's source; what does not compile stays."""
+def without_sources(packages: Path, seen_from: Path = Path("/")) -> None:
+    """Bytecode in the place of each module's source; what does not compile stays.
+
+    Tracebacks name files as they are called where ``seen_from`` is the root directory.
+    """
     for folder in list(packages.rglob("__pycache__")):
         shutil.rmtree(folder)
-    compileall.compile_dir(packages, quiet=2, legacy=True, workers=2)
+    compileall.compile_dir(packages, quiet=2, legacy=True, workers=2, stripdir=str(seen_from), prependdir="/")
     for path in list(packages.rglob("*.py")):
         if path.with_suffix(".pyc").exists():
             path.unlink()
@@ -72,7 +75,11 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def main(packages: Path) -> None:
+def main(environment: Path) -> None:
+    """Trim it. Raises SystemExit, with nothing touched, where it is not the one that runs this."""
+    if environment.resolve() != Path(sys.prefix).resolve():
+        raise SystemExit(f"{environment} is to be trimmed, but {sys.prefix} runs this; run it with the former's.")
+    packages = Path(sysconfig.get_path("purelib"))
     before = size_of(packages)
     for path in list(superfluous(packages)):
         if path.is_dir() and not path.is_symlink():
@@ -85,4 +92,4 @@ def main(packages: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else sysconfig.get_path("purelib")))
+    main(Path(sys.argv[1]))

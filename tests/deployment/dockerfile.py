@@ -89,7 +89,7 @@ def missing_program(words: list[str], root: Path) -> str:
 
 
 def _of_stage(stage: Stage, earlier: list[str], root: Path) -> Iterator[str]:
-    if stage.base not in earlier and (":" not in stage.base or stage.base.endswith(":latest")):
+    if stage.base not in {*earlier, "scratch"} and (":" not in stage.base or stage.base.endswith(":latest")):
         yield f"{stage.base} has no version"
     for rest in stage.all("COPY"):
         origin = re.match(r"--from=(\S+) ", rest)

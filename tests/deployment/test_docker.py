@@ -1,10 +1,16 @@
 """The files of the deployment agree with the project and with one another; and a fault in them is found."""
 
+import subprocess
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import yaml
 
 from tests.deployment import compose, dockerfile
 from tests.deployment.closure import ROOT
+from tests.deployment.exercise import Image
 from webapp.settings import Environment
 
 DOCKER = ROOT / "docker"
@@ -100,3 +106,40 @@ def test_every_queue_has_a_worker_whose_image_can_do_its_work() -> None:
         if word.startswith("--queues=")
     }
     assert served == {CPU_QUEUE: "espalier:web", PREFLIGHT_QUEUE: "espalier:train", GPU_QUEUE: "espalier:train"}
+
+
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A program of the images' build, loaded and not run."""
+    monkeypatch.syspath_prepend(str(DOCKER))
+    spec = util.spec_from_file_location(name, DOCKER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_environment_is_trimmed_but_the_image_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trim = script("trim", monkeypatch)
+    monkeypatch.setattr(trim.sysconfig, "get_path", lambda name: str(tmp_path))
+    (tmp_path / "setuptools").mkdir()
+    with pytest.raises(SystemExit, match="is to be trimmed, but"):
+        trim.main(tmp_path)
+    assert (tmp_path / "setuptools").exists()
+
+
+def test_no_step_of_a_build_runs_in_the_environment_of_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ran(*words: object, **options: object) -> None:
+        raise AssertionError(f"{words} ran")
+
+    monkeypatch.setattr(subprocess, "run", ran)
+    for command in ("python docker/trim.py /opt/espalier", "pip install --editable ."):
+        with pytest.raises(SystemExit, match="There is no environment"):
+            Image(tmp_path)._run(command)
+
+
+def test_nothing_is_gathered_into_the_root_directory_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="root directory of this machine"):
+        script("gather", monkeypatch).Root(Path("/"))
