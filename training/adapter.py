@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from training.config.adapter import Adapter, LowRankAdapter
 from training.errors import InputError
-from training.quantised import quantise, whole_weight
+from training.quantised import is_quantised, quantise, whole_weight
 
 FOLDER = "adapter"
 """Of a checkpoint: the adapter alone, as peft reads it."""
@@ -43,14 +43,14 @@ class LowRank(NamedTuple):
 def adapt(model: PreTrainedModel, config: Adapter, seed: int, device: torch.device | None = None) -> None:
     """Put an adapter that adds nothing yet into `model`, and freeze all else; without one, leave it alone.
 
-    Where it is held in 4 bits, it is on `device` afterwards, by default the one it was on.
+    Where it comes to be held in 4 bits, it is on `device` afterwards, by default the one it was on.
     Raises InputError when the model has no such layers, or cannot be held in 4 bits here.
     """
     if not isinstance(config, LowRankAdapter):
         return
     from peft import LoraConfig, inject_adapter_in_model
 
-    if config.kind == "qlora":
+    if config.kind == "qlora" and not is_quantised(model):
         quantise(model, device or model.device)
     targets = [name.strip() for name in config.targets.split(",")]
     of_peft = LoraConfig(
@@ -147,13 +147,8 @@ def adapter_of(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None
             layer.enable_adapters(True)
 
 
-def base_state(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of the model without its adapter, under the names they had before."""
-    return dict(_base_weights(model))
-
-
 def _base_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """The same, made whole one after the other."""
+    """The weights of the model without its adapter, under the names they had before, made whole one after the other."""
     layers = adapted_layers(model)
     for name, weights in model.state_dict().items():
         if ".lora_" in name or ".base_layer.weight." in name:  # nor how 4 bits are read

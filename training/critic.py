@@ -21,17 +21,19 @@ class Critic:
         self.packed = model.packed
 
     @classmethod
-    def from_policy(cls, policy: PreTrainedModel, dtype: str = "float32") -> Self:
-        """The policy's body, copied, and a head of zeros: at first it expects nothing."""
-        model = RewardModel.from_policy(policy, heads=1, dtype=dtype)
+    def from_policy(cls, policy: PreTrainedModel, dtype: str = "float32", four_bits: bool = False) -> Self:
+        """The policy's body, copied, and a head of zeros: at first it expects nothing. `four_bits` as `RewardModel`."""
+        model = RewardModel.from_policy(policy, heads=1, dtype=dtype, four_bits=four_bits)
         with torch.no_grad():
             model.model.score.weight.zero_()
         return cls(_unshifted(model, 0.0))
 
     @classmethod
-    def from_reward_model(cls, source: RewardModel, dtype: str = "float32", scale: float = 1.0) -> Self:
+    def from_reward_model(
+        cls, source: RewardModel, dtype: str = "float32", scale: float = 1.0, four_bits: bool = False
+    ) -> Self:
         """A reward model's body and head, copied; of several heads their mean, times `scale`."""
-        model = RewardModel.from_policy(source.model, heads=1, dtype=dtype)
+        model = RewardModel.from_policy(source.model, heads=1, dtype=dtype, four_bits=four_bits)
         with torch.no_grad():
             model.model.score.weight.copy_(scale * source.model.score.weight.mean(dim=0, keepdim=True))
         return cls(_unshifted(model, scale * float(source.shift.mean())))

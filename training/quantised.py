@@ -12,9 +12,14 @@ from training.errors import InputError
 def quantise(model: PreTrainedModel, device: torch.device) -> None:
     """Put 4-bit layers in place of all linear layers of the body, and all of it on `device`; they compute in bfloat16.
 
-    A model in host memory never needs room for more than one whole layer there. Raises InputError without a GPU or
-    without bitsandbytes.
+    A model in host memory never needs room for more than one whole layer there. Raises InputError like
+    `four_bit_layers`.
     """
+    put_four_bits(model, device, four_bit_layers(device))
+
+
+def four_bit_layers(device: torch.device) -> Any:
+    """bitsandbytes' layers. Raises InputError without a GPU or without bitsandbytes."""
     if device.type != "cuda":
         raise InputError("QLoRA needs a GPU, and none is used here; set adapter to lora, or hardware.device to cuda")
     try:
@@ -23,7 +28,7 @@ def quantise(model: PreTrainedModel, device: torch.device) -> None:
         raise InputError(
             "QLoRA needs the package bitsandbytes: pip install 'espalier[qlora]', or set adapter to lora"
         ) from error
-    put_four_bits(model, device, bitsandbytes.nn)
+    return bitsandbytes.nn
 
 
 def is_quantised(model: PreTrainedModel) -> bool:
@@ -36,12 +41,13 @@ def put_four_bits(model: PreTrainedModel, device: torch.device, layers: Any) -> 
     for module in list(model.base_model.modules()):
         for name, part in module.named_children():
             if type(part) is nn.Linear:
-                setattr(module, name, _four_bits(part, device, layers))
+                setattr(module, name, in_four_bits(part, device, layers))
     model.to(device)
     model.is_loaded_in_4bit = True  # by which peft knows
 
 
-def _four_bits(linear: nn.Linear, device: torch.device, layers: Any) -> nn.Module:
+def in_four_bits(linear: nn.Linear, device: torch.device, layers: Any) -> nn.Module:
+    """A copy of a linear layer, rounded to 4 bits on `device`."""
     with torch.device("meta"):
         made = layers.Linear4bit(
             linear.in_features,

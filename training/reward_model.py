@@ -12,15 +12,20 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification, PreTrainedModel
+from torch import Tensor, nn
+from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
-from training.adapter import base_state
 from training.batching import Example, pack, pad
+from training.body import copy_body
 from training.errors import InputError
 from training.learner import Learner
 from training.policy import packed_states, probe_examples
-from training.quantised import is_quantised
+from training.quantised import four_bit_layers, is_quantised
 
 PROBE_TOLERANCE = 1e-4
 """Largest difference of a state, beside the largest state, that passes for rounding."""
@@ -45,10 +50,13 @@ class RewardModel(Learner):
         self.packed = packing and self._runs_packed()
 
     @classmethod
-    def from_policy(cls, policy: PreTrainedModel, heads: int = 1, seed: int = 0, dtype: str = "float32") -> Self:
+    def from_policy(
+        cls, policy: PreTrainedModel, heads: int = 1, seed: int = 0, dtype: str = "float32", four_bits: bool = False
+    ) -> Self:
         """A policy's body, copied, with untrained heads: normal weights of deviation 1 / (hidden + 1).
 
-        Raises InputError when transformers has no classifier on such a body.
+        With `four_bits` the copy's matrices are held so from the first. Raises InputError where they cannot be, and
+        when transformers has no classifier on such a body.
         """
         config = copy.deepcopy(policy.config)
         config.num_labels = heads
@@ -56,15 +64,14 @@ class RewardModel(Learner):
             ends = config.eos_token_id
             config.pad_token_id = ends[0] if isinstance(ends, list) else ends
         if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-            raise InputError(
-                f"no reward model or critic can be made of {config.model_type} models: transformers has no "
-                "sequence classifier for it; choose a model of another family"
-            )
-        model = AutoModelForSequenceClassification.from_config(config).to(policy.device)
-        model.base_model.load_state_dict(base_state(policy.base_model))
+            raise _no_classifier(config, "transformers has no sequence classifier for it")
+        with torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(config)
+        copy_body(policy, model, four_bit_layers(policy.device) if four_bits else None)
         weights = torch.randn(model.score.weight.shape, generator=torch.Generator().manual_seed(seed))
-        with torch.no_grad():
-            model.score.weight.copy_(weights / (config.get_text_config().hidden_size + 1))
+        model.score.weight = nn.Parameter((weights / (config.get_text_config().hidden_size + 1)).to(policy.device))
+        if lacking := [name for name, parameter in model.named_parameters() if parameter.is_meta]:
+            raise _no_classifier(config, f"their classifier has {', '.join(lacking)} beside body and head")
         return cls(model, dtype)
 
     @classmethod
@@ -143,6 +150,12 @@ class RewardModel(Learner):
         expected = self._padded_states(self.model, probe)
         tolerance = ROUGH_TOLERANCE if is_quantised(self.model) else PROBE_TOLERANCE
         return bool((found - expected).abs().max() < tolerance * expected.abs().max())
+
+
+def _no_classifier(config: PretrainedConfig, why: str) -> InputError:
+    return InputError(
+        f"no reward model or critic can be made of {config.model_type} models: {why}; choose a model of another family"
+    )
 
 
 def _only_last(length: int) -> npt.NDArray[np.bool_]:

@@ -34,11 +34,13 @@ def ppo(parts: Parts, method: PpoMethod, stack: ExitStack) -> PpoTraining:
 def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | None) -> CriticUpdater:
     """The critic, with an optimiser of its own that follows the policy's schedule."""
     dtype, optimisation = parts.config.hardware.dtype, parts.config.optimisation
+    four_bits = parts.config.adapter.kind == "qlora"
     if method.critic.start == "reward_model" and reward_model is not None:
         learned = method.reward.learned
-        critic = Critic.from_reward_model(reward_model, dtype, scale=1.0 if learned.anchored else learned.weight)
+        scale = 1.0 if learned.anchored else learned.weight
+        critic = Critic.from_reward_model(reward_model, dtype, scale, four_bits)
     else:
-        critic = Critic.from_policy(parts.policy.model, dtype)
+        critic = Critic.from_policy(parts.policy.model, dtype, four_bits)
     adapt(critic.module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
     prepare(critic.module, parts.config.hardware)
     own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
