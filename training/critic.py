@@ -18,7 +18,6 @@ class Critic:
     def __init__(self, model: RewardModel) -> None:
         """`model` has one head; its weights are the critic's from now on."""
         self._model = model
-        self.packed = model.packed
 
     @classmethod
     def from_policy(cls, policy: PreTrainedModel, dtype: str = "float32", four_bits: bool = False) -> Self:
@@ -37,6 +36,11 @@ class Critic:
         with torch.no_grad():
             model.model.score.weight.copy_(scale * source.model.score.weight.mean(dim=0, keepdim=True))
         return cls(_unshifted(model, scale * float(source.shift.mean())))
+
+    @property
+    def packed(self) -> bool:
+        """Whether it runs packed."""
+        return self._model.packed
 
     @property
     def learner(self) -> RewardModel:

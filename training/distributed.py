@@ -57,6 +57,19 @@ class Processes:
         dist.all_gather_object(values, value)
         return values
 
+    def told_by_first(self, value: Item) -> Item:
+        """The value of the first process, on each of them."""
+        if self.count == 1:
+            return value
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def spread(self, tensor: Tensor) -> None:
+        """Replace a tensor by the first process's; all have one of the same shape."""
+        if self.count > 1:
+            dist.broadcast(tensor, src=0)
+
     def unshare(self, items: Sequence[Item]) -> list[Item]:
         """What the processes made of their `share`s, in the order the whole had."""
         shares = self.gather(list(items))

@@ -25,10 +25,18 @@ class Learner(ABC):
     """Where it computes."""
     shards: Slices | None = None
     """What this process has of it, where it is shared out."""
+    packed: bool
+    """Whether it runs packed."""
+    _apart: bool = True
+    """Whether its head is run apart from its body."""
     _dtype: torch.dtype
 
     def shard(self, processes: Processes, device: torch.device, precise: nn.Module | None = None) -> None:
-        """Share the model out among the processes, to compute on `device` from now on, `precise` in float32."""
+        """Share the model out among the processes, to compute on `device` from now on, `precise` in float32.
+
+        It is the first process's; of the others', frames will do, and how it runs they are told.
+        """
+        self.packed, self._apart = processes.told_by_first((self.packed, self._apart))
         self.shards = ShardedModel(self.model, processes, device, self._dtype, precise)
         self.model, self.device = self.shards.whole, device
 

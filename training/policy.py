@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from training.batching import Example, Packed, pack, pad
+from training.frames import has_weights
 from training.learner import Learner
 from training.packed_attention import ATTENTION, attention_of
 from training.quantised import is_quantised
@@ -80,7 +81,9 @@ class Policy(Learner):
 
     @torch.no_grad()
     def _agrees(self, compute: Compute) -> bool:
-        """Whether this gives what the model's own forward does on a few tokens."""
+        """Whether this gives what the model's own forward does on a few tokens. Of a frame it cannot be known."""
+        if not has_weights(self.model):
+            return False
         probe = probe_examples(self.model)
         try:
             found = compute(self.model, probe, self.device, 1.0).logprobs

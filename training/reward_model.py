@@ -23,6 +23,7 @@ from transformers import (
 from training.batching import Example, pack, pad
 from training.body import copy_body
 from training.errors import InputError
+from training.frames import has_weights
 from training.learner import Learner
 from training.policy import packed_states, probe_examples
 from training.quantised import four_bit_layers, is_quantised
@@ -142,6 +143,9 @@ class RewardModel(Learner):
 
     @torch.no_grad()
     def _runs_packed(self) -> bool:
+        """As far as can be known: not of a frame."""
+        if not has_weights(self.model):
+            return False
         probe = probe_examples(self.model)
         try:
             found = self._packed_states(self.model, probe)

@@ -60,15 +60,17 @@ def run(
         problems = load_problems(config, folder)
         stop = stop or StopSignal()
         begun = checkpoints.of(resumed) if resumed is not None else None
-        held = torch.device("cpu") if is_sharded(config, processes) else device  # no GPU needs to hold it all
+        shared = is_sharded(config, processes)
+        held = torch.device("cpu") if shared else device  # no GPU needs to hold it all
+        readers = processes if shared else Processes()  # who need not all hold it in host memory either
         if isinstance(config.method, RewardModelMethod):
             rewarding = RewardParts.of(
-                config, problems, *start_reward_model(config, begun, held), recorder, processes, folder, device
+                config, problems, *start_reward_model(config, begun, held, readers), recorder, processes, folder, device
             )
             torch.manual_seed(config.seed)
             training = build_reward_model(rewarding)
             return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
-        start = start_policy(config, begun, held)
+        start = start_policy(config, begun, held, readers)
         parts = Parts.of(config, problems, *start, recorder, processes, folder, device)
         if isinstance(config.method, EvaluateMethod):
             torch.manual_seed(config.seed)

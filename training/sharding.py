@@ -6,7 +6,6 @@ are only compared with) works on the whole model, which is put together before a
 whole weights never stand beside gradients and activations, and only learning needs the processes in step.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 from training.distributed import Processes
+from training.frames import hand_out, places_of, without_weights
 
 Result = TypeVar("Result")
 Dtypes = Mapping[str, torch.dtype]
@@ -35,14 +35,7 @@ class Slices:
         self._slices = dict(slices)
         self._dtypes = dtypes
         self._keeps = keeps
-        names = {id(parameter): name for name, parameter in whole.named_parameters()}
-        self._places = [
-            (module, attribute, names[id(parameter)])
-            for module in whole.modules()
-            for attribute, parameter in module._parameters.items()
-            if parameter is not None
-        ]
-        """Where each weight belongs; tied ones have several places and one name."""
+        self._places = [(*spot, name) for name, spots in places_of(whole).items() for spot in spots]
         self._empty = dict(whole.named_parameters())
         self._parameters: Mapping[str, nn.Parameter] = self._empty
         self._is_whole = False
@@ -139,10 +132,10 @@ class ShardedModel(Slices):
         dtype: torch.dtype = torch.float32,
         precise: nn.Module | None = None,
     ) -> None:
-        """Shares out `model`, of equal weights in all processes, whose place this takes; it may be in host memory.
+        """Shares out the first process's `model`, whose place this takes; it may be in host memory.
 
-        Learning passes compute in `dtype`, with the part `precise` in float32; weights and gradients' sums stay
-        float32.
+        The others need no more than its frame. Learning passes compute in `dtype`, with the part `precise` in float32;
+        weights and gradients' sums stay float32.
         """
         whole = without_weights(model)
         for module in whole.modules():
@@ -159,15 +152,6 @@ class ShardedModel(Slices):
         self.release()
         result: Result = self.trained.compute(compute)  # type: ignore[operator]
         return result
-
-
-def without_weights(model: PreTrainedModel, dtype: torch.dtype | None = None) -> PreTrainedModel:
-    """A copy of the model, of the same structure and buffers, whose weights are nowhere."""
-    memo: dict[int, Any] = {
-        id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta", dtype=dtype), requires_grad=False)
-        for parameter in model.parameters()
-    }
-    return copy.deepcopy(model, memo)
 
 
 def gathered(values: Any, keep: bool) -> Any:
@@ -199,15 +183,17 @@ def sliced(value: Tensor, like: DTensor) -> DTensor:
 def _share_out(
     model: PreTrainedModel, processes: Processes, device: torch.device, dtype: torch.dtype, precise: nn.Module | None
 ) -> nn.Module:
-    """FSDP2 on each block and on the rest; gradients are summed, since losses are weighted for the whole update."""
-    mesh = init_device_mesh(device.type, (processes.count,))
+    """FSDP2 on each block and on the rest; gradients are summed, since losses are weighted for the whole update.
+
+    Each part is handed out and sliced before the next, so that only one is ever whole beside the first process's own.
+    """
+    mesh, places = init_device_mesh(device.type, (processes.count,)), places_of(model)
     mixed = dtype if dtype != torch.float32 else None
     policy = MixedPrecisionPolicy(param_dtype=mixed, reduce_dtype=torch.float32)
-    if precise is not None:
-        fully_shard(precise, mesh=mesh)
-    for block in blocks_of(model):
-        fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    parts = [*([] if precise is None else [precise]), *blocks_of(model), model]
+    for part in parts:
+        hand_out(part, places, processes, device)
+        fully_shard(part, mesh=mesh, mp_policy=MixedPrecisionPolicy() if part is precise else policy)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

@@ -8,45 +8,57 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from training.adapter import adapt, load_adapter
 from training.compilation import compile_parts
 from training.config import HardwareConfig, LowRankAdapter, QloraAdapter, RewardModelMethod, RunConfig
+from training.distributed import Processes
+from training.frames import read_once
 from training.recomputation import recompute_layers
 from training.reward_model import RewardModel
 from training.seeds import derive_seed
 from training.sources import load_folder, load_model, load_tokenizer
 
+Started = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+
 
 def start_policy(
-    config: RunConfig, begun: Path | None, device: torch.device
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    config: RunConfig, begun: Path | None, device: torch.device, processes: Processes | None = None
+) -> Started:
     """The policy and its tokenizer; beside an adapter, the model is always the one that the config names.
 
-    Raises InputError when it cannot be had.
+    The first of `processes` reads them for all (`read_once`). Raises InputError when they cannot be had.
     """
-    if begun and not isinstance(config.adapter, LowRankAdapter):
-        model, tokenizer = load_folder(begun, device, config.hardware.attention)
-    else:
-        model, tokenizer = load_model(config, _held(config, device))
-        _adapt(model, config, begun, device)
+    model, tokenizer = read_once(lambda: _policy(config, begun, device), processes or Processes())
     prepare(model, config.hardware)
     return model, tokenizer
 
 
 def start_reward_model(
-    config: RunConfig, begun: Path | None, device: torch.device
+    config: RunConfig, begun: Path | None, device: torch.device, processes: Processes | None = None
 ) -> tuple[RewardModel, PreTrainedTokenizerBase]:
     """That of a checkpoint, whose rewards are trained as they come; without one a new head on the config's model.
 
-    Raises InputError when it cannot be had.
+    `processes` as in `start_policy`. Raises InputError when it cannot be had.
     """
+    model, tokenizer = read_once(lambda: _reward_model(config, begun, device), processes or Processes())
+    prepare(model, config.hardware)
+    return RewardModel(model, config.hardware.dtype), tokenizer
+
+
+def _policy(config: RunConfig, begun: Path | None, device: torch.device) -> Started:
+    if begun and not isinstance(config.adapter, LowRankAdapter):
+        return load_folder(begun, device, config.hardware.attention)
+    model, tokenizer = load_model(config, _held(config, device))
+    _adapt(model, config, begun, device)
+    return model, tokenizer
+
+
+def _reward_model(config: RunConfig, begun: Path | None, device: torch.device) -> Started:
+    hardware = config.hardware
     if begun is None or isinstance(config.adapter, LowRankAdapter):
         model, tokenizer = new_reward_model(config, _held(config, device))
         _adapt(model.model, config, begun, device)
-        model = RewardModel(model.model, config.hardware.dtype)  # where it is now
     else:
-        hardware = config.hardware
         model, tokenizer = RewardModel.load(begun, device, hardware.dtype, hardware.attention), load_tokenizer(begun)
         model.drop_shift()
-    prepare(model.model, config.hardware)
-    return model, tokenizer
+    return model.model, tokenizer
 
 
 def prepare(model: PreTrainedModel, hardware: HardwareConfig) -> None:

@@ -1,6 +1,5 @@
-"""A model that two processes share, beside the same one whole."""
+"""A model that two processes share and one has read, beside the same one whole."""
 
-import copy
 import multiprocessing
 import os
 from pathlib import Path
@@ -8,12 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from tests.training.models import tiny_gemma, tiny_qwen
 from tests.training.warm_trainer import PRELOADED
 from training.batching import Example
 from training.config import OptimisationConfig
 from training.distributed import Processes
+from training.errors import InputError
+from training.frames import read_once
 from training.launch import free_port
 from training.optimiser import Optimiser
 from training.policy import Policy
@@ -47,15 +49,43 @@ def _rank(rank: int, port: int, result: Path) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
     torch.set_num_threads(1)
     processes = Processes.join(CPU)
-    found = {f"{name} {dtype}": _look(MODELS[name](), dtype, processes)
+    found = {f"{name} {dtype}": _look(name, dtype, processes)
              for name in MODELS for dtype in ("float32", "bfloat16")}  # fmt: skip
+    found["refused"] = processes.gather(_refused(processes))
     if processes.is_first:
         torch.save(found, result)
     processes.leave()
 
 
-def _look(model: Any, dtype: str, processes: Processes) -> dict[str, Any]:
-    whole = Policy(copy.deepcopy(model), dtype)
+def _refused(processes: Processes) -> str:
+    """What is said where the first cannot read the model."""
+
+    def read() -> tuple[PreTrainedModel, None]:
+        raise InputError("there is none")
+
+    with pytest.raises(InputError) as said:
+        read_once(read, processes)
+    return str(said.value)
+
+
+def _look(name: str, dtype: str, processes: Processes) -> dict[str, Any]:
+    reads = []
+
+    def read() -> tuple[PreTrainedModel, int]:
+        reads.append(name)
+        return _eager(name), 7
+
+    model, extra = read_once(read, processes)
+    own = _eager(name)
+    frame = {
+        "read": len(reads) == int(processes.is_first),
+        "nowhere": model.device.type == ("cpu" if processes.is_first else "meta"),
+        "told": (extra, model.config._attn_implementation) == (7, "eager"),
+        "tied": (model.get_output_embeddings().weight is model.get_input_embeddings().weight)
+        == model.config.tie_word_embeddings,
+        "buffers": all(torch.equal(*pair) for pair in zip(model.buffers(), own.buffers(), strict=True)),
+    }
+    whole = Policy(own, dtype)
     recompute_layers(model)
     shared = Policy(model, dtype)
     shared.shard(processes, CPU)
@@ -82,9 +112,22 @@ def _look(model: Any, dtype: str, processes: Processes) -> dict[str, Any]:
     given = {name: torch.equal(pieces[name], value) for name, value in _gathered(shared).items()}
     weights = [dict(each.named_parameters()) for each in (whole.model, shared.model)]
     off = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
-    facts = {"norms": norms, "held": held / sum(p.numel() for p in whole.model.parameters()), "off": off}
+    frames = processes.gather(frame)
+    facts = {
+        "frames": frames,
+        "norms": norms,
+        "held": held / sum(p.numel() for p in whole.model.parameters()),
+        "off": off,
+    }
     alike = bool(processes.is_first and torch.equal(asked, learned.detach()))
     return facts | {"alike": alike, "packed": shared.packed, "between": str(asked_again), "given": given}
+
+
+def _eager(name: str) -> PreTrainedModel:
+    """A model that attends otherwise than it would by itself."""
+    model = MODELS[name]()
+    model.set_attn_implementation("eager")
+    return model
 
 
 def _gathered(policy: Policy) -> dict[str, torch.Tensor]:
@@ -92,6 +135,17 @@ def _gathered(policy: Policy) -> dict[str, torch.Tensor]:
     assert policy.shards is not None
     policy.shards.gather()
     return dict(weights_of(policy.model))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_first_alone_reads_the_model_and_the_other_begins_with_its_frame(found: dict[str, Any], name: str) -> None:
+    frames = found[f"{name} float32"]["frames"]
+    assert len(frames) == 2
+    assert [[what for what, holds in frame.items() if not holds] for frame in frames] == [[], []]
+
+
+def test_where_the_first_cannot_read_it_all_say_why(found: dict[str, Any]) -> None:
+    assert found["refused"] == ["there is none"] * 2
 
 
 @pytest.mark.parametrize("name", MODELS)

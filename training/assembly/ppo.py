@@ -10,6 +10,8 @@ from training.assembly.rl import loop_parts
 from training.assembly.sampling import answerable, sampled_experience, sampling_engine
 from training.config import AgenticConfig, KlConfig, PpoMethod
 from training.critic import Critic
+from training.distributed import Processes
+from training.frames import read_once
 from training.methods.critic_update import CriticUpdater
 from training.methods.ppo import PpoTraining
 from training.optimiser import Optimiser
@@ -32,23 +34,27 @@ def ppo(parts: Parts, method: PpoMethod, stack: ExitStack) -> PpoTraining:
 
 
 def critic_updater(parts: Parts, method: PpoMethod, reward_model: RewardModel | None) -> CriticUpdater:
-    """The critic, with an optimiser of its own that follows the policy's schedule."""
-    dtype, optimisation = parts.config.hardware.dtype, parts.config.optimisation
-    four_bits = parts.config.adapter.kind == "qlora"
-    if method.critic.start == "reward_model" and reward_model is not None:
-        learned = method.reward.learned
-        scale = 1.0 if learned.anchored else learned.weight
-        critic = Critic.from_reward_model(reward_model, dtype, scale, four_bits)
-    else:
-        critic = Critic.from_policy(parts.policy.model, dtype, four_bits)
-    adapt(critic.module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
-    prepare(critic.module, parts.config.hardware)
+    """The critic, with an optimiser of its own that follows the policy's schedule; what is shared out is made once."""
+    optimisation, shared = parts.config.optimisation, is_sharded(parts.config, parts.processes)
+    makers = parts.processes if shared else Processes()
+    module, _ = read_once(lambda: (_new_critic(parts, method, reward_model).module, None), makers)
+    adapt(module, parts.config.adapter, derive_seed(parts.config.seed, "critic's adapter"))
+    prepare(module, parts.config.hardware)
+    critic = Critic(RewardModel(module, parts.config.hardware.dtype))
     own = optimisation.model_copy(update={"learning_rate": method.critic.learning_rate})
-    if is_sharded(parts.config, parts.processes):
+    if shared:
         critic.learner.shard(parts.processes, parts.device, precise=critic.module.score)
     optimiser = Optimiser(critic.learner.trained, own, parts.config.steps, parts.processes)
     budget = optimisation.micro_batch_tokens
     return CriticUpdater(method.critic, critic, optimiser, budget, parts.recorder, parts.processes)
+
+
+def _new_critic(parts: Parts, method: PpoMethod, reward_model: RewardModel | None) -> Critic:
+    dtype, four_bits = parts.config.hardware.dtype, parts.config.adapter.kind == "qlora"
+    if method.critic.start != "reward_model" or reward_model is None:
+        return Critic.from_policy(parts.policy.model, dtype, four_bits)
+    learned = method.reward.learned
+    return Critic.from_reward_model(reward_model, dtype, 1.0 if learned.anchored else learned.weight, four_bits)
 
 
 def kl_control(config: KlConfig) -> KlControl:
