@@ -1,5 +1,6 @@
 """Pages of label projects: the list, one project, its settings, and the way to close and delete it."""
 
+import html
 import re
 import uuid
 from typing import Any
@@ -228,6 +229,19 @@ def test_the_page_tells_items_labelers_flags_skips_and_reservations(researcher_c
     assert [each.annotator for each in page.reservations] == [lea]
     assert "&lt;script&gt;x" in text(response)
     assert "http://testserver/label/test-0/desk/" in text(response)
+
+
+@pytest.mark.parametrize("method", ["reward_model", "dpo"])
+def test_labels_lead_to_a_run_that_learns_from_them(researcher_client: Client, method: str) -> None:
+    project = project_of(1)
+    learning = re.compile(rf'href="(/runs/new/[^"]*{method}\.rankings\.project[^"]*)"')
+    assert not learning.search(text(researcher_client.get("/label/test-0/"))), "nothing to learn from yet"
+    submit(given(project, labelers(1)[0]))
+    found = learning.search(text(researcher_client.get("/label/test-0/")))
+    assert found is not None
+    form = researcher_client.get(html.unescape(found[1])).context["form"]
+    assert form["method.kind"].value() == method
+    assert form[f"method.{method}.rankings.project.slug"].value() == project.slug
 
 
 def test_the_page_takes_as_many_queries_whatever_happened(
