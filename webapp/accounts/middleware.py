@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,11 +22,17 @@ class OwnPasswordFirst:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         user = request.user
         if user.is_authenticated and user.must_change_password and request.path not in self.open_paths():
-            return redirect("password_change")
+            return redirect(f"{reverse('password_change')}{_way_back(request)}")
         return self.get_response(request)
 
     def open_paths(self) -> set[str]:
         return {reverse(name) for name in ("password_change", "logout", "healthz", "readyz")}
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Names the page that was asked for, so that the password page leads on to it."""
+    is_page = request.method == "GET" and "hx-request" not in request.headers
+    return f"?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}" if is_page else ""
 
 
 class DefaultRole:

@@ -23,11 +23,11 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("runs:list" if user_of(request).is_viewer else "labeling:list")
 
 
-class PasswordChange(auth_views.PasswordChangeView):
-    """One's own password; the generated one must be changed here first."""
+class PasswordChange(auth_views.RedirectURLMixin, auth_views.PasswordChangeView):
+    """One's own password; the generated one must be changed here first, on the way to what was asked for."""
 
     template_name = "accounts/password.html"
-    success_url = reverse_lazy("home")
+    next_page = reverse_lazy("home")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)

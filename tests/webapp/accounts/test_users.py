@@ -38,10 +38,20 @@ def test_it_leads_to_the_password_page_while_the_password_is_generated(client: C
     admin.must_change_password = True
     admin.save()
     client.force_login(admin)
-    assert client.get("/accounts/users/")["Location"] == "/accounts/password/"
+    way = client.get("/accounts/users/?sort=role")["Location"]
+    assert way == "/accounts/password/?next=%2Faccounts%2Fusers%2F%3Fsort%3Drole"
+    assert client.post("/runs/demo")["Location"] == "/accounts/password/", "nothing to come back to"
     new = "a sentence nobody guesses 7"
-    client.post("/accounts/password/", {"old_password": PASSWORD, "new_password1": new, "new_password2": new})
+    change = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post(way, change)["Location"] == "/accounts/users/?sort=role"
     assert client.get("/accounts/users/").status_code == 200
+
+
+def test_a_new_password_leads_to_no_other_site(client: Client, admin: User) -> None:
+    client.force_login(admin)
+    new = "a sentence nobody guesses 7"
+    change = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post("/accounts/password/?next=//evil.example/", change)["Location"] == "/"
 
 
 def test_a_new_user_gets_a_password_that_works_and_must_be_changed(client: Client, admin: User) -> None:
