@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.chromium import NARROW, WIDEST, accessible, fits_narrow, page_of
@@ -53,6 +53,21 @@ def test_what_matches_follows_the_form_and_is_added(page: Page) -> None:
     page.get_by_role("link", name="1", exact=True).click()
     expect(page.get_by_role("link", name=re.compile(r"^run \d+, step \d")).first).to_be_visible()
     accessible(page)
+
+
+def test_a_choice_of_groups_is_not_lost_while_another_run_is_looked_at(page: Page) -> None:
+    page.goto("/label/test-0/from-run/")
+    waiting: list[Route] = []
+    page.route(re.compile(r"/from-run/\?"), lambda route: waiting.append(route))
+    page.get_by_label("Run").select_option(index=2)
+    differing = page.get_by_role("radio", name="Where rewards differ most")
+    expect(differing).to_be_disabled()
+    waiting[0].continue_()
+    page.unroute_all()
+    differing.check()
+    expect(page.get_by_text(re.compile("groups? match"))).to_be_visible()
+    expect(page).to_have_url(re.compile("choose=spread"))
+    expect(differing).to_be_checked()
 
 
 def test_steps_of_trees_fit_narrow_and_dark_screens(page: Page) -> None:
