@@ -117,7 +117,8 @@ function layout(chart, curves, marks, view, colours, unit) {
       ...axis, type: view.xlog ? "log" : "linear", tickformat: view.x === "tokens" ? "~s" : "",
       title: { text: { step: "", tokens: "tokens", time: unit?.[0] ?? "" }[view.x], font: { size: 11 }, standoff: 4 },
       unifiedhovertitle: { text: { step: "step %{x}", tokens: "%{x:.4~s} tokens", time: `%{x:.4~g} ${unit?.[0]}` }[view.x] },
-      ...range(chart, view, unit), ...(view.x === "step" && !view.xlog && span(chart, curves) < FEW_STEPS ? { dtick: 1 } : {}),
+      ...range(chart, view, unit), rangemode: span(chart, curves) ? "normal" : "nonnegative", // no step -1 beside the first
+      ...(view.x === "step" && !view.xlog && span(chart, curves) < FEW_STEPS ? { dtick: 1 } : {}),
     },
     yaxis: {
       ...axis, type: view.hasLogY(chart.key) ? "log" : "linear", fixedrange: true, tickformat: tickFormat(chart.unit),
