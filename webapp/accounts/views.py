@@ -7,7 +7,6 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.accounts import services
@@ -27,7 +26,7 @@ class PasswordChange(auth_views.RedirectURLMixin, auth_views.PasswordChangeView)
     """One's own password; the generated one must be changed here first, on the way to what was asked for."""
 
     template_name = "accounts/password.html"
-    next_page = reverse_lazy("home")
+    next_page = "home"
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
