@@ -1,6 +1,8 @@
 """Checkpoints are kept, removed and taken away, and what must not be lost is not."""
 
+import html
 import io
+import re
 import shutil
 import tarfile
 from typing import Any
@@ -130,3 +132,20 @@ def test_the_page_says_why_each_is_kept_and_what_a_removal_loses(researcher_clie
     assert (run.folder / "checkpoints/step_000010" / PIN).exists()
     researcher_client.post(reverse("runs:checkpoint_prune", args=[run.pk, 20]))
     assert run.checkpoints.get(step=20).removed_at is not None
+
+
+@pytest.mark.parametrize("method", ["ppo", "grpo"])
+def test_a_reward_model_is_offered_to_be_trained_against_and_not_to_answer(
+    researcher_client: Client, method: str
+) -> None:
+    run = make_run(config=RunConfig.model_validate({"method": {"kind": "reward_model"}}))
+    add_checkpoint(run, 10)
+    page = researcher_client.get(reverse("runs:checkpoints", args=[run.pk])).content.decode()
+    assert "/evals/new/" not in page
+    assert "from_checkpoint" not in page
+    found = re.search(rf'href="(/runs/new/[^"]*method\.{method}\.reward[^"]*)"', page)
+    assert found is not None
+    form = researcher_client.get(html.unescape(found[1])).context["form"]
+    named = f"method.{method}.reward.learned.model.checkpoint"
+    assert [form[f"{named}.{knob}"].value() for knob in ("run", "step")] == [str(run.pk), "10"]
+    assert form["method.kind"].value() == method
