@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
+from tests.chromium import NARROW, WIDE, accessible, fits_narrow, in_thread, page_of
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree, store_made_trees
 from tests.webapp.search.test_hard_subset_page import look
@@ -116,7 +116,15 @@ def test_trees_grow_on_the_page_of_their_run(page: Page, story: Story) -> None:
     expect(strip.get_by_role("link", name="Trees of step 3: 1 of 1 solved")).to_be_visible()
 
 
-def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
+def test_every_page_fits_a_narrow_dark_screen_and_the_table_a_usual_one(page: Page, story: Story) -> None:
+    figures = {"tokens": 1_234_567, "nodes": 12_345, "depth": 123, "right_ends": 123, "ends": 456, "solved": False}
+    notes = {"split": "heldout", "uniform": True, "exhausted": True, "stored": False}
+    in_thread(lambda: SearchTree.objects.filter(pk__gt=story.newest - 9).update(**figures, **notes))
+    page.goto("/trees/")
+    for width in (1100, WIDE["width"]):
+        page.set_viewport_size({"width": width, "height": 900})
+        cut = page.locator(".table-wrap").evaluate("wrap => wrap.scrollWidth - wrap.clientWidth")
+        assert cut <= 0, f"at {width} px the table is {cut} px too wide"
     in_thread(lambda: glimpse(Run(pk=story.run), 30, 60, step=3, at=time.time()))
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
