@@ -80,7 +80,7 @@ def question(request: HttpRequest, question_id: int) -> HttpResponse:
     page = QuestionPage(question, not question.chat.questions.filter(number__gt=question.number).exists())
     if request.GET.get("seen") == page.version:
         return HttpResponse(status=UNCHANGED)
-    return render(request, "playground/question.html", _context(page=page, chat=question.chat))
+    return render(request, "playground/question.html", _context(page=page, chat=question.chat, is_polled=True))
 
 
 @require_GET

@@ -51,6 +51,7 @@ def test_answers_are_read_while_they_are_written_and_gone_on_from(
         expect(page.get_by_text("<think>half")).to_be_visible(timeout=SLOW)
         may_end.set()
         expect(page.get_by_text("✓ Done", exact=True)).to_be_visible(timeout=SLOW)
+        expect(page.locator("#announcer")).to_have_text("Question 1: Done.")
         worker.join()
         expect(page.get_by_role("link", name="Tokens")).to_have_count(3)
         accessible(page)

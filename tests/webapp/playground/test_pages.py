@@ -112,10 +112,14 @@ def test_a_question_says_where_it_stands_and_is_left_alone_while_nothing_changes
     assert "Nothing was heard of its worker" in shown(heartbeat_at=now - timedelta(hours=1))
     part = shown(stop_requested=True)
     assert "disabled>Stopping…" in part
+    assert "announcer" not in part
     part = shown(state="failed", error="<i>too large</i>")
     assert "&lt;i&gt;too large&lt;/i&gt;" in part
     assert "Ask again" in part
     assert "hx-get" not in part
+    assert '<div id="announcer" hx-swap-oob="innerHTML">Question 1: Failed.</div>' in part
+    page = researcher_client.get(f"/playground/{question.chat_id}/").content.decode()
+    assert page.count('id="announcer"') == 1, "of the frame: nothing has changed on a page that was just opened"
 
 
 def test_it_stops_at_any_time_and_is_asked_again(

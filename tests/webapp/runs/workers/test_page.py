@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
 from tests.webapp.machines.made import made_gpu, made_worker
 from tests.webapp.runs.workers.test_queueing import running, waiting
+from webapp.accounts.models import User
 from webapp.machines.models import SILENCE, Worker, WorkerState
 from webapp.runs.workers.page import curve_of
 
@@ -26,18 +27,20 @@ POLLS = """hidden => {
 
 
 @pytest.mark.django_db
-def test_without_a_worker_it_says_how_to_start_one(researcher_client: Client) -> None:
+def test_without_a_worker_it_says_how_to_start_one(researcher_client: Client, viewer: User) -> None:
     text = researcher_client.get(PAGE).content.decode()
     assert "No worker that trains is registered" in text
     assert "celery --app workers.app worker --queues gpu" in text
-    assert "Nothing waits." in text
+    assert 'Nothing waits. <a id="new-run"' in text
+    researcher_client.force_login(viewer)
+    assert 'id="new-run"' not in researcher_client.get(PAGE).content.decode(), "a viewer begins none"
 
 
 @pytest.mark.django_db
 def test_machines_show_their_devices_and_their_work(
     researcher_client: Client, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
-    gpu = made_gpu(temperature=92.0)
+    gpu = made_gpu(temperature=92.0, used=76 * 2**30)
     run = running(made_worker("gpu@rack", (gpu, made_gpu(1, utilisation=None, temperature=None))), gpus=(gpu.uuid,))
     made_worker("cpu@<b>web</b>", queues=["cpu"], concurrency=2)
     stuck = waiting("needs more", gpu_kind="H100", processes=4)
@@ -49,6 +52,7 @@ def test_machines_show_their_devices_and_their_work(
     assert text.count(f'href="/runs/{run.pk}/"') == 2  # beside the worker and beside its GPU
     assert "92 °C" in text
     assert "△ hot" in text
+    assert "△ nearly full" in text
     assert "<b>web</b>" not in text
     assert "No worker that trains" not in text
     assert "Waits for a machine with 4 GPUs of kind H100; none is registered." in text
