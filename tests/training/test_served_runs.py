@@ -64,6 +64,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str,
                 server.forgets, server.dies = {3, 6}, {12, 30}  # asked by one process of two
             several = way == "ahead two"
             folder = new_run(place / way, config_of(way, f"{url} {another}" if several else url))
+            (folder / "exchange/of one that was killed").mkdir(parents=True)
             train([folder])
             found[way] = folder, [server, second] if several else [server]
     return found
@@ -73,9 +74,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory, vocabulary: int) -> dict[str,
 def test_processes_sample_and_learn_what_one_does(runs: dict[str, Served], way: str, as_in: str) -> None:
     assert_the_same(runs[as_in][0], runs[way][0])
     assert rows(runs[as_in][0])["metric", LAST, "optim/grad_norm"] > 0
-    drawn, expected = (sum((Counter(server.drawn) for server in runs[each][1]), Counter()) for each in (way, as_in))
-    assert drawn == expected
-    assert [server.faults for server in runs[way][1] if server.drawn] == [[]] * len(runs[way][1])
+    drawn, expected = (sum((server.drawn for server in runs[each][1]), Counter()) for each in (way, as_in))
+    if way == "shared":  # what was under way where it died is drawn again, and what nobody waits for may come late
+        assert drawn.keys() == expected.keys()
+        assert "came twice" not in runs[way][1][0].faults
+    else:
+        assert drawn == expected
+        assert [server.faults for server in runs[way][1] if server.drawn] == [[]] * len(runs[way][1])
 
 
 @pytest.mark.parametrize("way", ["alone", "shared"])
@@ -106,6 +111,11 @@ def test_the_weights_given_are_those_that_are_saved(runs: dict[str, Served]) -> 
         assert saved.keys() <= given.keys()
         assert all(torch.equal(given[name], saved[name]) for name in saved)
         assert torch.equal(given["lm_head.weight"], given["model.embed_tokens.weight"])
+
+
+def test_no_weights_stay_on_their_way(runs: dict[str, Served]) -> None:
+    for folder, _ in runs.values():
+        assert not any((folder / "exchange").glob("*"))
 
 
 @pytest.mark.parametrize("lost", [False, True])

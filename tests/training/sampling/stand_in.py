@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,8 +36,8 @@ class StandIn:
         self._begun = 0
         """Samples asked for."""
         self._dead = False
-        self.drawn: dict[int, int] = {}
-        """Samples by version."""
+        self.drawn: Counter[tuple[int, int]] = Counter()
+        """Samples by version and seed."""
         self.names: set[str] = set()
         """Of requests."""
         self.faults: list[str] = []
@@ -79,10 +80,10 @@ class StandIn:
         """One sample, told at once."""
         params, rng = body["sampling_params"], random.Random(body["sampling_params"]["seed"] + self.version)
         with self._lock:
-            if body["request_id"] in self.names or self._paused:
-                self.faults.append(f"{body['request_id']} came twice, or during a pause")
+            self.faults += ["came twice"] if body["request_id"] in self.names else []
+            self.faults += ["came during a pause"] if self._paused else []
             self.names.add(body["request_id"])
-            self.drawn[self.version] = self.drawn.get(self.version, 0) + 1
+            self.drawn[self.version, params["seed"]] += 1
         stops, ends = params["stop_token_ids"], params["seed"] % 2 == 1
         count = rng.randint(2, params["max_tokens"] - 1) if ends else params["max_tokens"]
         usable = [token for token in range(self.facts["vocabulary"]) if token not in stops]

@@ -63,3 +63,21 @@ def test_weights_that_were_cut_off_on_their_way_are_nobodys() -> None:
         assert not first.prepare()
         for server in (first, second):
             server.close()
+
+
+def test_nothing_is_sampled_while_weights_are_loaded_and_no_prefix_outlives_them() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        return httpx2.Response(200, text="")
+
+    with stand_in(50) as (_, url):
+        server = VllmServer(url, Unloadable(), 5.0)
+        server._client = httpx2.Client(base_url=url, transport=httpx2.MockTransport(answer))
+        server.load(1, [])
+        server.close()
+    _, *loading = asked
+    assert loading == [
+        "/pause", "/update_weight_version", "/collective_rpc", "/reset_prefix_cache", "/update_weight_version", "/resume",
+    ]  # fmt: skip
