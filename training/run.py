@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from training.assembly import Parts, RewardParts, build_method, build_reward_model
-from training.assembly.engines import close_engines
+from training.assembly.engines import EXCHANGE_FOLDER, close_engines
 from training.assembly.parts import is_sharded
 from training.assembly.preferences import REFERENCE_FILE
 from training.assembly.selection import SELECTION_FILE, select_problems
@@ -44,12 +44,7 @@ def run(
         stack.callback(close_engines)
         checkpoints = CheckpointFolder(folder / "checkpoints")
         if processes.is_first:
-            checkpoints.sweep()
-            if not resume:
-                checkpoints.clear()
-                shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
-                for made in (REFERENCE_FILE, SELECTION_FILE):  # the model may have changed under its name
-                    (folder / made).unlink(missing_ok=True)
+            _sweep(folder, checkpoints, resume)
         processes.wait()
         history = read_history(folder / EVENTS_FILE)
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)
@@ -85,3 +80,14 @@ def run(
         if processes.is_first:  # a checkpoint holds the last step
             shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         return reason
+
+
+def _sweep(folder: Path, checkpoints: CheckpointFolder, resume: bool) -> None:
+    """Remove what a killed trainer left half done; without `resume`, all that was made."""
+    checkpoints.sweep()
+    shutil.rmtree(folder / EXCHANGE_FOLDER, ignore_errors=True)
+    if not resume:
+        checkpoints.clear()
+        shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
+        for made in (REFERENCE_FILE, SELECTION_FILE):  # the model may have changed under its name
+            (folder / made).unlink(missing_ok=True)

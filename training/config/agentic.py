@@ -39,8 +39,8 @@ class AgenticConfig(Config):
     """Tool calls that run at the same time; more wait their turn, while the model writes other responses."""
 
     kv_cache_mib: int = Field(default=2048, ge=1, le=1 << 20)
-    """Memory for keys and values of responses under way. Each reserves what it may need at most before it begins; those
-    that find no room wait."""
+    """Memory of Espalier's engine for keys and values of responses under way; vLLM has its own. Each reserves what it
+    may need at most before it begins; those that find no room wait."""
 
     kv_oversubscription: float = Field(default=1.0, ge=1, le=8)
     """Reserve so many times the memory there is, on each of several servers too: good where most responses stay short,

@@ -105,7 +105,8 @@ class SearchConfig(Config):
     directly, only sample, or stop."""
 
     prefix_cache_mib: int = Field(default=512, ge=0, le=1_048_576)
-    """Memory for keys and values of the trees' nodes, so that no prefix is computed twice."""
+    """Memory of Espalier's engine for keys and values of the trees' nodes, so that no prefix is computed twice; vLLM
+    has its own."""
 
     kept_trees: int = Field(default=16, ge=0, le=65_536)
     """Trees of a step stored with all their nodes: solved ones first, then extremes. Of the others the figures stay."""
