@@ -79,5 +79,6 @@ def test_nothing_is_sampled_while_weights_are_loaded_and_no_prefix_outlives_them
         server.close()
     _, *loading = asked
     assert loading == [
-        "/pause", "/update_weight_version", "/collective_rpc", "/reset_prefix_cache", "/update_weight_version", "/resume",
-    ]  # fmt: skip
+        *("/pause", "/update_weight_version", "/collective_rpc"),
+        *("/reset_prefix_cache", "/update_weight_version", "/resume"),
+    ]
