@@ -1,8 +1,10 @@
 """GRPO whose batches are sampled in a second thread: which weights they come from, and that timing changes nothing."""
 
 import io
+import itertools
 import threading
 import time
+from concurrent.futures import wait
 from contextlib import ExitStack
 from typing import Any
 
@@ -139,6 +141,43 @@ def test_a_server_samples_ahead_by_the_weights_of_the_version_and_a_resumed_run_
             again = [weights for version, weights in server.taken if version == 1][-1]
         assert again is not given
         assert all(torch.equal(again[name], given[name]) for name in given)
+
+
+def test_an_evaluation_waits_for_what_the_same_server_samples_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would give the server other weights in the midst of the batch."""
+    go, under_way, numbers = threading.Event(), threading.Event(), itertools.count(1)
+    early: list[str] = []
+
+    def settling(futures: Any) -> Any:
+        go.set()
+        return wait(futures)
+
+    monkeypatch.setattr("training.methods.ahead.wait", settling)
+    with stand_in(VOCABULARY) as (server, url), ExitStack() as stack:
+        answer, sample = server.answer, server.sample
+
+        def answering(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            if path == "/pause" and under_way.is_set() and not go.is_set():
+                early.append(path)
+                go.set()
+            return answer(path, body)
+
+        def sampling(body: dict[str, Any]) -> dict[str, Any]:
+            if next(numbers) > 16:  # of the second batch
+                under_way.set()
+                go.wait(LIMIT_S)
+            return sample(body)
+
+        monkeypatch.setattr(server, "answer", answering)
+        monkeypatch.setattr(server, "sample", sampling)
+        asked = {"every_steps": 1, "problems": 2, "samples": 1, "max_tokens": 12}
+        hardware = {"engine": {"kind": "vllm_server", "url": url}}
+        paid = grpo(staleness=1) | {"reward": {"missing_end": 0.5}}
+        _, method = build(stack, method=paid, optimisation=RATE, evaluation=asked, hardware=hardware)
+        method.step(1)
+        assert under_way.wait(LIMIT_S)
+        assert method.evaluate() is not None
+        assert early == []
 
 
 def test_leaving_ends_sampling_at_once() -> None:
