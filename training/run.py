@@ -1,7 +1,8 @@
 """One run, from its folder to a trained model: puts the parts together and starts the trainer."""
 
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +18,14 @@ from training.config import EvaluateMethod, RewardModelMethod, RunConfig
 from training.console import ConsoleSink
 from training.devices import choose_device
 from training.distributed import Processes
+from training.errors import InputError
 from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
 from training.history import EVENTS_FILE, read_history
 from training.memory_failure import told_when_memory_ends
 from training.methods.types import Method
 from training.recorder import Recorder
+from training.sampling.decoder import EngineLostError
 from training.search.journal import JOURNAL_FOLDER
 from training.sources import load_problems
 from training.start import start_policy, start_reward_model
@@ -50,6 +53,7 @@ def run(
         recorder = Recorder(ConsoleSink(JsonlSink(folder / EVENTS_FILE)) if processes.is_first else None)
         stack.callback(recorder.close)
         stack.enter_context(told_when_memory_ends(recorder, device))
+        stack.enter_context(_told_how_to_go_on())
         resumed = checkpoints.newest()
         recorder.emit(PhaseChanged(step=resumed or 0, phase="loading"))
         problems = load_problems(config, folder)
@@ -91,3 +95,12 @@ def _sweep(folder: Path, checkpoints: CheckpointFolder, resume: bool) -> None:
         shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
         for made in (REFERENCE_FILE, SELECTION_FILE):  # the model may have changed under its name
             (folder / made).unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_how_to_go_on() -> Iterator[None]:
+    """What is lost with an engine is no more than the step: nothing but the engine has to be put right."""
+    try:
+        yield
+    except EngineLostError as error:
+        raise InputError(f"{error}; see that it runs, then resume the run, which goes on from what it saved") from error

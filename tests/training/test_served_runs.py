@@ -135,4 +135,4 @@ def test_two_processes_that_sample_ahead_end_together(tmp_path: Path, vocabulary
             ranks[1].terminate()  # the other hears of it between two steps
         said = [rank.communicate(MOST_S)[1] for rank in ranks]
     assert [rank.returncode != 0 for rank in ranks] == [lost, lost], said
-    assert not lost or any("EngineLostError" in each for each in said)
+    assert not lost or any("does not answer" in each and "then resume the run" in each for each in said)

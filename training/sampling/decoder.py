@@ -18,6 +18,7 @@ class EngineLostError(ConnectionError):
 
     def __init__(self, engine: str, reason: str) -> None:
         super().__init__(f"the engine at {engine} does not answer: {reason}")
+        self.engine, self.reason = engine, reason
 
 
 @dataclass(frozen=True, slots=True)

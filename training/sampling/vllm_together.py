@@ -107,16 +107,19 @@ class VllmTogether(VllmEngine):
             self._server.took(self._weights_version)
 
     def _all_try(self, work: Callable[[], Result]) -> Sequence[Result | None]:
-        """What each process's `work` returned. Raises where that of any has failed."""
+        """What each process's `work` returned. Raises where that of any has failed; all lose what one has lost."""
         found, error = None, None
         try:
             found = work()
         except (OSError, ValueError) as fault:
             error = fault
-        told = self._processes.gather((found, None if error is None else str(error)))
+        lost = (error.engine, error.reason) if isinstance(error, EngineLostError) else None
+        told = self._processes.gather((found, None if error is None else str(error), lost))
         if error is not None:
             raise error
-        for rank, (_, words) in enumerate(told):
+        for rank, (_, words, of_other) in enumerate(told):
+            if of_other is not None:
+                raise EngineLostError(*of_other)
             if words is not None:
                 raise RuntimeError(f"process {rank} cannot sample: {words}")
-        return [each for each, _ in told]
+        return [each for each, *_ in told]

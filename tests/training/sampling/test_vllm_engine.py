@@ -210,16 +210,12 @@ class Together(Processes):
         return values
 
 
-@pytest.mark.parametrize(("losses", "meetings"), [((0, 0), 1), ((1, 0), 2), ((0, 3), 4), ((1, 3), 4)])
-def test_processes_that_lose_their_engine_meet_those_that_are_done_and_go_on(
-    losses: tuple[int, int], meetings: int
-) -> None:
-    """The second has more to sample; whoever loses nothing waits for the other."""
-    count, expected = len(losses), [[2, 3, 4]] * 2
-    decoders = [Returning(each) if each else CountingDecoder() for each in losses]
+def together(decoders: Sequence[CountingDecoder]) -> list[list[list[int]] | BaseException]:
+    """What processes of these decoders sample between two meetings, each one call more than the one before it."""
+    count = len(decoders)
     told, here = [None] * count, threading.Barrier(count)
 
-    def work(rank: int) -> list[list[int]]:
+    def work(rank: int) -> list[list[int]] | BaseException:
         engine = VllmTogether(decoders[rank], Together(rank, told, here), max_rows=1)
         engine.update_weights(4, [("w", torch.zeros(1))])
         found: list[list[int]] = []
@@ -227,15 +223,28 @@ def test_processes_that_lose_their_engine_meet_those_that_are_done_and_go_on(
             with sampling_shares(engine):
                 for _ in range(1 + rank):
                     found += [each.token_ids for each in engine.sample([[1]], PARAMS)[0]]
-        except BaseException:
-            here.abort()
-            raise
+        except BaseException as error:
+            return error
         return found
 
     with ThreadPoolExecutor(count) as pool:
-        found = list(pool.map(work, range(count)))
-    assert found == [expected, expected * 2]
-    assert [decoder.loaded for decoder in decoders] == [[4] * meetings] * count
+        return list(pool.map(work, range(count)))
+
+
+@pytest.mark.parametrize(("losses", "meetings"), [((0, 0), 1), ((1, 0), 2), ((0, 3), 4), ((1, 3), 4)])
+def test_processes_that_lose_their_engine_meet_those_that_are_done_and_go_on(
+    losses: tuple[int, int], meetings: int
+) -> None:
+    """The second has more to sample; whoever loses nothing waits for the other."""
+    decoders = [Returning(each) if each else CountingDecoder() for each in losses]
+    assert together(decoders) == [[[2, 3, 4]] * 2, [[2, 3, 4]] * 4]
+    assert [decoder.loaded for decoder in decoders] == [[4] * meetings] * 2
+
+
+def test_an_engine_that_stays_away_from_one_process_is_lost_to_all() -> None:
+    assert [str(each) for each in together([CountingDecoder(), Returning(back=0)])] == [
+        "the engine at http://there does not answer: not healthy for 1 s"
+    ] * 2
 
 
 def test_beside_training_a_single_process_goes_on_and_one_of_several_only_while_others_would_meet_it() -> None:

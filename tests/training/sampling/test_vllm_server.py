@@ -1,13 +1,18 @@
 """What a vLLM server says when it fails: that it cannot do something, or that it has died."""
 
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 from torch import Tensor
 
+from tests.training.models import VOCABULARY, tiny_qwen
 from tests.training.sampling.stand_in import stand_in
+from training.assembly.sampling import sampling_engine
+from training.config import AgenticConfig, HardwareConfig
+from training.distributed import Processes
 from training.sampling.decoder import EngineLostError
 from training.sampling.vllm_server import VllmServer
 
@@ -82,3 +87,14 @@ def test_nothing_is_sampled_while_weights_are_loaded_and_no_prefix_outlives_them
         *("/pause", "/update_weight_version", "/collective_rpc"),
         *("/reset_prefix_cache", "/update_weight_version", "/resume"),
     ]
+
+
+@pytest.mark.parametrize(("enabled", "times"), [(True, 3), (False, 1)])
+def test_several_servers_reserve_as_many_times_their_room_as_conversations_may(enabled: bool, times: int) -> None:
+    with stand_in(VOCABULARY) as (said, url), stand_in(VOCABULARY) as (_, another):
+        hardware = {"engine": {"kind": "vllm_server", "url": f"{url} {another}"}}
+        config = SimpleNamespace(hardware=HardwareConfig.model_validate(hardware))
+        policy: Any = SimpleNamespace(model=tiny_qwen(), shards=None)
+        parts: Any = SimpleNamespace(policy=policy, config=config, folder=None, processes=Processes())
+        engine: Any = sampling_engine(parts, 8, AgenticConfig(enabled=enabled, kv_oversubscription=3.0))
+        assert engine._decoder._scheduler.free == (times * said.facts["capacity_tokens"],) * 2
