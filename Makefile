@@ -134,13 +134,14 @@ endef
 
 # Chromium of the system, or Playwright's own, or the distribution's where we may install.
 browser: $(VENV)/.installed-dev
-	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null 2>&1 && exit 0; done; \
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v $$name >/dev/null 2>&1 && exit 0; done; \
 	$(BIN)/python -c 'import os, sys; from playwright.sync_api import sync_playwright; \
 	p = sync_playwright().start(); found = os.path.exists(p.chromium.executable_path); p.stop(); sys.exit(not found)' \
 	&& exit 0; \
 	echo "Installing Chromium for the browser tests ..."; \
 	timeout 600 $(BIN)/python -m playwright install chromium >/dev/null 2>&1 && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-		(apt-get update && apt-get install -y --no-install-recommends chromium) >/dev/null 2>&1 && exit 0; fi; \
+		apt-get update >/dev/null 2>&1; for name in chromium-headless-shell chromium; do \
+			apt-get install -y --no-install-recommends $$name >/dev/null 2>&1 && exit 0; done; fi; \
 	echo "The browser tests need Chromium, and it could not be installed. Install it (apt install chromium), then run" \
 		"make test again."; exit 1

@@ -27,8 +27,9 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def chromium_path() -> str | None:
-    """The system's Chromium; None leaves the choice to Playwright, which may have one of its own."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    """The system's Chromium, without its windows if it can be had; None: Playwright may have one of its own."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def open_browser() -> Iterator[Browser]:
