@@ -17,7 +17,7 @@ from webapp.core.stack.stack import MARK
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
-STEPS = 96
+STEPS = 64
 """So many that a fast machine is not through before the last part is killed."""
 EVALUATED_EVERY = 8
 EVALUATIONS = 1 + STEPS // EVALUATED_EVERY
