@@ -24,6 +24,13 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("busy")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What fails in a browser is tried once more, and the summary names it: a busy machine may draw too late."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture
 def researcher(db: None) -> User:
     return User.objects.create_user("alice", password="correct horse battery", role=Role.RESEARCHER)
