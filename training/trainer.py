@@ -218,9 +218,9 @@ class Trainer:
         self._prune()
 
     def _load(self, path: Path) -> None:
-        # What is shared out goes to the device slice by slice, and is in no process's memory before.
-        shared = self._shards is not None
-        state = torch.load(path, map_location="cpu" if shared else self._device, weights_only=True, mmap=shared)
+        # It goes to the device piece by piece, whatever is there already; what is shared out is in no process's memory
+        # before.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=self._shards is not None)
         self._optimiser.load_state_dict(state["optimiser"])
         self._method.load_state_dict(state["method"], state["step"])
         self._score, self._best = state["score"], state["best"]
