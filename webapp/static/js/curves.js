@@ -131,7 +131,10 @@ export class CurveStore extends EventTarget {
 
   async setAxis(x) {
     this.x = x;
-    this.axes = x === "step" ? {} : (await getPatiently(this.#query([], null))).axis;
+    this.axes = {};
+    const axes = x === "step" ? {} : (await getPatiently(this.#query([], null))).axis;
+    if (x !== this.x) return; // another one was chosen meanwhile
+    this.axes = axes;
     this.#tell();
   }
 
@@ -148,13 +151,14 @@ export class CurveStore extends EventTarget {
     if (window) await this.#loadWindow();
   }
 
-  // Newer points of the metrics that were asked for. The cursor waits for metrics that were loaded meanwhile.
-  add(body, asked) {
+  // Newer points of the metrics that were asked for, over the axis `x`. The cursor waits for metrics that were loaded
+  // meanwhile.
+  add(body, asked, x) {
     for (const [name, part] of Object.entries(body.curves)) {
       const key = `${this.runs[0]} ${name}`;
       this.full.set(key, merge(this.full.get(key), part, this.level));
     }
-    if (this.x !== "step") this.axes = body.axis;
+    if (x === this.x && x !== "step") this.axes = body.axis;
     if ([...this.loaded].every((name) => asked.has(name))) this.cursor = body.cursor;
     if (this.window && this.window.to >= Number(body.cursor.split(".")[1])) this.#loadWindow();
     this.#tell();
@@ -162,6 +166,7 @@ export class CurveStore extends EventTarget {
 
   async #load() {
     const names = [...this.queue];
+    const { x } = this;
     this.queue.clear();
     const answers = [];
     for (let first = 0; first < names.length; first += this.batch) {
@@ -176,7 +181,7 @@ export class CurveStore extends EventTarget {
       this.#store(this.full, body);
       this.level = body.level;
       this.cursor = earlier(this.cursor, body.cursor ?? "");
-      Object.assign(this.axes, body.axis);
+      if (x === this.x) Object.assign(this.axes, body.axis);
     }
     for (const name of names) this.loaded.add(name);
     this.#tell();

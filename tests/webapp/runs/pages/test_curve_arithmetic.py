@@ -97,3 +97,22 @@ def test_of_two_cursors_the_one_that_has_seen_less_counts(page: Page) -> None:
         ("1.5", "1.5"): "1.5",
     }
     assert {pair: call(page, "earlier", *pair) for pair in cases} == cases
+
+
+TWO_AXES = """async (origin) => {
+  const { CurveStore } = await import(`${origin}/curves.js`);
+  const answers = [];
+  window.fetch = () => new Promise((resolve) => answers.push((last) => resolve(
+    new Response(JSON.stringify({ axis: { 1: { steps: [0, 10], values: [0, last] } } })))));
+  const store = new CurveStore("/curves", ["1"]);
+  const [tokens, time] = [store.setAxis("tokens"), store.setAxis("time")];
+  answers[1](100);
+  await time;
+  answers[0](5000);
+  await tokens;
+  return store.at("1", 5);
+}"""
+
+
+def test_of_two_axes_that_were_chosen_the_last_counts_whichever_is_answered_last(page: Page) -> None:
+    assert page.evaluate(TWO_AXES, ORIGIN) == 50
