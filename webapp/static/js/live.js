@@ -7,6 +7,7 @@ const HIDDEN_MS = 30000;
 
 const followed = document.querySelector("[data-live]");
 const digests = new Map();
+let unshown = null; // actions that wait to be shown
 // Only pages with charts have curves to follow; charts.js is loaded there already.
 const curves = document.getElementById("charts") ? import("./charts.js") : null;
 let wake = () => {};
@@ -16,9 +17,10 @@ async function follow() {
     await Promise.race([pause(document.hidden ? HIDDEN_MS : SEEN_MS), new Promise((resolve) => (wake = resolve))]);
     const store = curves && (await curves).store;
     const asked = new Set(store?.loaded);
+    const x = store?.x;
     const body = await getPatiently(address(store, asked));
     show(body.parts);
-    if (store) await update(store, body, asked);
+    if (store) await update(store, body, asked, x);
     ended = body.terminal;
     if (ended) followed.dataset.terminal = "";
   }
@@ -40,10 +42,19 @@ function show(parts) {
     digests.set(name, digest);
     const part = document.querySelector(`[data-part="${name}"]`);
     if (!part) continue; // what a viewer may not do is not on the page
-    if (name === "actions" && part.contains(document.activeElement)) continue;
-    renew(part, html);
+    const isHeld = name === "actions" && part.contains(document.activeElement);
+    if (name === "actions") unshown = isHeld ? html : null;
+    if (!isHeld) renew(part, html);
   }
 }
+
+// Who stands on a button keeps it. What has come meanwhile is shown once they leave.
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const part = target.closest('[data-part="actions"]');
+  if (unshown === null || !part || part.contains(relatedTarget)) return;
+  renew(part, unshown);
+  unshown = null;
+});
 
 // What was open or had the focus has it again, where it has a name.
 function renew(part, html) {
@@ -55,10 +66,10 @@ function renew(part, html) {
   htmx.trigger(part, "htmx:afterSettle"); // shows times in the reader's zone
 }
 
-async function update(store, body, asked) {
+async function update(store, body, asked, x) {
   const charts = document.getElementById("charts");
   if (body.stale) await store.reload();
-  else if (body.curves) store.add(body, asked);
+  else if (body.curves) store.add(body, asked, x);
   if (body.version !== charts.dataset.version) await redrawAll();
 }
 
