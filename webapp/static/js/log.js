@@ -44,7 +44,9 @@ class LogTail extends HTMLElement {
   }
 
   async loadEarlier() {
+    this.earlier.disabled = true; // a second press would bring the same lines again
     const chunk = await getPatiently(`${this.dataset.address}?before=${this.start}`);
+    this.earlier.disabled = false;
     const fromEnd = this.lines.scrollHeight - this.lines.scrollTop;
     this.lines.prepend(chunk.text);
     this.lines.scrollTop = this.lines.scrollHeight - fromEnd;

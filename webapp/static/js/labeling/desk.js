@@ -23,6 +23,7 @@ class LabelDesk extends HTMLElement {
   #clientId = "";
   #isBusy = false;
   #saidTimer = 0;
+  #compared = ""; // what the open comparison asked for last
 
   connectedCallback() {
     this.place = this.querySelector("[data-place]");
@@ -232,7 +233,10 @@ class LabelDesk extends HTMLElement {
   async #compare() {
     const dialog = this.querySelector("#difference-dialog");
     const [left, right] = [...dialog.querySelectorAll("select")].map((list) => list.value);
-    const answer = await get(`${this.#form.dataset.difference}?${new URLSearchParams({ left, right })}`);
+    const asked = `${this.#form.dataset.difference}?${new URLSearchParams({ left, right })}`;
+    this.#compared = asked;
+    const answer = await get(asked);
+    if (asked !== this.#compared) return; // others were chosen meanwhile
     const body = dialog.querySelector("[data-comparison]");
     if (answer.ok) body.innerHTML = answer.html;
     else body.textContent = answer.refused ?? "There is no connection. Close this and try again.";

@@ -15,6 +15,7 @@ export class Drafts {
   #isActive = false;
   #keeper;
   #over = false;
+  #saving = Promise.resolve();
 
   // `read()` gives {value, comment, seconds}; `onRefused(sentence)` is told when the item is no longer to be had.
   constructor(form, read, onRefused) {
@@ -38,14 +39,21 @@ export class Drafts {
     this.#later(SOON_MS);
   }
 
-  // Saves now what is not saved yet.
+  // Saves now what is not saved yet, and waits for what is on its way.
   async settle() {
-    if (this.#isDirty) await this.save();
+    await (this.#isDirty ? this.save() : this.#saving);
   }
 
-  async save({ keepalive = false } = {}) {
+  // One after the other, so that an older draft never lands on a newer one; as the page goes there is no time to wait.
+  save({ keepalive = false } = {}) {
     clearTimeout(this.#timer);
     this.#isDirty = false;
+    if (keepalive) return this.#send(keepalive);
+    this.#saving = this.#saving.then(() => !this.#over && this.#send(keepalive));
+    return this.#saving;
+  }
+
+  async #send(keepalive) {
     const answer = await post(this.#form.dataset.draft, this.#read(), { as: "json", keepalive });
     if (this.#over) return;
     if (answer.ok) {

@@ -3,11 +3,13 @@
 import { RIGHT, STATUS_SIGNS, STATUS_WORDS } from "./data.js";
 import { count, number, oneLine } from "./words.js";
 
-/** Marks the nodes whose text holds `text` and goes to the first. */
+/** Marks the nodes whose text holds `text` and goes to the first; of several searches at once the last counts. */
 export async function find(viewer, text) {
   const status = viewer.querySelector("[data-found]");
+  viewer.sought = text;
   const response = text.trim() ? await fetch(`${viewer.dataset.find}?q=${encodeURIComponent(text)}`) : null;
   const found = response?.ok ? await response.json() : null;
+  if (viewer.sought !== text) return;
   viewer.stage.scene.found = found ? new Set(found.nodes) : null;
   status.textContent = found ? `${found.more ? "over " : ""}${count(found.nodes.length, "node")}` : "";
   if (found?.nodes.length) nextMarked(viewer, 1);
