@@ -17,7 +17,7 @@ function show(state) {
   drawer.querySelector("h2").textContent = state.title;
   drawer.querySelector("[data-drawer-page]").href = state.drawer;
   body.textContent = "Loading…";
-  htmx.ajax("GET", state.drawer, { target: body, swap: "innerHTML" });
+  htmx.ajax("GET", state.drawer, { source: body, target: body, swap: "innerHTML" });
   if (!drawer.open) drawer.showModal();
 }
 

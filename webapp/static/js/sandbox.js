@@ -60,8 +60,10 @@ async function show() {
   charts.hidden = isEmpty;
   table.hidden = isEmpty;
   document.querySelector("[data-empty]").hidden = !isEmpty;
-  summary.textContent = "";
-  if (isEmpty) return;
+  if (isEmpty) {
+    summary.textContent = "";
+    return;
+  }
   await plotly;
   const colours = theme();
   for (const name of Object.keys(LINES)) draw(name, colours);

@@ -159,7 +159,7 @@ class TokenStrip extends HTMLElement {
   askWhy() {
     if (!this.dataset.why) return; // of a response that nothing was learned from
     const address = this.dataset.why.replace(/0\/$/, `${this.at}/`);
-    window.htmx.ajax("GET", address, { target: this.panel, swap: "innerHTML" });
+    window.htmx.ajax("GET", address, { source: this.panel, target: this.panel, swap: "innerHTML" });
   }
 
   press(event) {

@@ -40,7 +40,7 @@ export class Panel {
     this.#shown = address;
     this.root.setAttribute("aria-busy", "true");
     try {
-      await window.htmx.ajax("GET", address, { target: this.root, swap: "innerHTML" });
+      await window.htmx.ajax("GET", address, { source: this.root, target: this.root, swap: "innerHTML" });
     } finally {
       this.root.removeAttribute("aria-busy");
     }
