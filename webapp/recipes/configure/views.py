@@ -96,9 +96,10 @@ def edit_text(request: HttpRequest, number: int) -> HttpResponse:
         return render(request, "recipes/text.html", context)
     try:
         recipe = read_recipe_text(sent_text(request))
-        if changed_since(request, draft):
-            raise FileError([Mistake(CHANGED)])
-        editing.replace_config(recipe_run, recipe)
+        with transaction.atomic():
+            if changed_since(request, _draft(locked(number))):
+                raise FileError([Mistake(CHANGED)])
+            editing.replace_config(recipe_run, recipe)
     except FileError as error:
         context |= {"mistakes": error.mistakes, "text": request.POST.get("text", "")}
         return render(request, "recipes/text.html", context)
