@@ -15,12 +15,14 @@ from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import TimeoutError as Late
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE: ViewportSize = {"width": 1300, "height": 900}
 NARROW: ViewportSize = {"width": 400, "height": 800}
 WIDEST = "document.documentElement.scrollWidth"
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
+"""How long is waited for what must come. It costs nothing where it comes, and on a busy machine it may take a while."""
 SHOTS = os.environ.get("PAGE_SHOTS")
 """A folder for screenshots, to look at."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -33,7 +35,7 @@ def chromium_path() -> str | None:
 
 
 def open_browser() -> Iterator[Browser]:
-    """A browser, closed when the generator ends. What is expected of its pages may take a busy machine a while."""
+    """A browser, closed when the generator ends."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
@@ -41,18 +43,33 @@ def open_browser() -> Iterator[Browser]:
         browser.close()
 
 
+def wait_for_scripts(page: Page) -> None:
+    """Have all that is expected of a page, or done on it, wait until its scripts have run, and htmx what it put in.
+
+    What a server sent is seen while the rest still arrives; what a script answers would be pressed in vain.
+    """
+    page.add_init_script("addEventListener('load', () => document.documentElement.setAttribute('data-loaded', ''))")
+    for unready in ("html:not([data-loaded])", ".htmx-settling"):
+        page.add_locator_handler(page.locator(unready).first, lambda: None)  # goes on once there is none any more
+
+
 @contextmanager
 def page_of(client: Client, browser: Browser, address: str, expected: str | None = None) -> Iterator[Page]:
-    """A page of whoever the client is logged in as; a fault of its scripts or its content policy fails the test.
+    """A page of whoever the client is logged in as.
 
-    Faults that hold the text ``expected`` do not.
+    A fault of its scripts or its content policy fails the test, and so does a request to elsewhere; faults that hold
+    the text ``expected`` do not.
     """
     faults: list[str] = []
+    own = (address, "data:", "blob:", "file:")
     context = browser.new_context(base_url=address, viewport=WIDE)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
     page = context.new_page()
+    wait_for_scripts(page)
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
     yield page
     context.close()
     unexpected = [fault for fault in faults if expected is None or expected not in fault]
@@ -61,6 +78,7 @@ def page_of(client: Client, browser: Browser, address: str, expected: str | None
 
 def accessible(page: Page) -> None:
     """Fail on any serious or critical finding of axe."""
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     grave = [each for each in found if each["impact"] in {"serious", "critical"}]
     told = [
@@ -70,11 +88,28 @@ def accessible(page: Page) -> None:
     assert not told, f"{page.url}\n" + "\n".join(told)
 
 
+def becomes(page: Page, expression: str, value: object) -> None:
+    """Wait until a JavaScript expression has a value; one that cannot be evaluated yet has none."""
+    told = f"JSON.stringify({expression}) === JSON.stringify(wanted)"
+    try:
+        page.wait_for_function(f"(wanted) => {{ try {{ return {told} }} catch {{ return false }} }}", arg=value)
+    except Late:
+        assert page.evaluate(expression) == value
+        raise
+
+
+def fits(page: Page) -> None:
+    """The page needs no sideways scroll on a narrow screen, once all of it has its place."""
+    try:
+        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+    except Late as error:
+        raise AssertionError(f"{page.url} is {page.evaluate(WIDEST)} pixels wide") from error
+
+
 def fits_narrow(page: Page, address: str) -> None:
     """The page at an address needs no sideways scroll on a narrow screen, and is accessible."""
     page.goto(address)
-    page.wait_for_load_state()
-    assert page.evaluate(WIDEST) <= NARROW["width"], address
+    fits(page)
     accessible(page)
 
 
@@ -92,7 +127,7 @@ def look(page: Page, name: str) -> None:
         accessible(page)
         shoot(page, f"{name}-{scheme}")
         page.set_viewport_size(NARROW)
-        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        fits(page)
         shoot(page, f"{name}-{scheme}-narrow")
     page.set_viewport_size(WIDE)
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
-from tests.browser.journeys import PASSWORD, log_in
+from tests.browser.journeys import change_password, log_in
+from tests.chromium import PATIENCE_MS, wait_for_scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
@@ -80,6 +81,8 @@ def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
 def page(context: BrowserContext, stack: Stack) -> Iterator[Page]:
     """A page of the session's one browser context (so that a login lasts), watched for faults."""
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    wait_for_scripts(page)
     faults: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
@@ -101,13 +104,9 @@ def page(context: BrowserContext, stack: Stack) -> Iterator[Page]:
 @pytest.fixture
 def visitor(page: Page, stack: Stack) -> Iterator[Page]:
     """Logged in, whatever ran before on this stack."""
-    page.set_default_timeout(30_000)
     page.goto("/runs/")
     if "/login/" in page.url:
         log_in(page, stack.password)
-        if page.get_by_label("Old password").is_visible():
-            page.get_by_label("Old password").fill(stack.password)
-            page.get_by_label("New password", exact=True).fill(PASSWORD)
-            page.get_by_label("New password confirmation").fill(PASSWORD)
-            page.get_by_role("button", name="Change password").click()
+        page.wait_for_url(re.compile("/accounts/password/"))
+        change_password(page, stack.password)
     return page

@@ -1,8 +1,7 @@
-"""What every journey in the browser does: log in, start a run from a config, look for what axe finds."""
+"""What every journey in the browser does: log in, start a run from a config."""
 
 import re
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from training.config import RunConfig
@@ -12,19 +11,20 @@ SLOW = 90_000
 """Milliseconds until a trainer on a busy machine has loaded and made its first steps."""
 
 
-def accessible(page: Page) -> None:
-    """Fail on any serious or critical finding of axe."""
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    told = [f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}" for each in grave]
-    assert not told, f"{page.url}\n" + "\n".join(told)
-
-
 def log_in(page: Page, password: str) -> None:
     page.goto("/")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
+
+
+def change_password(page: Page, old: str) -> None:
+    """The first login leads there; then to the list of runs."""
+    page.get_by_label("Old password").fill(old)
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password confirmation").fill(PASSWORD)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
 
 
 def import_config(page: Page, config: RunConfig) -> None:

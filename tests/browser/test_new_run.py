@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.journeys import accessible
+from tests.chromium import accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 

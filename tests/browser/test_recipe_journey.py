@@ -9,7 +9,8 @@ import yaml
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Stack
-from tests.browser.journeys import SLOW, accessible
+from tests.browser.journeys import SLOW
+from tests.chromium import accessible
 from training.problems.types import Problem, write_problems
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -60,6 +61,7 @@ def test_a_recipe_fails_in_a_stage_is_repaired_and_goes_on(visitor: Page, stack:
     expect(page.locator("#preview")).to_contain_text("Ready")
     page.locator("#start-run").click()
     page.get_by_role("button", name="Start recipe").click()
+    expect(page.get_by_text("The first stage is queued")).to_be_visible()
     problems.unlink()
 
     expect(page.get_by_text("The stage long failed.")).to_be_visible(timeout=SLOW)

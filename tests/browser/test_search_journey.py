@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.journeys import accessible, import_config, start_and_finish
+from tests.browser.journeys import import_config, start_and_finish
+from tests.chromium import accessible
 from training.config import RunConfig
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -38,6 +39,7 @@ def kept_end(page: Page) -> Locator:
     """The panel of a right end that was kept as a solution: walk them until it comes."""
     panel = page.locator("[data-panel]")
     page.get_by_role("button", name="Last event").click()
+    expect(panel.locator(".node-head")).not_to_contain_text("at event")
     for _ in range(30):
         page.get_by_role("button", name="✓ Next right").click()
         node = page.evaluate("document.querySelector('search-tree').selected")

@@ -5,7 +5,7 @@ from django.test import Client
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, page_of
+from tests.chromium import NARROW, fits, page_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -32,7 +32,7 @@ def test_the_navigation_opens_by_keys_and_folds_where_narrow(
         expect(solutions).to_be_hidden()
         page.get_by_role("button", name="Menu").press("Enter")
         expect(solutions).to_be_visible()
-        assert page.evaluate(WIDEST) <= NARROW["width"]
+        fits(page)
 
 
 def test_a_page_says_when_the_server_is_gone_and_when_it_is_back(
@@ -43,6 +43,6 @@ def test_a_page_says_when_the_server_is_gone_and_when_it_is_back(
         page.goto("/datasets/verifier/")
         page.evaluate("document.dispatchEvent(new CustomEvent('htmx:sendError'))")
         expect(page.locator(said)).to_contain_text("Connection lost")
-        expect(page.locator(said)).to_contain_text("answers again. What you did", timeout=60_000)
+        expect(page.locator(said)).to_contain_text("answers again. What you did")
         page.evaluate("htmx.ajax('GET', '/datasets/verifier/', {target: '#announcer', swap: 'none'})")
         expect(page.locator(said)).to_be_hidden()

@@ -118,7 +118,7 @@ def test_it_fits_a_narrow_screen_in_both_schemes(page: Page, scheme: Literal["li
         ("builtin", "/datasets/builtin/middle/steps/"),
     ):
         page.goto(address)
-        expect(page.locator("#totals:not([hx-get])")).to_be_visible(timeout=30_000)
+        expect(page.locator("#totals:not([hx-get])")).to_be_visible()
         accessible(page)
         shoot(page, f"{name}-{scheme}")
     page.set_viewport_size(NARROW)

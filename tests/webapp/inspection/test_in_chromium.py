@@ -9,9 +9,8 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, accessible
+from tests.chromium import NARROW, accessible, becomes, fits, page_of
 from tests.factories import make_group, make_story
-from webapp.accounts.models import User
 from webapp.inspection.models import RolloutGroup
 from webapp.runs.models import Run
 
@@ -45,18 +44,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def test_tokens_are_walked_by_keyboard_and_have_an_address(page: Page, story: Story) -> None:
@@ -77,7 +67,7 @@ def test_tokens_are_walked_by_keyboard_and_have_an_address(page: Page, story: St
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".tokens i.at")).to_have_count(1)
-    assert page.evaluate("document.querySelector('.at').offsetTop > document.querySelector('.tokens i').offsetTop + 5")
+    becomes(page, "document.querySelector('.at').offsetTop > document.querySelector('.tokens i').offsetTop + 5", True)
     page.locator(".tokens i").nth(7).hover()
     expect(readout).to_contain_text("Token 7")
     page.locator(".tokens i").nth(7).click()
@@ -100,7 +90,7 @@ def test_one_class_switches_what_tokens_are_coloured_by(page: Page, story: Story
     expect(strip).to_have_class("by-drift")
     page.get_by_role("button", name=re.compile("Reflective words")).click()
     expect(strip).to_have_class(re.compile("show-words"))
-    assert page.locator(".tokens .w").count() >= 120
+    expect(page.locator(".tokens .w").nth(119)).to_be_visible()
     page.get_by_role("button", name="␣ ⏎").click()
     page.get_by_role("button", name="Copy text").click()
     expect(page.locator("#announcer")).to_have_text(re.compile("copied|copy it by keyboard"))
@@ -183,5 +173,5 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     for address in addresses:
         page.goto("about:blank")
         page.goto(address)
-        assert page.evaluate(WIDEST) <= NARROW["width"], address
+        fits(page)
         accessible(page)

@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, accessible, fits_narrow, page_of
+from tests.chromium import NARROW, accessible, fits, fits_narrow, page_of
 from tests.made_traces import ALL_KINDS, CLEAN, STUMBLES, make_agentic_run, make_traced_group, prompt_with_tools
 from webapp.accounts.models import User
 from webapp.inspection.rollout_page import read_rollout
@@ -115,7 +115,7 @@ def test_pages_of_traces_fit_a_narrow_dark_screen(page: Page, story: Story) -> N
         fits_narrow(page, address)
     page.goto(f"/runs/{story.run}/reasoning/")
     expect(page.get_by_role("heading", name="Uncertain tokens and their phrases")).to_be_visible()
-    assert page.evaluate(WIDEST) <= NARROW["width"]
+    fits(page)
     accessible(page)
     page.locator(".phrases a").first.click()
     expect(page.locator("token-strip")).to_have_class(re.compile("by-class"))

@@ -8,9 +8,8 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, accessible
+from tests.chromium import NARROW, accessible, fits, page_of
 from tests.webapp.inspection.trained_trees import searched_run
-from webapp.accounts.models import User
 from webapp.inspection.models import Rollout
 from webapp.inspection.rollout_page import read_rollout
 
@@ -43,18 +42,9 @@ def story(transactional_db: None) -> Story:
 
 
 @pytest.fixture
-def page(browser: Browser, story: Story, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1300, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, faults
+def page(browser: Browser, story: Story, live_server: LiveServer, researcher_client: Client) -> Iterator[Page]:
+    with page_of(researcher_client, browser, live_server.url) as page:
+        yield page
 
 
 def test_a_token_tells_its_step_of_the_tree(page: Page, story: Story) -> None:
@@ -75,10 +65,10 @@ def test_pages_hold_on_a_narrow_screen_in_both_themes(page: Page, story: Story, 
     for rollout in (story.searched, story.cached, story.wrong):
         page.goto(f"/rollouts/{rollout}/#t=0")
         expect(page.locator("[data-why-panel]")).to_contain_text("Advantage")
-        assert page.evaluate(WIDEST) <= 400
+        fits(page)
         accessible(page)
     expect(page.get_by_text("stored advantages are not what these figures give")).to_be_visible()
     for address in (f"/groups/{story.group}/", f"/runs/{story.run}/steps/2/"):
         page.goto(address)
-        assert page.evaluate(WIDEST) <= 400
+        fits(page)
         accessible(page)

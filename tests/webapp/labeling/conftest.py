@@ -29,7 +29,5 @@ def desk_page(browser: Browser, live_server: LiveServer, client: Client, ann: Us
     from tests.webapp.labeling.desk_pages import left_in_peace
 
     client.force_login(ann)
-    with page_of(client, browser, live_server.url, expected="Failed to load resource") as page:
-        page.set_default_timeout(8000)
-        with left_in_peace(page):
-            yield page
+    with page_of(client, browser, live_server.url, expected="Failed to load resource") as page, left_in_peace(page):
+        yield page

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.chromium import in_thread
+from tests.chromium import becomes, in_thread
 from webapp.labeling.models import Annotation, LabelProject
 
 COUNTED = Annotation.objects.filter(withdrawn_at=None).order_by("pk")
@@ -54,6 +54,7 @@ def submit_of(page: Page) -> Locator:
     return page.get_by_role("button", name="Submit", exact=True)
 
 
-def places(page: Page) -> list[str]:
-    """The ranking, best first: letters of each line."""
-    return ["".join(line.locator(".chip .letter").all_inner_texts()) for line in page.locator(".place").all()]
+def ranked(page: Page, places: list[str]) -> None:
+    """The ranking becomes this one, best first: letters of each line."""
+    letters = "[...line.querySelectorAll('.chip .letter')].map((each) => each.textContent).join('')"
+    becomes(page, f"[...document.querySelectorAll('.place')].map((line) => {letters})", places)

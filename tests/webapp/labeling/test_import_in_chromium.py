@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, accessible, fits_narrow, page_of
+from tests.chromium import NARROW, accessible, fits, fits_narrow, page_of
 from tests.webapp.labeling.made import project_of
 from webapp.labeling.choices import Mode
 
@@ -40,7 +40,7 @@ def test_a_file_is_uploaded_looked_at_and_added(page: Page, tmp_path: Path) -> N
     expect(page.get_by_role("region", name="Rows that cannot be used")).to_contain_text("1 responses")
     accessible(page)
     page.set_viewport_size(NARROW)
-    assert page.evaluate(WIDEST) <= NARROW["width"]
+    fits(page)
     page.get_by_role("button", name="Add 12 items").click()
     expect(page.get_by_text("12 items are added")).to_be_visible()
     expect(page.get_by_role("link", name="12", exact=True)).to_be_visible()

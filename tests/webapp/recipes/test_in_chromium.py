@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, SCHEMES, WIDE, WIDEST, accessible, in_thread, shoot
+from tests.chromium import NARROW, SCHEMES, WIDE, accessible, becomes, fits, in_thread, shoot
 from tests.webapp.recipes.made import end, run_of, two_stages, with_figures
 from webapp.recipes.models import RecipeRun
 from webapp.recipes.services import create_recipe
@@ -18,7 +18,7 @@ PASS = "#chart-heldout-pass_at_1"
 
 def drawn(page: Page, recipe: RecipeRun) -> None:
     page.goto(f"/recipes/{recipe.pk}/")
-    expect(page.locator(f"{PASS} .main-svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator(f"{PASS} .main-svg").first).to_be_visible()
 
 
 def test_pages_are_readable_in_every_light_and_width(page: Page) -> None:
@@ -28,7 +28,7 @@ def test_pages_are_readable_in_every_light_and_width(page: Page) -> None:
         page.goto(address)
         shoot(page, name)
         page.set_viewport_size(NARROW)
-        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        fits(page)
         accessible(page)
     page.set_viewport_size(WIDE)
     drawn(page, made)
@@ -37,14 +37,14 @@ def test_pages_are_readable_in_every_light_and_width(page: Page) -> None:
         accessible(page)
         shoot(page, f"recipe-{scheme}")
     page.set_viewport_size(NARROW)
-    page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+    fits(page)
     shoot(page, "recipe-narrow")
 
 
 def test_the_keyboard_walks_from_one_stage_into_the_next(page: Page) -> None:
     drawn(page, with_figures())
     body, readout = page.locator(f"{PASS} [data-body]"), page.locator(f"{PASS} [data-readout]")
-    page.wait_for_function(f"() => document.querySelector('{PASS} [data-plot]').data?.length === 2")
+    becomes(page, f"document.querySelector('{PASS} [data-plot]').data.length", 2)
     body.focus()
     body.press("Home")
     expect(readout).to_have_text("step 0: 12.0 %")
@@ -101,6 +101,6 @@ def test_seeds_are_compared_and_launched(page: Page) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("main")).to_contain_text("2 recipes are launched")
         expect(page.get_by_role("row", name=re.compile("^short-answers 1 of 3"))).to_be_visible()
-        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        fits(page)
         accessible(page)
         shoot(page, "seeds-narrow")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, SCHEMES, WIDE, WIDEST, accessible, shoot
+from tests.chromium import NARROW, SCHEMES, WIDE, accessible, becomes, fits, shoot
 from tests.webapp.reports.made import made_report, two_arms
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
@@ -16,7 +16,7 @@ DATA = "document.querySelector('#chart-heldout-pass_at_1 [data-plot]').data"
 
 
 def drawn(page: Page) -> None:
-    expect(page.locator("#chart-heldout-pass_at_1 .main-svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#chart-heldout-pass_at_1 .main-svg").first).to_be_visible()
 
 
 def test_ticked_runs_become_curves_and_a_table(page: Page) -> None:
@@ -36,9 +36,9 @@ def test_ticked_runs_become_curves_and_a_table(page: Page) -> None:
     drawn(page)
     expect(page.locator(".results thead th")).to_have_text(["Figure", "GRPO", "Search"])
     expect(page.locator(".results tr", has_text="as a share of the baseline's").first).to_contain_text("0.3")
-    names = page.evaluate(f"{DATA}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)")
-    assert [name for name in names if "mean of 3" in name] == ["GRPO, mean of 3", "Search, mean of 3"]
-    assert len(names) == 8
+    named = f"{DATA}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)"
+    seeds = [f"{arm}, seed {seed}" for arm in ("GRPO", "Search") for seed in range(3)]
+    becomes(page, named, [*seeds, "GRPO, mean of 3", "Search, mean of 3"])
 
 
 def test_axis_and_band_stand_in_the_address_and_all_goes_into_one_file(page: Page, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_axis_and_band_stand_in_the_address_and_all_goes_into_one_file(page: Pag
     page.goto(f"/reports/{report.slug}/")
     drawn(page)
     page.get_by_role("link", name="Tokens", exact=True).click()
-    page.wait_for_function(f"() => {DATA}.at(-1).x.at(-1) === 100000")
+    becomes(page, f"{DATA}.at(-1).x.at(-1)", 100_000)
     expect(page).to_have_url(re.compile(r"\?x=tokens$"))
     page.get_by_role("link", name="95 % interval", exact=True).click()
     expect(page).to_have_url(re.compile(r"band=interval"))
@@ -66,7 +66,7 @@ def test_axis_and_band_stand_in_the_address_and_all_goes_into_one_file(page: Pag
     page.emulate_media(color_scheme="dark")
     shoot(page, "export-dark")
     page.set_viewport_size(NARROW)
-    assert page.evaluate(WIDEST) <= 400
+    fits(page)
     shoot(page, "export-narrow")
 
 
@@ -88,7 +88,7 @@ def test_one_cursor_walks_all_charts_and_enter_opens_the_rollouts(page: Page) ->
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page).to_have_url(re.compile("hide=search"))
-    page.wait_for_function(f"() => {DATA}.filter((trace) => trace.meta !== undefined).length === 4")
+    becomes(page, f"{DATA}.filter((trace) => trace.meta !== undefined).length", 4)
     box = page.locator("#chart-reward-mean .nsewdrag").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -132,5 +132,5 @@ def test_pages_are_readable_in_every_light_and_width(page: Page) -> None:
             accessible(page)
             shoot(page, f"{name}-{scheme}")
             page.set_viewport_size(NARROW)
-            page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+            fits(page)
             shoot(page, f"{name}-{scheme}-narrow")

@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDE, accessible, fits_narrow, in_thread, page_of
+from tests.chromium import NARROW, WIDE, accessible, becomes, fits_narrow, in_thread, page_of
 from tests.factories import make_run
 from tests.made_trees import made_tree, store_made_tree, store_made_trees
 from tests.webapp.search.test_hard_subset_page import look
@@ -105,12 +105,12 @@ def test_trees_grow_on_the_page_of_their_run(page: Page, story: Story) -> None:
     expect(strip.locator("article").first).to_contain_text("✓ Solved")
     expect(strip.get_by_role("link", name=re.compile("Trees of step 2"))).to_be_visible()
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
-    assert strip.locator("canvas").first.evaluate(drawn)
-    before = strip.locator("canvas").nth(1).get_attribute("aria-label")
+    becomes(page, f"({drawn})(document.querySelector('#live-trees canvas'))", True)
+    before = strip.locator("canvas").nth(1).get_attribute("aria-label") or ""
     accessible(page)
     in_thread(lambda: glimpse(run, 30, 160, 20, step=3, at=time.time() + 1))
     expect(strip.locator("live-tree")).to_have_count(3)
-    assert strip.locator("canvas").nth(1).get_attribute("aria-label") != before
+    expect(strip.locator("canvas").nth(1)).not_to_have_attribute("aria-label", before)
     in_thread(lambda: store_made_tree(run, made_tree(nodes=30, step=3)))
     expect(strip.locator("live-tree")).to_have_count(0)
     expect(strip.get_by_role("link", name="Trees of step 3: 1 of 1 solved")).to_be_visible()

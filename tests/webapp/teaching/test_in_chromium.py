@@ -38,11 +38,11 @@ def test_a_teaching_is_started_and_watched(
         lines = [written(0, "so \\boxed{1}"), written(1, "<script>alert(1)</script>", "wrong")]
         job = TeachingJob(config=in_database("config"), pk=in_database("pk"))
         in_thread(lambda: with_lines(job, lines, heartbeat_at=timezone.now()))
-        expect(page.get_by_text("2 of 3 problems asked")).to_be_visible(timeout=8000)
+        expect(page.get_by_text("2 of 3 problems asked")).to_be_visible()
         expect(page.get_by_text("<script>alert(1)</script>")).to_be_visible()
         accessible(page)
         in_thread(lambda: TeachingJob.objects.update(state=JobState.FAILED, error="no such model\n" + "x" * 200))
-        expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=8000)
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
         page.set_viewport_size(NARROW)
         fits_narrow(page, f"/datasets/teach/{job.pk}/")
         fits_narrow(page, "/datasets/teach/")

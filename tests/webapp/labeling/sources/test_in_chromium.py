@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDEST, accessible, fits_narrow, page_of
+from tests.chromium import NARROW, accessible, fits, fits_narrow, page_of
 from tests.factories import make_run, make_story
 from tests.made_trees import made_tree, store_made_tree
 from tests.webapp.labeling.made import project_of
@@ -43,9 +43,10 @@ def test_what_matches_follows_the_form_and_is_added(page: Page) -> None:
     page.get_by_role("radio", name="Where rewards differ most").check()
     expect(page.get_by_text("24 groups match")).to_be_hidden()
     expect(page.get_by_role("radio", name="Where rewards differ most")).to_be_checked()
+    expect(page).to_have_url(re.compile(r"first_step=3.*responses=2.*choose=(?!random)"))
     accessible(page)
     page.set_viewport_size(NARROW)
-    assert page.evaluate(WIDEST) <= NARROW["width"]
+    fits(page)
     page.reload()
     expect(page.get_by_label("From step")).to_have_value("3")
     page.get_by_role("button", name=re.compile(r"^Add \d+ items$")).click()

@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, WIDE, WIDEST, accessible, in_thread, page_of, shoot
+from tests.chromium import NARROW, WIDE, accessible, becomes, fits, in_thread, page_of, shoot
 from tests.webapp.runs.pages.made import add_figures
 from training.config.presets import DEMO
 from webapp.reports.sweeps.plan import plan_sweep
@@ -46,7 +46,7 @@ def test_a_grid_is_started_by_keyboard_and_its_report_follows(page: Page) -> Non
     dialog.get_by_label("Leave out combinations").press("Space")
     expect(dialog.get_by_role("button", name="Start 4 runs")).to_be_enabled()
     page.set_viewport_size(NARROW)
-    assert page.evaluate(WIDEST) <= NARROW["width"]
+    fits(page)
     accessible(page)
     shoot(page, "dialog-narrow", full=False)
     page.keyboard.press("Escape")
@@ -55,6 +55,7 @@ def test_a_grid_is_started_by_keyboard_and_its_report_follows(page: Page) -> Non
     shoot(page, "form", full=False)
     page.get_by_role("button", name="Several runs…").press("Enter")
     dialog.get_by_label("Title of the report").fill("Two rates")
+    expect(dialog.get_by_role("button", name="Start 4 runs")).to_be_enabled()
     dialog.get_by_role("button", name="Start 4 runs").press("Enter")
     expect(page).to_have_url(re.compile(r"/reports/two-rates/$"))
     expect(page.locator("[data-part=state]")).to_contain_text("0 of 4 runs done; 4 on the way")
@@ -66,7 +67,7 @@ def test_a_grid_is_started_by_keyboard_and_its_report_follows(page: Page) -> Non
     accessible(page)
     shoot(page, "report-half")
     page.set_viewport_size(NARROW)
-    page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+    fits(page)
     shoot(page, "report-half-narrow")
     page.set_viewport_size(WIDE)
     page.get_by_role("button", name="Stop all…").press("Enter")
@@ -92,20 +93,20 @@ def test_of_many_settings_the_best_are_drawn_at_first(page: Page) -> None:
     start_sweep(plan_sweep(DEMO.config, axes, (0,)), title="Nine settings")
     half_done()
     page.goto("/reports/nine-settings/")
-    expect(page.locator("#chart-heldout-pass_at_1 .main-svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#chart-heldout-pass_at_1 .main-svg").first).to_be_visible()
     traces = "document.querySelector('#chart-heldout-pass_at_1 [data-plot]').data.length"
-    assert page.evaluate(traces) == 8
+    becomes(page, traces, 8)
     page.get_by_text("9 arms, 8 of them drawn at first").press("Enter")
     hidden = page.locator(".arm-legend button[aria-pressed=false]")
     expect(hidden).to_have_count(1)
     page.evaluate("document.querySelectorAll('.arm-legend button[aria-pressed=false]').forEach((each) => each.click())")
     expect(hidden).to_have_count(0)
-    page.wait_for_function(f"() => {traces} === 9")
+    becomes(page, traces, 9)
     expect(page).to_have_url(re.compile(r"\?hide=,$"))
     page.reload()
-    page.wait_for_function(f"() => {traces} === 9")
+    becomes(page, traces, 9)
     accessible(page)
     shoot(page, "report-many")
     page.set_viewport_size(NARROW)
-    page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+    fits(page)
     shoot(page, "report-many-narrow")

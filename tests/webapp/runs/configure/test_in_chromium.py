@@ -1,45 +1,19 @@
 """The form of a search in a real browser: a preset, what hides and shows, and what the preview answers."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Locator, Page, expect
 
-from webapp.accounts.models import User
+from tests.chromium import NARROW, accessible, fits_narrow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SEARCH = "method.deepsearch.search"
-WIDTH = "document.documentElement.scrollWidth"
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer, client: Client, researcher: User) -> Iterator[Page]:
-    client.force_login(researcher)
-    faults: list[str] = []
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1400, "height": 900})
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert not faults, "\n".join(faults)
 
 
 def knob(page: Page, name: str) -> Locator:
     return page.locator(f'[name="{name}"]')
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
-    assert not grave, [(each["id"], [node["target"] for node in each["nodes"]][:4]) for each in grave]
 
 
 def test_the_preset_of_deepsearch_says_what_its_trees_cost(page: Page) -> None:
@@ -128,7 +102,5 @@ def test_a_separator_is_typed_as_in_source_code(page: Page) -> None:
 
 @pytest.mark.parametrize("address", ["/runs/new/?preset=deepsearch&view=advanced", "/runs/new/?preset=deepsearch-uct"])
 def test_on_a_narrow_screen_nothing_goes_beyond_the_edge(page: Page, address: str) -> None:
-    page.set_viewport_size({"width": 400, "height": 800})
-    page.goto(address)
-    expect(page.locator("#start-run")).to_be_visible()
-    assert page.evaluate(WIDTH) <= 400
+    page.set_viewport_size(NARROW)
+    fits_narrow(page, address)

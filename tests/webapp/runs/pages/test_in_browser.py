@@ -1,44 +1,19 @@
 """Charts in a real browser: they draw, follow, rewind, zoom, share a cursor, and open the rollouts behind a point."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
+from tests.chromium import becomes
 from tests.webapp.runs.pages.made import add_figures, make_run
 from training.events import Started
-from webapp.accounts.models import Role, User
 from webapp.runs.models import Run
 from webapp.runs.status import RunStatus
 from workers.ingest.store import _restart
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 STORE = "import(document.querySelector('script[src*=charts]').src).then(({ store }) => %s)"
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: LiveServer) -> Iterator[Page]:
-    """A page of a logged-in researcher that fails the test on any error of a script or of the policy for content."""
-    user = User.objects.create_user("rita", password="correct horse battery", role=Role.RESEARCHER)
-    client = Client()
-    client.force_login(user)
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1400, "height": 900})
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "request", lambda r: None if r.url.startswith((live_server.url, "data:", "blob:")) else faults.append(r.url)
-    )
-    yield page
-    context.close()
-    assert not faults, "\n".join(faults)
 
 
 def with_curves(status: RunStatus = RunStatus.SUCCEEDED, steps: int = 60, **fields: str) -> Run:
@@ -54,11 +29,7 @@ def with_curves(status: RunStatus = RunStatus.SUCCEEDED, steps: int = 60, **fiel
 
 def open_charts(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.locator("#chart-reward .main-svg, #chart-reward-mean .main-svg").first).to_be_visible(timeout=30_000)
-
-
-def steps_known(page: Page) -> int:
-    return int(page.evaluate(STORE % "store.get(store.runs[0], 'reward/mean').steps.at(-1)"))
+    expect(page.locator("#chart-reward .main-svg, #chart-reward-mean .main-svg").first).to_be_visible()
 
 
 def test_a_live_chart_moves_rewinds_and_rests_when_the_run_has_ended(page: Page) -> None:
@@ -76,14 +47,19 @@ def test_a_live_chart_moves_rewinds_and_rests_when_the_run_has_ended(page: Page)
     expect(summary).to_have_text("last 0.1 at step 70 · best 0.4 at step 40")
 
     add_figures(run, {"policy/kl": [0.5]}, first=70)
-    expect(page.locator("#chart-kl .main-svg").first).to_be_visible(timeout=10_000)
+    expect(page.locator("#chart-kl .main-svg").first).to_be_visible()
 
+    stop = page.get_by_role("button", name="Stop…")
+    stop.focus()
     Run.objects.filter(pk=run.pk).update(status=RunStatus.SUCCEEDED)
     expect(page.locator(".run-state")).to_contain_text("Succeeded")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(2500)
     assert asked == []
+    expect(stop).to_be_focused()
+    page.locator("h1").click()
+    expect(stop).to_have_count(0)  # it was kept only as long as somebody stood on it
 
 
 def test_a_point_opens_its_rollouts_and_back_closes_them(page: Page) -> None:
@@ -107,7 +83,7 @@ def test_a_point_opens_its_rollouts_and_back_closes_them(page: Page) -> None:
     box = page.locator("#chart-reward .nsewdrag").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
-    page.wait_for_timeout(300)
+    expect(page.locator("#chart-reward [data-readout]")).to_contain_text(re.compile(r"step (29|30|31|32):"))
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
     expect(drawer).to_contain_text(re.compile(r"Step (29|30|31|32)\b"))
 
@@ -119,7 +95,9 @@ def test_a_click_opens_the_point_that_is_read_off_though_the_chart_was_drawn_ane
     chart.locator(".nsewdrag").hover()
     expect(chart.locator("[data-readout]")).to_contain_text("step 3")
     add_figures(run, {"reward/mean": [0.9], "policy/kl": [0.5]}, first=61)  # a new curve: all charts are made anew
-    expect(page.locator("#chart-kl .main-svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#chart-kl .main-svg").first).to_be_visible()
+    expect(chart.locator("[data-summary]")).to_contain_text("at step 61")
+    expect(chart.locator(".nsewdrag")).to_be_attached()
     page.evaluate("document.querySelector('#chart-reward').pointed = null")
     page.mouse.down()
     page.mouse.up()
@@ -159,9 +137,8 @@ def test_how_charts_are_drawn_survives_a_reload(page: Page) -> None:
     for button in ("[data-x=tokens]", "#chart-toolbar [data-xlog]", "#chart-reward [data-ylog]"):
         expect(page.locator(button)).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#chart-length [data-ylog]")).to_have_attribute("aria-pressed", "false")
-    assert page.evaluate("document.querySelector('#chart-reward [data-plot]').layout.xaxis.type") == "log"
-    last = "document.querySelector('#chart-reward [data-plot]').data.at(-1)?.x.at(-1)"
-    page.wait_for_function(f"() => {last} === 3000")  # tokens, not steps
+    becomes(page, "document.querySelector('#chart-reward [data-plot]').layout.xaxis.type", "log")
+    becomes(page, "document.querySelector('#chart-reward [data-plot]').data.at(-1).x.at(-1)", 3000)  # tokens, not steps
     raw = page.evaluate("document.querySelector('#chart-reward [data-plot]').data.map((trace) => trace.y.at(-1))")
     assert raw[0] == pytest.approx(0.6)
     assert raw[1] < 0.56  # smoothed
@@ -190,11 +167,11 @@ def test_ticked_runs_are_compared_and_one_can_be_hidden(page: Page) -> None:
     open_charts(page, page.url)
     data = "document.querySelector('#chart-reward-mean [data-plot]').data"
     drawn = f"{data}.filter((trace) => trace.meta !== undefined).map((trace) => trace.name)"
-    page.wait_for_function(f"() => {drawn}.join() === 'two,one'")
+    becomes(page, drawn, ["two", "one"])
     page.click(f"[data-hide='{runs[1].pk}']")
-    page.wait_for_function(f"() => {drawn}.join() === 'one'")
+    becomes(page, drawn, ["one"])
     page.click("[data-mean]")
-    page.wait_for_function(f"() => {drawn}.join() === 'one,seeds: mean of 2'")
+    becomes(page, drawn, ["one", "seeds: mean of 2"])
     page.get_by_role("link", name="make baseline").click()
     expect(page).to_have_url(re.compile(rf"hide={runs[1].pk}.*mean=1|mean=1.*hide={runs[1].pk}"))
 
@@ -206,7 +183,7 @@ def test_rows_of_moving_runs_are_renewed_and_keep_their_ticks(page: Page) -> Non
     row.locator("input").check()
     page.locator("h1").click()
     Run.objects.filter(pk=run.pk).update(step=77)
-    expect(row).to_contain_text("77 / 100", timeout=15_000)
+    expect(row).to_contain_text("77 / 100")
     expect(row.locator("input")).to_be_checked()
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, accessible, fits_narrow, page_of
+from tests.chromium import NARROW, accessible, becomes, fits_narrow, page_of
 from tests.webapp.runs.pages.gamed import gamed_run
 from tests.webapp.runs.pages.made import make_run
 from webapp.runs.models import Run
@@ -37,11 +37,10 @@ def page(browser: Browser, run: Run, live_server: LiveServer, researcher_client:
 
 def test_it_draws_opens_a_point_and_walks_by_keyboard(page: Page, run: Run) -> None:
     page.goto(f"/runs/{run.pk}/overoptimisation/")
-    expect(page.locator("[data-plot] .main-svg").first).to_be_visible(timeout=30_000)
-    assert page.evaluate(TRACES) == ["proxy", "dash", "gold"]
+    expect(page.locator("[data-plot] .main-svg").first).to_be_visible()
+    becomes(page, TRACES, ["proxy", "dash", "gold"])
     page.get_by_label("best-of-n form").check()
-    page.wait_for_function(f"{TRACES}.length === 4")
-    assert page.evaluate(TRACES) == ["proxy", "dash", "dot", "gold"]
+    becomes(page, TRACES, ["proxy", "dash", "dot", "gold"])
     expect(page.locator("[data-plot]")).to_contain_text("d*, 10 points")
     accessible(page)
     page.mouse.click(*page.evaluate(PLACE))

@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import NARROW, accessible, fits_narrow, in_thread, page_of
+from tests.chromium import NARROW, accessible, becomes, fits_narrow, in_thread, page_of
 from tests.made_solutions import EPOCH, make_solution, many_solutions, searching_run, use
 from tests.made_trees import made_tree, store_made_tree
 from webapp.runs.models import MetricPoint, MetricSeries
@@ -86,12 +86,12 @@ def test_a_solution_is_found_struck_out_and_reinstated(page: Page, story: Story)
     dialog.get_by_role("button", name="Invalidate").click()
     expect(page.locator(".notice.bad")).to_contain_text("by alice: Line 2 only looks right.")
     struck = "getComputedStyle(document.querySelector('.whole-text')).textDecorationLine"
-    assert page.evaluate(struck) == "line-through"
+    becomes(page, struck, "line-through")
     accessible(page)
     page.get_by_role("button", name="Reinstate…").click()
     page.get_by_role("dialog").get_by_role("button", name="Reinstate").click()
     expect(page.get_by_role("button", name="Invalidate…")).to_be_visible()
-    assert page.evaluate(struck) == "none"
+    becomes(page, struck, "none")
 
 
 def test_two_solutions_are_ticked_and_compared(page: Page, story: Story) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import NARROW, WIDEST, accessible
+from tests.chromium import NARROW, accessible, fits
 from tests.webapp.search.tree.viewer import VIEWER, Story, opened, selected
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -198,8 +198,8 @@ def test_every_page_fits_a_narrow_dark_screen(page: Page, story: Story) -> None:
     for address in addresses:
         page.goto("about:blank")
         opened(page, address)
-        page.wait_for_function(f"() => {WIDEST} <= {NARROW['width']}")
+        fits(page)
         accessible(page)
     page.goto(f"/trees/{story.figures}/")
-    assert page.evaluate(WIDEST) <= NARROW["width"]
+    fits(page)
     accessible(page)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import accessible
+from tests.chromium import accessible, becomes
 from tests.webapp.search.tree.viewer import VIEWER, Story, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -53,7 +53,7 @@ def test_the_replay_is_played_stepped_and_sent_to_the_first_solved_end(page: Pag
     expect(page.locator("[data-event]")).to_contain_text(f"{story.first_solved - 1} /")
     page.locator("[data-speed]").select_option("256")
     page.keyboard.press("k")
-    expect(page.get_by_role("button", name="▶ Play")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="▶ Play")).to_be_visible()
     last = page.evaluate(f"{VIEWER}.replay.last")
     expect(page.locator("[data-event]")).to_have_text(f"{last} / {last}")
     page.keyboard.press("b")
@@ -75,13 +75,11 @@ def test_two_trees_are_replayed_together(page: Page, story: Story) -> None:
     half = page.evaluate(f"Math.round({VIEWER}.replay.last / 2)")
     scrubs.first.fill(str(half))
     last = page.evaluate("document.querySelectorAll('search-tree')[1].replay.last")
-    assert abs(int(scrubs.nth(1).input_value()) - last / 2) <= 1
+    becomes(page, f"Math.abs(document.querySelectorAll('[data-scrub]')[1].value - {last} / 2) <= 1", True)
     page.locator("[data-sync]").select_option("tokens")
     scrubs.first.fill(str(half + 4))
-    tokens = page.evaluate(
-        "[...document.querySelectorAll('search-tree')].map((v) => v.replay.columns.tokens[v.replay.at])"
-    )
-    assert tokens[1] <= tokens[0]
+    tokens = "[...document.querySelectorAll('search-tree')].map((v) => v.replay.columns.tokens[v.replay.at])"
+    becomes(page, f"((spent) => spent[1] <= spent[0])({tokens})", True)
     accessible(page)
 
 
