@@ -180,7 +180,7 @@ class RlMethod(Config):
             more = nearest_multiple(prompts, updates, MOST_SEQUENCES)
             raise impossible(
                 f"{prompts} prompts per step cannot be split into {updates} equal updates; "
-                f"nearest that work: {fewer} updates, or {more} prompts per step",
+                f"nearest that work: {fewer} update{'s' * (fewer > 1)}, or {more} prompts per step",
                 {"updates_per_step": fewer},
                 {"sampling.prompts_per_step": more},
             )

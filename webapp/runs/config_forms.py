@@ -140,6 +140,12 @@ def explain(problem: Mapping[str, Any], knob: Knob | None = None) -> str:
             return f"There is no kind {problem['ctx']['tag']!r}; choose one of {problem['ctx']['expected_tags']}."
         case "missing":
             return "This needs a value."
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "It must be a whole number."
+        case "float_parsing" | "float_type":
+            return "It must be a number."
+        case "bool_parsing" | "bool_type":
+            return "It must be true or false."
     message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "It must")
     return message[:1].upper() + message[1:] + ("" if message.endswith(".") else ".")
 

@@ -197,7 +197,8 @@ def _mistake(tree: dict[str, Any], lines: Mapping[tuple[str, ...], int], problem
     line = next((lines[tuple(path[:end])] for end in range(len(path), 0, -1) if tuple(path[:end]) in lines), None)
     message = explain(problem)
     if problem["type"] == "extra_forbidden":
-        known = {knob.path for knob in knobs_of(RunConfig).values()}
+        paths = [knob.path.split(".") for knob in knobs_of(RunConfig).values()]
+        known = {".".join(path[:end]) for path in paths for end in range(1, len(path) + 1)}
         near = difflib.get_close_matches(".".join(path[_run_at(path) :]), known, n=1, cutoff=0.7)
         message += f" Did you mean {near[0]}?" if near else ""
     return Mistake(f"{'.'.join(path) or 'The config'}: {message}", line)

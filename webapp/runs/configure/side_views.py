@@ -13,7 +13,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.permissions import role_required
 from webapp.core.errors import UserError
 from webapp.runs.configure import figures, preflights
-from webapp.runs.configure.files import LARGEST, FileError, read_config, write_json, write_yaml
+from webapp.runs.configure.files import LARGEST, FileError, Mistake, read_config, write_json, write_yaml
 from webapp.runs.configure.forms import as_posted, checked_form, new_details
 from webapp.runs.configure.reference import rows
 from webapp.runs.configure.salvage import Loss, salvage
@@ -31,6 +31,8 @@ def import_config(request: HttpRequest) -> HttpResponse:
     text = sent_text(request)
     losses: list[Loss] = []
     try:
+        if not text.strip():
+            raise FileError([Mistake("There is nothing here yet: choose a file, or paste a config.")])
         config = read_config(text)
     except FileError as error:
         if not request.POST.get("lenient") or error.tree is None:

@@ -70,6 +70,8 @@ def test_numbers_as_people_write_them_are_numbers() -> None:
     ("text", "line", "words"),
     [
         ("steps: 5\nmethod:\n  kind: grpo\n  sampling:\n    max_token: 5\n", 5, "mean method.sampling.max_tokens?"),
+        ("seed: 1\nmetod: {kind: grpo}", 2, "metod: There is no such knob. Did you mean method?"),
+        ("steps: many", 1, "steps: It must be a whole number."),
         ("colour: red", 1, "colour: There is no such knob."),
         ("seed: 1\nsteps: 0", 2, "steps: It must be greater than or equal to 1."),
         ("seed: 1\nmethod: {kind: sarsa}", 2, "There is no kind 'sarsa'; choose one of 'grpo', 'deepsearch'"),

@@ -108,7 +108,13 @@ def test_an_import_with_mistakes_names_them_and_keeps_the_text(researcher_client
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"\xff\xfe\x00", "not UTF-8"), (b"x" * (2**20 + 1), "at most 1 MiB"), (b"[1]", "a list")]
+    ("content", "words"),
+    [
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"x" * (2**20 + 1), "at most 1 MiB"),
+        (b"[1]", "a list"),
+        (b" \n", "nothing here"),
+    ],
 )
 def test_a_file_that_is_no_config_is_refused(researcher_client: Client, content: bytes, words: str) -> None:
     response = researcher_client.post("/runs/new/import", {"file": SimpleUploadedFile("x.yaml", content)})
