@@ -52,7 +52,8 @@ def explain(code: int, log: Path, begin: int, out_of_memory: bool, words: Words 
         errors = [number for number, line in enumerate(lines) if line.startswith("error: ")]
         if errors:
             return "\n".join(lines[errors[-1] :]).removeprefix("error: ")
-    return "\n\n".join(filter(None, [_exit_words(code, out_of_memory, words), "\n".join(lines)]))
+    error = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), "")
+    return "\n\n".join(filter(None, [_exit_words(code, out_of_memory, words, error), "\n".join(lines)]))
 
 
 def for_memory(code: int, kernel_killed: bool, fullest: float) -> bool:
@@ -74,11 +75,12 @@ def kernel_kills() -> int:
         return 0
 
 
-def _exit_words(code: int, out_of_memory: bool, words: Words) -> str:
+def _exit_words(code: int, out_of_memory: bool, words: Words, error: str) -> str:
+    """``error`` is what the process itself said of its failure, where it said something."""
     if code == 0:
         return f"{words.who} exited without saying that it was done."
     if 0 < code < SIGNAL_BASE:
-        return f"{words.who} failed (exit code {code}). Its last words:"
+        return f"{words.who} failed (exit code {code}){f': {error}' if error else '. Its last words:'}"
     number = abs(code) % SIGNAL_BASE
     name = next((each.name for each in signal.Signals if each == number), "unknown")
     killed = f"{words.who} was killed by signal {number} ({name})"

@@ -28,6 +28,8 @@ def resumed(run: Run) -> Run:
     [
         ({"exit": 2, "words": "noise\nerror: the model has no chat template\n  use plain"}, 2,
          "the model has no chat template\n  use plain"),
+        ({"exit": 1, "words": "Traceback:\n  a line\nKeyError: 'x'\nerror: KeyError: 'x'"}, 1,
+         "The trainer failed (exit code 1): KeyError: 'x'\n\n"),
         ({"exit": 0}, 0, "The trainer exited without saying that it was done."),
         ({"exit": 0, "signal": signal.SIGKILL}, -9, "killed by signal 9 (SIGKILL) (out of memory?"),
         ({"exit": 0, "signal": signal.SIGSEGV}, -11, "killed by signal 11 (SIGSEGV)."),

@@ -223,6 +223,13 @@ def test_an_exported_config_is_the_runs_own(researcher_client: Client, kind: str
     assert researcher_client.get(reverse("runs:config_file", args=[run.pk, "exe"])).status_code == 404
 
 
+def test_a_failure_is_told_before_the_last_lines(researcher_client: Client) -> None:
+    run = make_run(RunStatus.FAILED, error="The trainer failed (exit code 1): KeyError\n\nTraceback\n  a line")
+    shown = page(researcher_client, run)
+    assert "<strong>The trainer failed (exit code 1): KeyError</strong>" in shown
+    assert ">Traceback\n  a line</pre>" in shown
+
+
 def test_time_left_goes_by_the_mean_pace_and_only_while_it_runs() -> None:
     run = make_run(RunStatus.RUNNING, total_steps=50)
     add_figures(run, {"time/step_s": [1.0, 2.0, 3.0], "speed/tokens_per_s": [10.0, 20.0, 30.0]})
