@@ -7,6 +7,7 @@ serve holds up nobody: it waits until one registers that can.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
@@ -106,15 +107,23 @@ def _allot(demand: Demand) -> tuple[Gpu, ...] | None:
 
 def _claim(run_id: int) -> Claim | None:
     now = timezone.now()
+    idle = _idle(run_id, now)
     if not transition(run_id, RunStatus.STARTING, worker=host.this_process(), heartbeat_at=now):
         return None
     run = Run.objects.get(pk=run_id)
     gpus = reader.read()
     allotted = demand_in(run.config).allot(gpus, _taken(but=run_id) if gpus else ()) or ()
     Run.objects.filter(pk=run_id).update(
-        attempt=F("attempt") + 1, started_at=Coalesce("started_at", now), gpus=[gpu.uuid for gpu in allotted]
-    )
+        attempt=F("attempt") + 1, started_at=Coalesce("started_at", now), idle=F("idle") + idle,
+        gpus=[gpu.uuid for gpu in allotted],
+    )  # fmt: skip
     return Claim(Run.objects.get(pk=run_id), allotted)
+
+
+def _idle(run_id: int, now: datetime) -> timedelta:
+    """Since the last sign of the run's attempt before; nothing before the first one."""
+    heard = Run.objects.filter(pk=run_id).exclude(started_at=None).values_list("heartbeat_at", flat=True).first()
+    return now - (heard or now)
 
 
 def _waiting() -> "QuerySet[Run]":

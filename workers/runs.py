@@ -178,9 +178,11 @@ class Supervisor:
         mine.update(failure=told.model_dump(exclude={"kind", "at"}))
 
     def _end(self, status: RunStatus, exit_code: int | None = None, error: str = "") -> None:
+        now = timezone.now()
         transition(
-            self._run.pk, status, attempt=self._run.attempt, ended_at=timezone.now(), exit_code=exit_code, error=error
-        )
+            self._run.pk, status, attempt=self._run.attempt,
+            ended_at=now, heartbeat_at=now, exit_code=exit_code, error=error,
+        )  # fmt: skip
 
     @transaction.atomic
     def _hand_back(self) -> None:

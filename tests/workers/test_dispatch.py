@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import LazySettings
+from django.db.models import F
 from django.utils import timezone
 
 from tests.webapp.labeling.made import project_of
@@ -20,9 +21,11 @@ from webapp.core.jobs import JobState
 from webapp.labeling.generation.job import GenerationJob
 from webapp.labeling.generation.services import start_generation
 from webapp.runs import services
+from webapp.runs.filters import COMPUTED
 from webapp.runs.models import Run
+from webapp.runs.progress import seconds_taken
 from webapp.runs.queueing import carried
-from webapp.runs.status import RunStatus
+from webapp.runs.status import RunStatus, transition
 from webapp.teaching.models import TeachingJob
 from workers import dispatch, jobs, lifecycle, maintenance, queue
 from workers.dispatch import claim, claim_next, next_run
@@ -58,6 +61,31 @@ def test_the_oldest_that_fits_comes_first_and_one_that_nobody_serves_holds_up_no
     claimed = claim_next()
     assert claimed is not None
     assert claimed.run.pk == nobodys.pk
+
+
+def test_the_time_between_attempts_is_not_counted_as_taken() -> None:
+    """What the page of a run says, and what the list sorts by."""
+
+    def taken(run: Run) -> tuple[float, float]:
+        run.refresh_from_db()
+        listed = Run.objects.annotate(**COMPUTED).get(pk=run.pk)
+        return seconds_taken(run, timezone.now()) or 0.0, listed.duration.total_seconds()  # type: ignore[attr-defined]
+
+    run, hour = waiting(), timedelta(hours=1)
+    assert claim(run.pk) is not None
+    Run.objects.filter(pk=run.pk).update(
+        started_at=F("started_at") - 3 * hour, heartbeat_at=F("heartbeat_at") - 2 * hour
+    )
+    transition(run.pk, RunStatus.STOPPED, ended_at=F("heartbeat_at"))
+    services.resume_run(run, send=False)
+    assert taken(run) == pytest.approx((3600, 3600), abs=60), "it waits again"
+    assert claim(run.pk) is not None
+    assert taken(run) == pytest.approx((3600, 3600), abs=60), "it has just begun to go on"
+    transition(run.pk, RunStatus.LOST, ended_at=timezone.now() + hour)
+    assert taken(run) == pytest.approx((7200, 7200), abs=60)
+    services.resume_run(run, send=False)
+    services.stop_run(run)
+    assert taken(run) == pytest.approx((3600, 3600), abs=60), "it was stopped before it went on"
 
 
 def test_a_run_that_was_not_launched_is_not_taken_but_can_be_carried_by_whoever_asks(machine: FakeGpus) -> None:

@@ -8,7 +8,7 @@ from webapp.recipes.chain import Link, dependents_of
 from webapp.recipes.models import RecipeRun, StageRun
 from webapp.recipes.status import RecipeState
 from webapp.runs.models import Run, method_title
-from webapp.runs.progress import Progress, progress_of
+from webapp.runs.progress import Progress, progress_of, seconds_taken
 
 WIDTH = 1000
 """Of a bar's drawing; pages stretch it."""
@@ -92,10 +92,9 @@ def rows_of(recipe_run: RecipeRun, links: Sequence[Link], now: datetime) -> list
 
 
 def times_of(run: Run, now: datetime) -> Times:
-    """Of one run; the pauses of one that was resumed count as training."""
+    """Of one run; the pauses of one that was resumed count for nothing."""
     began = run.started_at or run.ended_at or now
-    end = run.ended_at or now if run.started_at else began
-    return Times(max(0.0, (began - run.created_at).total_seconds()), max(0.0, (end - began).total_seconds()))
+    return Times(max(0.0, (began - run.created_at).total_seconds()), seconds_taken(run, now) or 0.0)
 
 
 def _bars(link: Link, times: Times, at: float, scale: float) -> tuple[Bar, ...]:

@@ -30,7 +30,10 @@ COMPUTED = {
     "score": Cast(KeyTextTransform(SCORE, "latest"), FloatField()),
     "duration": Case(
         When(started_at=None, then=None),
-        default=Coalesce("ended_at", Now()) - F("started_at"),
+        # As progress.seconds_taken has it.
+        default=Coalesce("ended_at", Case(When(status=RunStatus.QUEUED, then="heartbeat_at")), Now())
+        - F("started_at")
+        - F("idle"),
         output_field=DurationField(),
     ),
 }

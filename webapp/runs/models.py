@@ -1,6 +1,7 @@
 """A run and what is known about it: figures, checkpoints, alerts. What it produced lives in ``inspection``."""
 
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -42,6 +43,8 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    idle = models.DurationField(default=timedelta())
+    """Time between its attempts: while it was stopped, lost, or waited to go on."""
     archived = models.BooleanField(default=False)
 
     attempt = models.PositiveIntegerField(default=0)
@@ -95,6 +98,12 @@ class Run(models.Model):
     def host(self) -> str:
         """Machine that its worker runs on."""
         return self.worker.partition(":")[0]
+
+    @property
+    def failure_words(self) -> tuple[str, str]:
+        """Of ``error``, what happened in a sentence and the last lines that the trainer wrote."""
+        told, _, lines = self.error.partition("\n\n")
+        return told, lines
 
     @property
     def folder(self) -> Path:

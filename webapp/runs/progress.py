@@ -14,7 +14,7 @@ class Progress:
     step: int
     total: int
     elapsed: float | None
-    """Since it first started, up to now or its end."""
+    """Since it first started, up to now or its end, without the time between its attempts."""
     remaining: float | None
     """At the mean pace of the steps so far."""
     tokens_per_s: float | None
@@ -33,11 +33,19 @@ def progress_of(run: Run, now: datetime) -> Progress:
     return Progress(
         step=run.step,
         total=run.total_steps,
-        elapsed=((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else None,
+        elapsed=seconds_taken(run, now),
         remaining=pace * (run.total_steps - run.step) if pace is not None and training else None,
         tokens_per_s=run.latest.get("speed/tokens_per_s"),
         in_phase=seconds_in_phase(run, now) if run.state in ACTIVE else None,
     )
+
+
+def seconds_taken(run: Run, now: datetime) -> float | None:
+    """How long all attempts of a run took, up to a moment; None before the first. Waiting to go on takes none."""
+    if run.started_at is None:
+        return None
+    end = run.ended_at or (run.heartbeat_at if run.state == RunStatus.QUEUED else None) or now
+    return max(0.0, (end - run.started_at - run.idle).total_seconds())
 
 
 def seconds_in_phase(run: Run, now: datetime) -> float | None:

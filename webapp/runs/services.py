@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from training.config import (
@@ -82,8 +83,8 @@ def stop_run(run: Run, how: StopRequest = StopRequest.SAVE) -> None:
 
     Raises UserError when the run has ended already.
     """
-    now = timezone.now()
-    if transition(run.pk, RunStatus.STOPPED, only_from=[RunStatus.QUEUED], stop_requested=how, ended_at=now):
+    ended = Coalesce("heartbeat_at", timezone.now())  # one that waited to go on ended when it last trained
+    if transition(run.pk, RunStatus.STOPPED, only_from=[RunStatus.QUEUED], stop_requested=how, ended_at=ended):
         run.refresh_from_db()
         return
     asked = Run.objects.filter(pk=run.pk, status__in=ACTIVE)
