@@ -95,6 +95,9 @@ def as_sent(stage: Stage, values: Values) -> QueryDict:
     data[f"{PREFIX}-name"] = stage.name
     for field in SOURCES:
         data[f"{PREFIX}-{field}"] = _value(getattr(stage, field))
+    if stage.reward_model_from:  # a run that is not chosen below either is nothing that a browser can send
+        for kind in [name for name in data if name.endswith("reward.learned.model.kind")]:
+            data[kind] = "none"
     return data
 
 

@@ -53,14 +53,13 @@ def edit_stage(request: HttpRequest, number: int, name: str) -> HttpResponse:
         edit = stage_edit(place.recipe, name, as_sent(stored, start.values), may_rename)
         return _show(request, recipe_run, place, start, edit)
     edit = stage_edit(place.recipe, place.name, _sent(request, name, place), may_rename)
-    if place.message or (not place.is_gone and changed_since(request, stored)):
-        edit.form.add_fault(Fault(place.message or CHANGED, ()))
-    elif edit.recipe is not None:
+    told = place.message or (CHANGED if not place.is_gone and changed_since(request, stored) else "")
+    if not told and edit.recipe is not None:
         try:
             return _save(request, recipe_run, place, edit.recipe, edit.fields.cleaned_data["name"])
         except UserError as error:
             edit.form.add_fault(Fault(error.message, ()))
-    return _show(request, recipe_run, place, start, edit, refused="The stage was not saved")
+    return _show(request, recipe_run, place, start, edit, refused="The stage was not saved", told=told)
 
 
 @require_POST
@@ -132,8 +131,15 @@ def _replace(recipe_run: RecipeRun, place: Opened, stage: Stage) -> None:
 
 
 def _show(
-    request: HttpRequest, recipe_run: RecipeRun, place: Opened, start: Start, edit: StageEdit, refused: str = ""
+    request: HttpRequest,
+    recipe_run: RecipeRun,
+    place: Opened,
+    start: Start,
+    edit: StageEdit,
+    refused: str = "",
+    told: str = "",
 ) -> HttpResponse:
+    """The page; ``refused`` says what did not happen, and ``told`` why, where nothing that was entered is wrong."""
     name = place.name
     preview = _preview(recipe_run, edit, start)
     context = form_context(request, start, edit.form, preview, refused)
@@ -144,6 +150,7 @@ def _show(
         "nav": "recipes",
         "recipe": recipe_run,
         "stage": name,
+        "told": told,
         "seen": GONE if place.is_gone else mark_of(place.recipe.stage(name)),
         "address": reverse("recipes:edit-stage", args=[recipe_run.pk, name]),
         "preview_address": reverse("recipes:preview-stage", args=[recipe_run.pk, name]),

@@ -174,11 +174,14 @@ def test_of_two_who_edit_at_once_the_second_is_told_and_decides(researcher_clien
 
 def test_what_was_entered_for_a_stage_that_is_renamed_meanwhile_is_kept_and_saved(researcher_client: Client) -> None:
     draft = create_recipe(three_stages())
+    save(researcher_client, draft, "policy", sent(draft, "policy"))
+    assert draft.recipe.stage("policy").run.method.reward.learned.model.kind == "none", "the judge's, in any case"
     page = text_of(researcher_client.get(address(draft, "edit-stage", "policy")))
     mine = sent(draft, "policy", steps="77", seen=seen_on(page))
     save(researcher_client, draft, "policy", sent(draft, "policy", **{"stage-name": "rl"}))
     page = save(researcher_client, draft, "policy", mine)
     assert "policy was renamed to rl elsewhere" in page
+    assert ">Save stage</button>" in page, "nothing that was entered is wrong"
     assert 'value="77"' in page
     assert f'action="{address(draft, "edit-stage", "rl")}"' in page
     assert draft.recipe.stage("rl").run.steps != 77
