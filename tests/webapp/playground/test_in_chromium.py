@@ -65,6 +65,8 @@ def test_answers_are_read_while_they_are_written_and_gone_on_from(
         page.locator("token-strip .tokens i").first.hover()
         expect(page.locator("[data-readout]")).to_contain_text("Log-prob")
         page.locator("token-strip .tokens i").first.click()
+        page.locator("token-strip .tokens").press("ArrowRight")
+        expect(page.locator("[data-readout]")).to_contain_text("Token 1 ")
         page.get_by_role("button", name="Entropy").click()
         accessible(page)
         if SHOTS:

@@ -79,7 +79,7 @@ class TokenStrip extends HTMLElement {
   }
 
   walk(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.tokens.length) return;
     const last = this.tokens.length - 1;
     const step = event.shiftKey ? 10 : 1;
     const moves = {
@@ -96,7 +96,7 @@ class TokenStrip extends HTMLElement {
     else if (moves[event.key]) this.select(moves[event.key]());
     else return;
     event.preventDefault();
-    if (event.key !== "Enter" && this.panel.firstElementChild) this.askWhyLater();
+    if (event.key !== "Enter" && this.panel?.firstElementChild) this.askWhyLater(); // no panel: nothing was learned
   }
 
   nextUnlikely(direction) {
