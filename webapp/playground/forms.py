@@ -56,7 +56,7 @@ class ChatForm(QuestionForm):
 
     model = forms.ChoiceField(label="Model", initial=BUILTIN)
     path = forms.CharField(
-        required=False, label="Or another one", help_text="A folder's whole path, or a name on the hub."
+        required=False, label="Or another model", help_text="A folder's whole path, or a name on the hub."
     )
     beside = forms.BooleanField(
         required=False,

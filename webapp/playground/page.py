@@ -46,6 +46,11 @@ class Column:
     searches: list[QuestionSearch]
 
     @property
+    def judged(self) -> int:
+        """How many the verifier had a look at: those that were written to their end."""
+        return sum("correct" in response.told for response in self.responses)
+
+    @property
     def right(self) -> int:
         """How many the verifier found right."""
         return sum(response.told.get("correct") is True for response in self.responses)

@@ -117,6 +117,8 @@ def test_a_question_says_where_it_stands_and_is_left_alone_while_nothing_changes
     assert "&lt;i&gt;too large&lt;/i&gt;" in part
     assert "Ask again" in part
     assert "hx-get" not in part
+    assert part.count("Not a word was written.") == 1
+    assert " right</p>" not in part, "nothing was judged"
     assert '<div id="announcer" hx-swap-oob="innerHTML">Question 1: Failed.</div>' in part
     page = researcher_client.get(f"/playground/{question.chat_id}/").content.decode()
     assert page.count('id="announcer"') == 1, "of the frame: nothing has changed on a page that was just opened"
@@ -156,7 +158,7 @@ def test_viewers_read_and_do_not_ask(client: Client, viewer: User, researcher: U
     client.force_login(viewer)
     page = client.get(f"/playground/{question.chat_id}/").content.decode()
     assert "It is 7." in page
-    assert "Ask on" not in page
+    assert "Ask next" not in page
     assert "Ask</button>" not in client.get("/playground/").content.decode()
     for address in ("/playground/", f"/playground/{question.chat_id}/"):
         assert client.post(address, form()).status_code == 403
