@@ -22,7 +22,7 @@ PARAMS = SamplingParams(n=1, max_tokens=2, temperature=1.0, stop_ids=(), seed=5)
 class Process(CountingDecoder):
     """Stands in for vLLM; remembers whose weights it was given."""
 
-    tenant: object | None = None
+    tenant: object = None
     started = 0
 
     def __init__(self, *_: Any) -> None:
@@ -43,12 +43,17 @@ def test_each_model_is_sampled_by_its_own_weights(monkeypatch: pytest.MonkeyPatc
     models = [tiny_qwen(), tiny_qwen()]
     for number, model in enumerate(models):
         torch.nn.init.constant_(model.model.norm.weight, 3.0 + number)
-    earlier, later = (engines.engine_of(model, hardware) for model in models)
-    for engine in (earlier, later, later, earlier):
+    earlier, later, searching = (engines.engine_of(model, hardware) for model in (*models, models[1]))
+    for engine in (earlier, later, searching, later, earlier):
         engine.sample([[1, 2]], PARAMS)
     [process] = engines._started.values()
     assert isinstance(process, Process)
     assert (Process.started, process.given) == (1, [3.0, 4.0, 3.0])
+    torch.nn.init.constant_(models[1].model.norm.weight, 5.0)
+    later.update_weights(1)
+    later.sample([[1, 2]], PARAMS)
+    searching.sample([[1, 2]], PARAMS)
+    assert process.given[3:] == [5.0, 5.0], "of another version, for all that this engine was told"
 
 
 def test_problems_are_left_out_that_vllm_was_started_too_small_for() -> None:

@@ -143,7 +143,7 @@ def _process(model: PreTrainedModel, hardware: HardwareConfig, max_rows: int, pr
             _started[key] = VllmProcess(model, hardware.dtype, memory, most, engine.context or None, several)
         except (VllmMissingError, ValueError) as error:
             raise InputError(str(error)) from error
-    return Tenant(_started[key])
+    return Tenant(_started[key], model)
 
 
 def _fleet(servers: Sequence[VllmServer], patience_s: float, oversubscription: float) -> SharedDecoder:

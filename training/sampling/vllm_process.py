@@ -54,8 +54,8 @@ class VllmProcess:
     VllmMissingError.
     """
 
-    tenant: object | None = None
-    """Whose weights it has, where several models use it in turn."""
+    tenant: object = None
+    """Whose weights it has: see `vllm_tenant`."""
 
     def __init__(
         self,

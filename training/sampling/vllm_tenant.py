@@ -1,5 +1,6 @@
 """Models of one shape that take turns with the vLLM of a process: each gives it its weights where another's are."""
 
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,16 +11,22 @@ if TYPE_CHECKING:
 
 
 class LetDecoder(Decoder, Protocol):
-    """A decoder that tells whose weights it has."""
+    """A decoder that keeps a note of whose weights it has."""
 
-    tenant: object | None
+    tenant: object
 
 
 class Tenant:
-    """See `Decoder`: what one model sees of a decoder that others use as well, at other times."""
+    """See `Decoder`: what one engine sees of a decoder that others use as well, at other times.
 
-    def __init__(self, decoder: LetDecoder) -> None:
+    Engines of the same model need not give it the same weights twice, so a version must mean the same to all of them;
+    to begin with it is 0.
+    """
+
+    def __init__(self, decoder: LetDecoder, model: object) -> None:
         self._decoder = decoder
+        self._model = weakref.ref(model)  # one that nobody uses any more has to go
+        self._held = (self._model, 0)
 
     @property
     def facts(self) -> Facts:
@@ -28,7 +35,7 @@ class Tenant:
 
     def prepare(self) -> bool:
         """See `Decoder`: another's weights are as good as none."""
-        return self._decoder.prepare() and self._decoder.tenant is self
+        return self._decoder.prepare() and self._decoder.tenant == self._held
 
     def add(self, order: Order) -> None:
         """See `Decoder`."""
@@ -44,7 +51,7 @@ class Tenant:
 
     def load(self, version: int, weights: "Iterable[tuple[str, torch.Tensor]]") -> None:
         """See `Decoder`."""
-        self._decoder.tenant = self
+        self._decoder.tenant = self._held = (self._model, version)
         self._decoder.load(version, weights)
 
     def rest(self) -> None:
