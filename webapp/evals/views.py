@@ -111,7 +111,8 @@ def compare_evaluations(request: HttpRequest) -> HttpResponse:
     asked = request.GET.getlist("ids")
     found = evaluations_named(asked)
     if len(asked) > 1:
-        return redirect(f"{reverse('evals:compare')}?ids={','.join(str(each.pk) for each in found)}")
+        # The list shows the newest first; what came of a model is held against what it was.
+        return redirect(f"{reverse('evals:compare')}?ids={','.join(map(str, sorted(each.pk for each in found)))}")
     comparison = compare(found)
     if wants_json(request):
         return answer(twins.comparison(comparison))

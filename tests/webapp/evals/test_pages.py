@@ -100,7 +100,7 @@ def test_the_answers_to_a_problem_and_its_history_over_checkpoints(researcher_cl
 
 def test_two_are_compared_pair_by_pair(researcher_client: Client) -> None:
     one, two = make_evaluation((0, 1, 1)), make_evaluation((4, 4, 2), first=1)
-    response = researcher_client.get("/evals/compare/", {"ids": [one.pk, two.pk]})
+    response = researcher_client.get("/evals/compare/", {"ids": [two.pk, one.pk]})
     assert response.url == f"/evals/compare/?ids={one.pk},{two.pk}"
     found = researcher_client.get(response.url + "&format=json").json()["evaluations"]
     assert found[0]["less_the_first"] is None

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from webapp.inspection.templatetags.inspection import bar, direction, signed
+from webapp.inspection.templatetags.inspection import bar, direction, points, signed
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from webapp.inspection.templatetags.inspection import bar, direction, signed
 def test_a_number_is_written_with_its_sign(value: float, text: str, points: str) -> None:
     assert signed(value) == text
     assert direction(value) == points
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.125, "+12.5"), (-0.03, "−3.0"), (-0.0004, "±0.0"), (None, "–")])
+def test_a_difference_of_shares_is_in_points(value: float | None, text: str) -> None:
+    assert points(value) == text
 
 
 def test_nothing_is_written_as_nothing() -> None:

@@ -33,6 +33,16 @@ def signed(value: Any, digits: int = 3) -> str:
 
 
 @register.filter
+def points(value: Any) -> str:
+    """A difference of shares in percentage points: ``+12.5``, ``−3.0``, ``±0.0``."""
+    if value is None:
+        return "–"
+    number = round(100 * float(value), 1)
+    sign = "+" if number > 0 else "−" if number < 0 else "±"
+    return f"{sign}{abs(number):.1f}"
+
+
+@register.filter
 def size(value: Any, digits: int = 3) -> str:
     """A number without its sign."""
     return figure(abs(float(value or 0)), digits)
