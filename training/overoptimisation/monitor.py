@@ -208,7 +208,7 @@ def amount(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "share":
-        return f"{value:.0%}"
+        return f"{round(value, 2) + 0.0:.0%}"  # no -0%
     return f"{value:.2f}{'×' if unit == 'times' else f' {unit}' if unit else ''}"
 
 

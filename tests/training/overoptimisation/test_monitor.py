@@ -10,7 +10,7 @@ from training.algorithms.overoptimisation import GoldCurve
 from training.config import OveroptimisationConfig
 from training.events import Alert
 from training.overoptimisation.evaluations import Judged, fit_of
-from training.overoptimisation.monitor import QUIET_STEPS, OveroptimisationMonitor, stop_alert
+from training.overoptimisation.monitor import QUIET_STEPS, OveroptimisationMonitor, amount, stop_alert
 from training.overoptimisation.signals import START, WINDOW
 
 Curve = Callable[[int], float]
@@ -126,6 +126,10 @@ def test_it_is_said_with_figure_threshold_and_advice() -> None:
     assert (reading.holds, reading.since) == (True, WINDOW)
     assert not any(each.holds or each.since for each in others)
     assert monitor.alarm == WINDOW
+
+
+def test_next_to_nothing_has_no_sign() -> None:
+    assert [amount(value, "share") for value in (-0.004, 0.006, -0.2, None)] == ["0%", "1%", "-20%", "–"]
 
 
 def test_a_sign_that_was_away_for_a_while_is_announced_again_but_the_first_alarm_stays() -> None:
