@@ -7,36 +7,40 @@ import pytest
 from django.contrib.staticfiles import finders
 
 ROOT = Path(__file__).resolve().parents[3]
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-SCRIPTS = sorted((ROOT / "webapp" / "static" / "js").rglob("*.js"))
-STYLES = sorted((ROOT / "webapp" / "static" / "css").glob("*.css"))
+TEMPLATES = {path: path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))}
+SCRIPTS = {path: path.read_text() for path in sorted((ROOT / "webapp" / "static" / "js").rglob("*.js"))}
+STYLES = {path: path.read_text() for path in sorted((ROOT / "webapp" / "static" / "css").glob("*.css"))}
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_names_only_static_files_that_exist(template: Path) -> None:
-    for name in re.findall(r"""{%\s*static\s+["']([^"']+)["']""", template.read_text()):
-        assert finders.find(name), f"{name} is missing"
+def matches(pattern: str, files: dict[Path, str]) -> list[tuple[Path, str]]:
+    """Every match (its group, where the pattern has one) with the file that it stands in."""
+    return [(path, found) for path, text in files.items() for found in re.findall(pattern, text)]
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_imports_only_modules_that_exist(script: Path) -> None:
-    for name in re.findall(r"""(?:from|import)\s+["'](\.[^"']+)["']""", script.read_text()):
-        assert (script.parent / name).resolve().is_file(), f"{name} is missing"
+def test_templates_name_only_static_files_that_exist() -> None:
+    named = matches(r"""{%\s*static\s+["']([^"']+)["']""", TEMPLATES)
+    assert named
+    assert [(path, name) for path, name in named if not finders.find(name)] == []
 
 
-@pytest.mark.parametrize("file", [*TEMPLATES, *SCRIPTS, *STYLES], ids=lambda path: path.name)
-def test_nothing_is_fetched_from_another_origin(file: Path) -> None:
-    fetched = re.findall(
+def test_scripts_import_only_modules_that_exist() -> None:
+    named = matches(r"""(?:from|import)\s+["'](\.[^"']+)["']""", SCRIPTS)
+    assert named
+    assert [(path, name) for path, name in named if not (path.parent / name).resolve().is_file()] == []
+
+
+@pytest.mark.parametrize("files", [TEMPLATES, SCRIPTS, STYLES], ids=["templates", "scripts", "styles"])
+def test_nothing_is_fetched_from_another_origin(files: dict[Path, str]) -> None:
+    fetch = (
         r"""(?:src|href|action|hx-get|hx-post)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|@import|"""
-        r"""(?:fetch|import)\(\s*["'](?:https?:)?//""",
-        file.read_text(),
+        r"""(?:fetch|import)\(\s*["'](?:https?:)?//"""
     )
-    assert not fetched
+    assert files
+    assert matches(fetch, files) == []
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
-def test_a_template_holds_no_inline_script(template: Path) -> None:
-    text = template.read_text()
-    scripts = [tag for tag in re.findall(r"<script\b[^>]*>", text) if "src=" not in tag and "json" not in tag]
-    assert not scripts
-    assert not re.search(r"""\son[a-z]+\s*=\s*["']""", text), "an inline handler would be blocked"
+def test_templates_hold_no_inline_script() -> None:
+    tags = matches(r"<script\b[^>]*>", TEMPLATES)
+    assert tags
+    assert [(path, tag) for path, tag in tags if "src=" not in tag and "json" not in tag] == []
+    assert matches(r"""\son[a-z]+\s*=\s*["']""", TEMPLATES) == [], "an inline handler would be blocked"
