@@ -128,6 +128,8 @@ def _requeue(run_id: int, states: Collection[RunStatus], *, automatic_resumes: i
         exit_code=None,
         error="",
         failure={},
+        phase="",  # a killed trainer leaves the one that it was in
+        phase_since=None,
         stop_requested=StopRequest.NONE,
         automatic_resumes=automatic_resumes,
     )

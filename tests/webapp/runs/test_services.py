@@ -110,6 +110,14 @@ def test_only_a_run_that_stopped_early_resumes(status: RunStatus) -> None:
     assert run.state == status
 
 
+def test_a_killed_run_waits_in_no_phase() -> None:
+    run = ended(services.create_run(RunConfig()), RunStatus.LOST)
+    Run.objects.filter(pk=run.pk).update(phase="updating", phase_since=timezone.now())
+    assert services.requeue_lost_run(run.pk, automatic_resumes=1)
+    run.refresh_from_db()
+    assert (run.state, run.phase, run.phase_since) == (RunStatus.QUEUED, "", None)
+
+
 def test_delete_refuses_what_is_in_use_and_removes_rows_and_files(django_capture_on_commit_callbacks: object) -> None:
     run = services.create_run(RunConfig())
     with pytest.raises(UserError, match="Stop it first"):
