@@ -94,13 +94,16 @@ def test_a_question_says_where_it_stands_and_is_left_alone_while_nothing_changes
 ) -> None:
     question = answered(researcher, "It is 7.")
     now = timezone.now()
+    address = f"/playground/questions/{question.pk}/"
 
     def shown(**fields: Any) -> str:
+        """What the page that watches it gets when these have changed; a moment later it gets nothing."""
+        nonlocal address
         Question.objects.filter(pk=question.pk).update(answers=[], **fields)
-        address = f"/playground/questions/{question.pk}/"
         part = researcher_client.get(address, headers={"HX-Request": "true"}).content.decode()
         if (seen := re.search(r'hx-get="([^"]+seen=\w+)"', part)) is not None:
-            assert researcher_client.get(seen[1], headers={"HX-Request": "true"}).status_code == 204
+            address = seen[1]
+            assert researcher_client.get(address, headers={"HX-Request": "true"}).status_code == 204
         return part
 
     assert "none is registered" in shown(state="queued")

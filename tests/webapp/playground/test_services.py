@@ -60,6 +60,17 @@ def test_what_is_being_written_can_be_read_line_by_line_and_is_kept_at_the_end(r
     assert not question.folder.exists()
 
 
+def test_what_a_worker_wrote_that_gave_it_back_is_kept_when_it_is_stopped_before_another_takes_it(
+    researcher: User,
+) -> None:
+    question = taken(services.begin(researcher, config(samples=1), uuid.uuid4()))
+    question.answers_file.write_text(json.dumps(response("It is") | {"model": 0, "sample": 0}) + "\n")
+    job_states.hand_back(question)
+    job_states.stop(question)
+    question.refresh_from_db()
+    assert (question.state, question.answers[0][0]["text"]) == (JobState.STOPPED, "It is")
+
+
 def test_nobody_clears_away_what_another_worker_writes(researcher: User) -> None:
     question = taken(services.begin(researcher, config(), uuid.uuid4()))
     services.clear(question.pk)
