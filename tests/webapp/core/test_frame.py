@@ -35,12 +35,23 @@ def test_the_navigation_opens_by_keys_and_folds_where_narrow(
         fits(page)
 
 
+SENT_TWICE = """() => {
+  const form = document.createElement("form");
+  form.method = "post";
+  document.body.append(form);
+  const send = () => form.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+  return [send(), send()];
+}"""
+"""Whether the browser would send a form, and at once the same once more."""
+
+
 def test_a_page_says_when_the_server_is_gone_and_when_it_is_back(
     browser: Browser, live_server: LiveServer, researcher_client: Client
 ) -> None:
     said = "#connection"
     with page_of(researcher_client, browser, live_server.url) as page:
         page.goto("/datasets/verifier/")
+        assert page.evaluate(SENT_TWICE) == [True, False]
         page.evaluate("document.dispatchEvent(new CustomEvent('htmx:sendError'))")
         expect(page.locator(said)).to_contain_text("Connection lost")
         expect(page.locator(said)).to_contain_text("answers again. What you did")

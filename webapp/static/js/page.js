@@ -1,4 +1,5 @@
-// What every page does: local times, dialogs opened by buttons, menus that open and close, polls that rest, the sheet of keyboard shortcuts.
+// What every page does: local times, dialogs opened by buttons, menus that open and close, forms that are sent once, polls
+// that rest, the sheet of keyboard shortcuts.
 
 import { pause, say } from "./net.js";
 
@@ -55,6 +56,16 @@ document.addEventListener("keydown", (event) => {
 
 // Who leaves a group by the keyboard leaves it closed behind them.
 document.addEventListener("focusin", (event) => foldAll(event.target));
+
+// A double click is one press: what a form sends a second time at once would be refused, since the first has done it.
+const TWICE_MS = 1000;
+let sent = { form: null, at: 0 };
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.getAttribute("method")?.toLowerCase() !== "post") return;
+  if (event.target === sent.form && event.timeStamp - sent.at < TWICE_MS) event.preventDefault();
+  else sent = { form: event.target, at: event.timeStamp };
+});
 
 // htmx is silent where no answer comes, or one that says that the server failed; a press would seem to do nothing.
 const ASK_AGAIN_MS = 3000;
