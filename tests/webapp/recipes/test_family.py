@@ -13,7 +13,7 @@ from webapp.recipes.advance import advance
 from webapp.recipes.family import family_of, repeat_with_seeds, resume_all, stop_all
 from webapp.recipes.models import RecipeRun, StageRun
 from webapp.recipes.seed_table import seed_table
-from webapp.recipes.services import create_recipe, with_seed
+from webapp.recipes.services import clone_recipe, create_recipe, with_seed
 from webapp.recipes.status import RecipeState
 from webapp.runs.models import Run, StopRequest
 from webapp.runs.status import RunStatus
@@ -54,6 +54,13 @@ def test_a_recipe_is_launched_with_each_seed_once(researcher: User) -> None:
     assert RecipeRun.objects.count() == 3
     with pytest.raises(UserError, match="16 seeds of one are the most"):
         repeat_with_seeds(original, range(3, 20), researcher)
+
+
+def test_a_clone_that_is_still_a_draft_does_not_stand_for_what_has_begun_with_its_seed() -> None:
+    original = launched()
+    begun, other = repeat_with_seeds(original, (1, 2), None)
+    clone_recipe(begun)
+    assert [member.recipe_run.pk for member in family_of(original)] == [original.pk, begun.pk, other.pk]
 
 
 def test_a_draft_with_one_of_the_seeds_is_launched_too() -> None:
