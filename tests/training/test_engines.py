@@ -3,18 +3,23 @@
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.training.methods.parts import build
-from tests.training.models import tiny_qwen
+from tests.training.methods.parts import build, reward_model_folder
+from tests.training.models import VOCABULARY, tiny_qwen
+from tests.training.sampling.stand_in import stand_in
 from tests.training.sampling.test_vllm_engine import CountingDecoder
 from training.assembly import answerable, engines
-from training.config import HardwareConfig, RunConfig
+from training.assembly.learned import load_reward_model
+from training.config import HardwareConfig, LearnedRewardConfig, RunConfig
 from training.errors import InputError
 from training.sampling.types import SamplingParams
+from training.sampling.vllm_server import VllmServer
+from training.sampling.vllm_weights import FileTransfer
 
 PARAMS = SamplingParams(n=1, max_tokens=2, temperature=1.0, stop_ids=(), seed=5)
 
@@ -67,3 +72,24 @@ def test_problems_are_left_out_that_vllm_was_started_too_small_for() -> None:
     assert 0 < len(answerable(parts, problems, 100)) < len(problems)
     with pytest.raises(InputError, match=f"room for {length + 99} tokens in the context of {length + 99}"):
         answerable(parts, problems, length + 99)
+
+
+def test_a_server_of_another_vocabulary_is_refused_and_clients_share_the_room_of_one() -> None:
+    model = tiny_qwen()
+    with stand_in(VOCABULARY) as (server, url), stand_in(VOCABULARY + 1) as (_, other):
+        hardware = HardwareConfig.model_validate({"engine": {"kind": "vllm_server", "url": other}})
+        with pytest.raises(InputError, match=f"{other} has a model of {VOCABULARY + 1} token ids, the run's has"):
+            engines.engine_of(model, hardware)
+        for clients, share in ((1, 4.0), (2, 2.0), (100, 1.0)):  # at least one response of each finds room
+            client = VllmServer(url, FileTransfer(Path()), clients=clients)
+            assert client.facts.capacity_tokens == share * server.facts["context"]
+            client.close()
+
+
+def test_a_learned_reward_computes_with_the_attention_that_was_chosen(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        parts, _ = build(stack, hardware={"attention": "eager"})
+    source = {"kind": "local", "path": str(reward_model_folder(tmp_path))}
+    found = load_reward_model(parts, LearnedRewardConfig.model_validate({"model": source}))
+    assert found is not None
+    assert found.model.config._attn_implementation == "eager"
