@@ -104,7 +104,8 @@ def present_findings(run: Run, now: datetime) -> list[Finding]:
 
 
 def _waiting(run: Run, now: datetime) -> Finding | None:
-    waited = (now - (run.queued_at or run.created_at)).total_seconds()
+    queued = run.queued_at or run.created_at
+    waited = (now - max(queued, run.heartbeat_at or queued)).total_seconds()  # one that lost its worker was not waiting
     if waited < WAITING_SECONDS:
         return None
     place = places().get(run.pk)

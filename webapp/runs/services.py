@@ -3,6 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
@@ -105,7 +106,7 @@ def resume_run(run: Run, *, send: bool = True) -> None:
     Raises UserError when the run's state does not allow it, or the broker is away (the run stays queued then).
     """
     with transaction.atomic():
-        if not _requeue(run.pk, RESUMABLE, automatic_resumes=0):
+        if not _requeue(run.pk, RESUMABLE, automatic_resumes=0, queued_at=timezone.now()):
             run.refresh_from_db()
             raise UserError(f"{run.name} is {run.state.label.lower()}; only a run that stopped early can be resumed.")
         run.refresh_from_db()
@@ -114,16 +115,19 @@ def resume_run(run: Run, *, send: bool = True) -> None:
 
 
 def requeue_lost_run(run_id: int, *, automatic_resumes: int) -> bool:
-    """Put a run whose worker vanished back in the queue, without a message; says whether it was lost."""
-    return _requeue(run_id, [RunStatus.LOST], automatic_resumes=automatic_resumes)
+    """Put a run whose worker vanished back in the queue, without a message; says whether it was lost.
+
+    It keeps its place: what has come into the queue since waits until it has gone on.
+    """
+    place = Coalesce("queued_at", timezone.now())  # one that a command carried had none
+    return _requeue(run_id, [RunStatus.LOST], automatic_resumes=automatic_resumes, queued_at=place)
 
 
-def _requeue(run_id: int, states: Collection[RunStatus], *, automatic_resumes: int) -> bool:
+def _requeue(run_id: int, states: Collection[RunStatus], **fields: Any) -> bool:
     return transition(
         run_id,
         RunStatus.QUEUED,
         only_from=states,
-        queued_at=timezone.now(),
         ended_at=None,
         exit_code=None,
         error="",
@@ -131,7 +135,7 @@ def _requeue(run_id: int, states: Collection[RunStatus], *, automatic_resumes: i
         phase="",  # a killed trainer leaves the one that it was in
         phase_since=None,
         stop_requested=StopRequest.NONE,
-        automatic_resumes=automatic_resumes,
+        **fields,
     )
 
 

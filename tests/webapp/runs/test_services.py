@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -108,6 +109,25 @@ def test_only_a_run_that_stopped_early_resumes(status: RunStatus) -> None:
         services.resume_run(run)
     run.refresh_from_db()
     assert run.state == status
+
+
+def test_a_run_that_lost_its_worker_keeps_its_place_and_one_that_was_stopped_does_not() -> None:
+    runs = [services.create_run(RunConfig()) for _ in range(3)]
+    long_ago = timezone.now() - timedelta(hours=1)
+    Run.objects.filter(pk__in=[run.pk for run in runs[:2]]).update(queued_at=long_ago)
+    lost, stopped, carried = runs
+    ended(lost, RunStatus.LOST)
+    ended(stopped, RunStatus.STOPPED)
+    ended(carried, RunStatus.LOST)
+    services.requeue_lost_run(lost.pk, automatic_resumes=1)
+    services.resume_run(stopped, send=False)
+    services.requeue_lost_run(carried.pk, automatic_resumes=1)
+    for run in runs:
+        run.refresh_from_db()
+    assert lost.queued_at == long_ago
+    assert stopped.queued_at is not None
+    assert stopped.queued_at > long_ago
+    assert carried.queued_at is not None, "or no worker would ever look for it"
 
 
 def test_a_killed_run_waits_in_no_phase() -> None:
