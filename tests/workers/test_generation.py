@@ -18,6 +18,7 @@ from training.config.generate import GeneratingModel, GenerationConfig, Generati
 from webapp.core import job_states
 from webapp.core.errors import UserError
 from webapp.core.jobs import Job, JobState
+from webapp.core.processes import marked
 from webapp.labeling.choices import Mode
 from webapp.labeling.generation import services
 from webapp.labeling.generation.job import GenerationJob
@@ -25,6 +26,7 @@ from webapp.labeling.models import ItemResponse
 from workers import host, jobs, queue
 from workers.generation import generate
 from workers.maintenance import maintain, reap_lost_jobs
+from workers.process import FAMILY
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,6 +134,19 @@ def test_progress_is_told_and_a_stop_ends_it_without_items(meanwhile: Callable[[
         job_states.go_on(job, queue.generate_items)
     with pytest.raises(UserError, match="ended already"):
         job_states.stop(job)
+
+
+def test_a_worker_that_ends_hands_its_job_to_the_next_and_kills_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_of("one", "wait", "three")
+    with monkeypatch.context() as ending:
+        ending.setattr(jobs, "is_shutting_down", lambda: GenerationJob.objects.get(pk=job.pk).done == 2)
+        assert carried(job).state == JobState.QUEUED
+    assert (job.attempt, job.losses, job.done) == (1, 0, 2)
+    assert not list(marked(FAMILY, str(job.folder)))
+    (job.folder / "go").touch()
+    assert carried(job).state == JobState.SUCCEEDED
+    assert (job.attempt, job.losses) == (2, 0)
+    assert [item.prompt for item in job.project.items.all()] == ["one", "wait", "three"]
 
 
 def test_deleting_the_project_ends_its_jobs_and_removes_their_folders(
