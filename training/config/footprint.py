@@ -61,16 +61,7 @@ def memory_of(
     ``device_bytes`` is all that the device has, where it is known: vLLM takes a share of it.
     """
     slices = config.hardware.slices
-    shared = f", a slice in each of {slices} processes" if slices > 1 else ""
-    trains = not isinstance(config.method, EvaluateMethod)
-    acts = isinstance(config.method, PpoMethod)
-    trained = trained_parameters(config, shape) * FLOAT32 // slices
-    held = weight_bytes(config, shape) // slices
-    always = [Part("Actor" if acts else "Weights", held, _held(config, shape) + shared)]
-    if trains:
-        always.append(Part("Optimizer", 2 * trained, f"AdamW keeps two moments of every trained weight{shared}"))
-    always += critic_of(config, shape, reward_model)
-    always += sampler_of(config, shape)
+    always = _models(config, shape, reward_model)
     frozen = frozen_models(config, shape, reward_model)
     put_away = config.hardware.offloads_frozen and device != "cpu" and slices == 1
     always += [] if put_away else frozen
@@ -79,20 +70,36 @@ def memory_of(
         always.append(cache)
     always.append(Part("Runtime", RUNTIME[device], "Python, torch and the verifier"))
     # Of the machine's memory vLLM's share includes what its process has taken already, of a GPU's it does not.
-    taken = held + RUNTIME[device] if device == "cpu" else 0
+    taken = always[0].bytes + RUNTIME[device] if device == "cpu" else 0
     decoding = decoding_of(config, plan, shape, taken, device_bytes) if plan.longest_sampled else []
     kept = device == "cpu" and not own  # vLLM gives nothing back there
     always += decoding if kept else []
     together = slices > 1 and config.samples_whole and plan.longest_sampled
     sampling = [*([whole_model(config, shape)] if together else []), *([] if kept else decoding)]
     critic = critic_shape(config, shape, reward_model)
-    largest = max(trained, trained_parameters(config, critic) * FLOAT32 // slices if critic else 0)
-    taking_turns = ", of actor and critic in turn" if acts else ""
-    gradients = Part("Gradients", largest, "one for every trained weight" + taking_turns)
     under_way = [blocks_under_way(config, shape)] if slices > 1 else []
-    updating = [gradients, *under_way, *_one_pass(config, plan, shape)] if trains else []
+    trains = not isinstance(config.method, EvaluateMethod)
+    updating = [_gradients(config, shape, critic), *under_way, *_one_pass(config, plan, shape)] if trains else []
     judging = _judging(config, plan, shape, frozen if put_away else [], critic)
     return Memory(tuple(always), tuple(sampling), tuple(updating), tuple(judging))
+
+
+def _models(config: RunConfig, shape: ModelShape, reward_model: ModelShape | None) -> list[Part]:
+    """The trained model first, then what is kept of it, the critic, and what samples ahead."""
+    slices = config.hardware.slices
+    shared = f", a slice in each of {slices} processes" if slices > 1 else ""
+    name = "Actor" if isinstance(config.method, PpoMethod) else "Weights"
+    parts = [Part(name, weight_bytes(config, shape) // slices, _held(config, shape) + shared)]
+    if not isinstance(config.method, EvaluateMethod):
+        moments = 2 * (trained_parameters(config, shape) * FLOAT32 // slices)
+        parts.append(Part("Optimizer", moments, f"AdamW keeps two moments of every trained weight{shared}"))
+    return [*parts, *critic_of(config, shape, reward_model), *sampler_of(config, shape)]
+
+
+def _gradients(config: RunConfig, shape: ModelShape, critic: ModelShape | None) -> Part:
+    largest = max(trained_parameters(config, each) for each in (shape, critic) if each is not None)
+    taking_turns = ", of actor and critic in turn" if critic is not None else ""
+    return Part("Gradients", largest * FLOAT32 // config.hardware.slices, "one for every trained weight" + taking_turns)
 
 
 def _judging(
