@@ -95,7 +95,7 @@ def test_two_ticked_evaluations_are_compared(page: Page, story: Story) -> None:
     for key in "jxjx":
         page.keyboard.press(key)
     page.get_by_role("button", name="Compare the ticked").click()
-    expect(page).to_have_url(re.compile(rf"\?ids={story.second},{story.first}$"))
+    expect(page).to_have_url(re.compile(rf"\?ids={story.first},{story.second}$"))
     expect(page.get_by_role("heading", name="Problems that changed most")).to_be_visible()
     accessible(page)
 
