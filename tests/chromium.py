@@ -14,7 +14,7 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as Late
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -23,6 +23,8 @@ NARROW: ViewportSize = {"width": 400, "height": 800}
 WIDEST = "document.documentElement.scrollWidth"
 PATIENCE_MS = 60_000
 """How long is waited for what must come. It costs nothing where it comes, and on a busy machine it may take a while."""
+REST_MS = 5_000
+"""How long a page that closes waits for answers."""
 SHOTS = os.environ.get("PAGE_SHOTS")
 """A folder for screenshots, to look at."""
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -53,6 +55,22 @@ def wait_for_scripts(page: Page) -> None:
         page.add_locator_handler(page.locator(unready).first, lambda: None)  # goes on once there is none any more
 
 
+def requests_of(page: Page) -> set[Request]:
+    """What a page has asked for and not got yet, at any moment from now on."""
+    pending: set[Request] = set()
+    page.on("request", lambda request: pending.add(request))
+    page.on("requestfinished", lambda request: pending.discard(request))
+    page.on("requestfailed", lambda request: pending.discard(request))
+    return pending
+
+
+def come_to_rest(page: Page, pending: set[Request]) -> None:
+    """Let what is under way be answered: the server would still read, and write, while a test's end empties tables."""
+    for _ in range(REST_MS // 20):
+        if pending and not page.is_closed():
+            page.wait_for_timeout(20)
+
+
 @contextmanager
 def page_of(client: Client, browser: Browser, address: str, expected: str | None = None) -> Iterator[Page]:
     """A page of whoever the client is logged in as.
@@ -70,8 +88,12 @@ def page_of(client: Client, browser: Browser, address: str, expected: str | None
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
-    yield page
-    context.close()
+    pending = requests_of(page)
+    try:
+        yield page
+    finally:
+        come_to_rest(page, pending)
+        context.close()
     unexpected = [fault for fault in faults if expected is None or expected not in fault]
     assert not unexpected, "\n".join(unexpected)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.chromium import becomes, in_thread
+from tests.chromium import becomes, come_to_rest, in_thread, requests_of
 from webapp.labeling.models import Annotation, LabelProject
 
 COUNTED = Annotation.objects.filter(withdrawn_at=None).order_by("pk")
@@ -28,15 +28,10 @@ def stored() -> list[Any]:
 def left_in_peace(page: Page) -> Iterator[None]:
     """At its end nothing of the page is under way: a draft that is saved as the page closes would meet the flush of
     the database that ends a test."""
-    pending: set[Request] = set()
-    page.on("request", lambda request: pending.add(request))
-    page.on("requestfinished", lambda request: pending.discard(request))
-    page.on("requestfailed", lambda request: pending.discard(request))
+    pending = requests_of(page)
     yield
     page.evaluate("void (window.fetch = () => new Promise(() => {}))")  # a bare function would be called
-    for _ in range(100):
-        if pending:
-            page.wait_for_timeout(20)
+    come_to_rest(page, pending)
 
 
 def open_desk(page: Page, project: LabelProject) -> None:
