@@ -25,6 +25,9 @@ class OveroptimisationConfig(Config):
     reward_gap: float | None = Field(default=1.0, gt=0)
     """Standard deviations between learned reward and held-out accuracy, where they part in 2 of 3 evaluations."""
 
+    accuracy_lost: float | None = Field(default=0.5, gt=0, lt=1)
+    """Share of its best held-out accuracy that a run may lose, in 2 evaluations, while the learned reward is higher."""
+
     spread_growth: float | None = Field(default=2.0, gt=1)
     """Times by which the heads of the reward model may disagree more than at the start."""
 

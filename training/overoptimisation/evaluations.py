@@ -19,6 +19,9 @@ FEWEST_FITTED = 4
 LOOKED_AT = 3
 """Consecutive changes from evaluation to evaluation that are looked at."""
 
+FEWEST_LOST = 3
+"""Evaluations, the first included, before a fall of the last two can be told."""
+
 
 class Judged(NamedTuple):
     """One evaluation. Plain values, so that it can be saved as they are."""
@@ -85,3 +88,25 @@ def parting_of(evaluations: Sequence[Judged]) -> Parting | None:
     last = known[-LOOKED_AT - 1 :]
     times = sum(now[0] > before[0] and now[1] < before[1] for before, now in itertools.pairwise(last))
     return Parting(gap, times, max(gold for _, gold in last) - golds[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is left of the best accuracy."""
+
+    share: float
+    """Of the best gold so far, what both of the last two evaluations have lost."""
+    amount: float
+    """The same in gold."""
+    paid: bool
+    """Whether the proxy stands higher now than it did at that best."""
+
+
+def loss_of(evaluations: Sequence[Judged]) -> Loss | None:
+    """At the last two evaluations: one may be low by chance. None before there are three, or where all was wrong."""
+    known = [(each.gold, each.proxy) for each in evaluations if each.proxy is not None]
+    if len(known) < FEWEST_LOST:
+        return None
+    best, proxy = max(known, key=lambda each: each[0])
+    amount = best - max(gold for gold, _ in known[-2:])
+    return Loss(amount / best, amount, known[-1][1] > proxy) if best > 0 else None

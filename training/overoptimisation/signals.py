@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Literal
 
 from training.config import OveroptimisationConfig
-from training.overoptimisation.evaluations import Judged, fit_of, parting_of
+from training.overoptimisation.evaluations import Judged, fit_of, loss_of, parting_of
 
 START = 5
 """Steps whose mean is the state at the start."""
@@ -19,6 +19,9 @@ WINDOW = 3
 
 FALLEN = 0.02
 """Gold that must be lost before an evaluation counts as worse: a plateau wavers, and has a fitted best as well."""
+
+FALLEN_FAR = 0.05
+"""Gold that must be lost before the share of the best that it makes counts: of next to nothing half is soon gone."""
 
 PARTED = 2
 """Of the last three changes from evaluation to evaluation, those that must draw proxy and gold apart."""
@@ -124,10 +127,9 @@ def _distance(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ..
 
 
 def _parting(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:
-    if config.reward_gap is None:
-        return ()
-    found = parting_of(known.evaluations)
-    return (
+    """Slowly, from evaluation to evaluation, or so fast that there was one evaluation in between, or none."""
+    found, loss = parting_of(known.evaluations), loss_of(known.evaluations)
+    measures = (
         Measure(
             "Standardised learned reward less standardised accuracy",
             found.gap if found else None,
@@ -136,7 +138,16 @@ def _parting(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...
             also=found is not None and found.times >= PARTED and found.lost >= FALLEN,
             note=f"parted in {found.times} of the last 3 evaluations" if found else "needs 4 evaluations",
         ),
+        Measure(
+            "Of the best accuracy, what the last 2 evaluations have lost",
+            loss.share if loss else None,
+            config.accuracy_lost,
+            "share",
+            also=loss is not None and loss.paid and loss.amount >= FALLEN_FAR,
+            note="" if loss else "needs 3 evaluations",
+        ),
     )
+    return tuple(each for each in measures if each.threshold is not None)
 
 
 def _spread(known: Known, config: OveroptimisationConfig) -> tuple[Measure, ...]:

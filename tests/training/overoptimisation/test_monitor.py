@@ -58,9 +58,13 @@ def test_a_plateau_with_noise_is_no_alarm() -> None:
 
 FALLING: Curve = lambda step: 0.3 + 0.02 * step if step <= 20 else 0.7 - 0.01 * (step - 20)  # noqa: E731
 
+COLLAPSED: Curve = lambda step: 0.21 if step < 10 else 0.01  # noqa: E731
+"""From one evaluation to the next, and level ever after."""
+
 SICK: list[tuple[str, dict[str, Curve], int]] = [
     ("kl", {"kl__sequence": lambda step: 1.0 if step < 20 else 12.0}, 22),
     ("parting", {"heldout__pass_at_1": FALLING}, 30),
+    ("parting", {"heldout__pass_at_1": COLLAPSED}, 15),
     ("spread", {"reward__learned_spread": lambda step: 0.3 if step < 20 else 0.9}, 21),
     ("length", {"response__length_mean": lambda step: 30 if step < 20 else 60}, 21),
     ("length", {"reward__learned_length": lambda step: 0.1 if step < 20 else 0.9}, 21),
@@ -75,18 +79,34 @@ def test_each_sign_is_announced_once_when_it_comes_up(code: str, sick: dict[str,
 
 
 OFF = {
-    "kl": "kl_budget",
-    "parting": "reward_gap",
-    "spread": "spread_growth",
-    "entropy": "entropy_share",
-    "repetition": "repeated_rise",
+    "kl": ("kl_budget",),
+    "parting": ("reward_gap", "accuracy_lost"),
+    "spread": ("spread_growth",),
+    "length": ("length_growth", "length_correlation"),
+    "entropy": ("entropy_share",),
+    "repetition": ("repeated_rise",),
 }
 
 
 @pytest.mark.parametrize(("code", "sick", "step"), SICK)
 def test_a_sign_without_a_threshold_is_not_watched(code: str, sick: dict[str, Curve], step: int) -> None:
-    off = {"length_growth": None, "length_correlation": None} if code == "length" else {OFF[code]: None}
-    assert code not in dict(alerts(config=OveroptimisationConfig(**off), **sick))
+    off = OveroptimisationConfig.model_validate(dict.fromkeys(OFF[code]))
+    assert code not in dict(alerts(config=off, **sick))
+
+
+FALLS: list[tuple[str, dict[str, Curve]]] = [
+    ("one evaluation alone is low", {"heldout__pass_at_1": lambda step: 0.01 if step == 30 else 0.4}),
+    ("there was little to lose", {"heldout__pass_at_1": lambda step: 0.04 if step < 30 else 0.01}),
+    (
+        "the learned reward has fallen too",
+        {"heldout__pass_at_1": COLLAPSED, "heldout__learned": lambda step: -0.03 * step},
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "fall"), FALLS)
+def test_a_fall_of_accuracy_alone_is_no_gaming(why: str, fall: dict[str, Curve]) -> None:
+    assert "parting" not in dict(alerts(**fall)), why
 
 
 def test_nothing_is_watched_before_a_learned_reward_is_reported_or_when_turned_off() -> None:
