@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.training.sandbox.situations import TIERS, start
@@ -58,8 +59,10 @@ def _runs(pid: int) -> bool:
 
 
 def _zygotes(sandbox: LocalSandbox) -> list[int]:
-    """Processes that lead a fork server."""
-    return [pid for pid in descendants(sandbox.pid) if os.getsid(pid) == pid]
+    """Processes that lead a fork server; programs lead sessions too, and one killed by itself tells of its own end."""
+    leading = [psutil.Process(pid) for pid in descendants(sandbox.pid) if os.getsid(pid) == pid]
+    of_servers = {process.pid: {each.pid for each in process.parents()} for process in leading}
+    return [pid for pid, parents in of_servers.items() if not parents & of_servers.keys()]
 
 
 def test_results_come_as_programs_end_and_each_once(sandbox: LocalSandbox) -> None:
