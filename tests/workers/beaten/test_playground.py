@@ -51,4 +51,4 @@ def test_a_question_whose_worker_is_killed_is_answered_anew(stack: RealStack) ->
     assert (end["state"], end["attempt"], end["losses"]) == ("succeeded", 2, 1), end["error"]
     assert [len(samples) for samples in end["answers"]] == [SAMPLES, SAMPLES]
     assert all(len(told["ids"]) == told["length"] <= 192 for samples in end["answers"] for told in samples)
-    assert not written.exists()
+    until(lambda: not written.exists(), 60, lambda: f"{written} is still there")
