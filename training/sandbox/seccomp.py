@@ -47,6 +47,8 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 _PRCTLS = (3, 15, 16, 23, 27, 39, 0x53564D41)
 """Reads, names of threads, and names of memory."""
+_ARCH_PRCTLS = (0x1001, 0x1002, 0x1003, 0x1004, 0x1021, 0x1022, 0x1023)
+"""Bases of segments, which a starting program sets, and the wide registers that linear algebra asks for."""
 _FCNTLS = (8, 10, 15, 1026)
 """F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY: each sends signals that no rule for kill would see."""
 _AF_UNIX, _SOCK_TYPE, _STREAMS = 1, 0xF, (1, 5)
@@ -202,8 +204,9 @@ def _simple(assembler: _Assembler, processes: bool) -> None:
 
 
 _EXAMINED = (
-    "clone ioctl prctl socketpair prlimit64 sched_setaffinity fcntl open openat kill tgkill rt_sigqueueinfo".split()  # noqa: SIM905
-)
+    "clone", "ioctl", "prctl", "arch_prctl", "socketpair", "prlimit64", "sched_setaffinity", "fcntl", "open", "openat",
+    "kill", "tgkill", "rt_sigqueueinfo",
+)  # fmt: skip
 
 
 def _examined(assembler: _Assembler, processes: bool, contained: bool) -> None:
@@ -218,6 +221,7 @@ def _examined(assembler: _Assembler, processes: bool, contained: bool) -> None:
         "clone": clone,
         "ioctl": _Assembler().one_of(1, _IOCTLS, _ALLOW, _refuse(errno.ENOTTY)),
         "prctl": _Assembler().one_of(0, _PRCTLS, _ALLOW, _refuse(errno.EINVAL)),
+        "arch_prctl": _Assembler().one_of(0, _ARCH_PRCTLS, _ALLOW, _refuse(errno.EINVAL)),
         "socketpair": _Assembler().stream_pair(no),
         "prlimit64": _of_oneself(contained),
         "sched_setaffinity": _of_oneself(contained),
