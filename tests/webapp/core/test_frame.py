@@ -45,6 +45,14 @@ SENT_TWICE = """() => {
 """Whether the browser would send a form, and at once the same once more."""
 
 
+POLLED = """() => {
+  const part = document.getElementById("announcer");
+  part.setAttribute("hx-trigger", "every 1s");
+  return htmx.ajax("GET", "/datasets/verifier/", { source: part, target: part, swap: "none" });
+}"""
+"""A poll that is answered."""
+
+
 def test_a_page_says_when_the_server_is_gone_and_when_it_is_back(
     browser: Browser, live_server: LiveServer, researcher_client: Client
 ) -> None:
@@ -55,5 +63,18 @@ def test_a_page_says_when_the_server_is_gone_and_when_it_is_back(
         page.evaluate("document.dispatchEvent(new CustomEvent('htmx:sendError'))")
         expect(page.locator(said)).to_contain_text("Connection lost")
         expect(page.locator(said)).to_contain_text("answers again. What you did")
+        page.evaluate(POLLED)
+        expect(page.locator(said)).to_contain_text("answers again. What you did")
         page.evaluate("htmx.ajax('GET', '/datasets/verifier/', {target: '#announcer', swap: 'none'})")
+        expect(page.locator(said)).to_be_hidden()
+
+
+def test_a_poll_that_got_no_answer_is_nothing_to_do_again(
+    browser: Browser, live_server: LiveServer, researcher_client: Client
+) -> None:
+    said = "#connection"
+    with page_of(researcher_client, browser, live_server.url) as page:
+        page.goto("/workers/")
+        page.locator("#workers-status").dispatch_event("htmx:sendError")
+        expect(page.locator(said)).to_contain_text("Connection lost")
         expect(page.locator(said)).to_be_hidden()

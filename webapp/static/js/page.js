@@ -1,7 +1,7 @@
-// What every page does: local times, dialogs opened by buttons, menus that open and close, forms that are sent once, polls
-// that rest, the sheet of keyboard shortcuts.
+// What every page does: local times, dialogs opened by buttons, menus that open and close, forms that are sent once, the
+// sheet of keyboard shortcuts.
 
-import { pause, say } from "./net.js";
+import "./renewal.js";
 
 function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
@@ -65,42 +65,6 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || event.target.getAttribute("method")?.toLowerCase() !== "post") return;
   if (event.target === sent.form && event.timeStamp - sent.at < TWICE_MS) event.preventDefault();
   else sent = { form: event.target, at: event.timeStamp };
-});
-
-// htmx is silent where no answer comes, or one that says that the server failed; a press would seem to do nothing.
-const ASK_AGAIN_MS = 3000;
-let isLost = false;
-
-async function awaitServer() {
-  for (let answers = false; isLost && !answers; ) {
-    await pause(ASK_AGAIN_MS);
-    answers = await fetch("/healthz", { cache: "no-store" }).then((response) => response.ok, () => false);
-  }
-  if (isLost) say("Espalier answers again. What you did in between was not taken: do it once more.");
-  isLost = false;
-}
-
-document.addEventListener("htmx:sendError", () => {
-  say("Connection lost: nothing here changes until Espalier answers again.");
-  if (!isLost) {
-    isLost = true;
-    awaitServer();
-  }
-});
-document.addEventListener("htmx:afterRequest", (event) => {
-  const status = event.detail.xhr.status; // 0: no answer, or none waited for any more
-  if (!status) return;
-  isLost = false;
-  const failed = status >= 500 && status !== 503; // a 503 brings words of its own
-  say(failed ? "Espalier failed. The reason stands in its web.log; what you asked for was not done." : "");
-});
-
-// A page that nobody sees asks for nothing, and what somebody marks stays as it is.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const polled = event.target;
-  if (!polled.getAttribute("hx-trigger")?.startsWith("every")) return;
-  const marked = getSelection();
-  if (document.hidden || (!marked.isCollapsed && polled.contains(marked.anchorNode))) event.preventDefault();
 });
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target.getRootNode()));

@@ -12,6 +12,12 @@ from webapp.recipes.services import create_recipe
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+RENEWED = """() => {
+  document.getElementById("grid-table").dataset.old = "";
+  return htmx.ajax("GET", location.href, { target: "#grid-table", select: "#grid-table", swap: "outerHTML" });
+}"""
+"""As the next poll would."""
+
 
 def test_a_grid_is_counted_started_and_compared(page: Page) -> None:
     draft = create_recipe(two_stages())
@@ -31,6 +37,11 @@ def test_a_grid_is_counted_started_and_compared(page: Page) -> None:
         expect(page.get_by_text("4 recipes are launched")).to_be_visible()
     expect(page.get_by_role("columnheader", name="second: Learning rate")).to_be_visible()
     shoot(page, "grid-started")
+    second = page.locator("#grid-table tbody a").nth(1)
+    second.focus()
+    page.evaluate(RENEWED)
+    expect(page.locator("#grid-table[data-old]")).to_have_count(0)
+    expect(second).to_be_focused()
     page.goto(f"/recipes/{draft.pk + 1}/grid/")
     expect(page.locator(".badge", has_text="Best")).to_be_visible()
     look(page, "grid")
