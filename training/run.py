@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from training.distributed import Processes
 from training.errors import InputError
 from training.evaluate import evaluate
 from training.events import JsonlSink, PhaseChanged
-from training.history import EVENTS_FILE, read_history
+from training.history import EVENTS_FILE, History, read_history
 from training.memory_failure import told_when_memory_ends
 from training.methods.types import Method
 from training.recorder import Recorder
@@ -31,6 +32,35 @@ from training.sources import load_problems
 from training.start import start_policy, start_reward_model
 from training.stopping import StopSignal
 from training.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """What any kind of run is put together from."""
+
+    config: RunConfig
+    folder: Path
+    recorder: Recorder
+    processes: Processes
+    device: torch.device
+    begun: Path | None
+    """The checkpoint that it goes on from."""
+
+    def parts(self) -> Parts:
+        problems = load_problems(self.config, self.folder)
+        start = start_policy(self.config, self.begun, *self._read_where())
+        return Parts.of(self.config, problems, *start, self.recorder, self.processes, self.folder, self.device)
+
+    def reward_parts(self) -> RewardParts:
+        problems = load_problems(self.config, self.folder)
+        start = start_reward_model(self.config, self.begun, *self._read_where())
+        return RewardParts.of(self.config, problems, *start, self.recorder, self.processes, self.folder, self.device)
+
+    def _read_where(self) -> tuple[torch.device, Processes]:
+        """What holds a model that was read, and the processes that need not all read it."""
+        if is_sharded(self.config, self.processes):  # no GPU needs to hold it all, nor each process's memory
+            return torch.device("cpu"), self.processes
+        return self.device, Processes()
 
 
 def run(
@@ -56,34 +86,36 @@ def run(
         stack.enter_context(_told_how_to_go_on())
         resumed = checkpoints.newest()
         recorder.emit(PhaseChanged(step=resumed or 0, phase="loading"))
-        problems = load_problems(config, folder)
-        stop = stop or StopSignal()
         begun = checkpoints.of(resumed) if resumed is not None else None
-        shared = is_sharded(config, processes)
-        held = torch.device("cpu") if shared else device  # no GPU needs to hold it all
-        readers = processes if shared else Processes()  # who need not all hold it in host memory either
+        loader, stop = _Loader(config, folder, recorder, processes, device, begun), stop or StopSignal()
         if isinstance(config.method, RewardModelMethod):
-            rewarding = RewardParts.of(
-                config, problems, *start_reward_model(config, begun, held, readers), recorder, processes, folder, device
-            )
-            torch.manual_seed(config.seed)
-            training = build_reward_model(rewarding)
-            return Trainer(rewarding, folder, lambda: training, stop, training.save_model).run(history)
-        start = start_policy(config, begun, held, readers)
-        parts = Parts.of(config, problems, *start, recorder, processes, folder, device)
+            return _train_reward_model(loader, stop, history)
         if isinstance(config.method, EvaluateMethod):
+            parts = loader.parts()
             torch.manual_seed(config.seed)
             return evaluate(parts, folder, history, resume, stop, stack)
+        return _train_policy(loader, stop, history, stack)
 
-        def build() -> Method:
-            selected = select_problems(parts, stop, told=resumed is not None)
-            torch.manual_seed(config.seed)  # for models that draw numbers of their own
-            return build_method(selected, stack)
 
-        reason = Trainer(parts, folder, build, stop).run(history)
-        if processes.is_first:  # a checkpoint holds the last step
-            shutil.rmtree(folder / JOURNAL_FOLDER, ignore_errors=True)
-        return reason
+def _train_reward_model(loader: _Loader, stop: StopSignal, history: History) -> Literal["done", "stopped"]:
+    parts = loader.reward_parts()
+    torch.manual_seed(loader.config.seed)
+    training = build_reward_model(parts)
+    return Trainer(parts, loader.folder, lambda: training, stop, training.save_model).run(history)
+
+
+def _train_policy(loader: _Loader, stop: StopSignal, history: History, stack: ExitStack) -> Literal["done", "stopped"]:
+    parts = loader.parts()
+
+    def build() -> Method:
+        selected = select_problems(parts, stop, told=loader.begun is not None)
+        torch.manual_seed(loader.config.seed)  # for models that draw numbers of their own
+        return build_method(selected, stack)
+
+    reason = Trainer(parts, loader.folder, build, stop).run(history)
+    if loader.processes.is_first:  # a checkpoint holds the last step
+        shutil.rmtree(loader.folder / JOURNAL_FOLDER, ignore_errors=True)
+    return reason
 
 
 def _sweep(folder: Path, checkpoints: CheckpointFolder, resume: bool) -> None:
