@@ -31,6 +31,12 @@ class Carried:
     """Name of the process that carries it."""
     gpus: tuple[str, ...] = ()
     """Uuids of the GPUs it computes on, where that was settled."""
+    run: int | None = None
+
+    @property
+    def in_words(self) -> str:
+        """A run with its number, since several may be called alike."""
+        return self.name if self.run is None else f"{self.name} (run {self.run})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,9 @@ class Place:
 def carried() -> list[Carried]:
     """All runs and jobs that workers have in hand."""
     runs = Run.objects.filter(status__in=ACTIVE).only("name", "worker", "gpus")
-    found = [Carried(run.name, reverse("runs:detail", args=[run.pk]), run.worker, tuple(run.gpus)) for run in runs]
+    found = [
+        Carried(run.name, reverse("runs:detail", args=[run.pk]), run.worker, tuple(run.gpus), run.pk) for run in runs
+    ]
     for kind in kinds_of_jobs():
         found += [
             Carried(str(job), job.get_absolute_url(), job.worker, tuple(job.gpus))
@@ -115,7 +123,7 @@ def _waits_for(
         return "Waits for a worker; none is registered."
     if not servers:
         return f"Waits for a machine with {demand.in_words}; none is registered."
-    ending = [work.name for worker in servers for work in busy[worker.pk]]
+    ending = [work.in_words for worker in servers for work in busy[worker.pk]]
     if len(servers) == 1 and ending:
         return f"Waits for {ending[0]} to end."
     asked = f" with {demand.in_words}" if demand.needs_gpu or demand.count > 1 else ""

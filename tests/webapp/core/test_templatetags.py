@@ -19,7 +19,9 @@ from webapp.core.templatetags import espalier
         (12.5, "12.5"),
         (math.nan, "NaN"),
         (math.inf, "∞"),
-        (-math.inf, "-∞"),
+        (-math.inf, "−∞"),
+        (-0.04, "−0.04"),
+        (-12345, "−12,345"),
         (2.5e7, "2.50e+07"),
     ],
 )

@@ -15,17 +15,19 @@ register = template.Library()
 
 @register.filter
 def figure(value: Any, digits: int = 3) -> str:
-    """A number with so many significant digits; an en dash for none, ``∞`` and ``NaN`` as such."""
+    """A number with so many significant digits; a true minus; an en dash for none, ``∞`` and ``NaN`` as such."""
     if value is None or value == "":
         return "–"
     number = float(value)
     if math.isnan(number):
         return "NaN"
+    if number < 0:
+        return "−" + figure(-number, digits)
     if math.isinf(number):
-        return "∞" if number > 0 else "-∞"
-    if number and not 1e-4 <= abs(number) < 1e6:
+        return "∞"
+    if number and not 1e-4 <= number < 1e6:
         return f"{number:.{digits - 1}e}"
-    if abs(number) >= 10 ** (digits - 1):
+    if number >= 10 ** (digits - 1):
         return f"{number:,.0f}"
     return f"{number:.{digits}g}"
 

@@ -56,12 +56,12 @@ def test_a_run_waits_for_a_machine_that_nobody_registered() -> None:
 
 def test_runs_before_one_are_counted_when_they_want_the_same_machine() -> None:
     worker = made_worker()
-    running(worker)
+    under_way = running(worker)
     third, first, stuck, second = (
         waiting("third", 10), waiting("first", 90), waiting("stuck", 60, gpu_kind="H100"), waiting("second", 30),
     )  # fmt: skip
     assert list(places()) == [first.pk, stuck.pk, second.pk, third.pk]
-    assert words(first) == "Waits for trains to end."
+    assert words(first) == f"Waits for trains (run {under_way.pk}) to end."
     assert words(second) == "1 run before this one."
     assert words(third) == "2 runs before this one."
     assert words(stuck) == "Waits for a machine with 1 GPU of kind H100; none is registered."
@@ -81,12 +81,12 @@ def test_a_free_worker_whose_gpus_are_taken_is_not_free() -> None:
 
 
 def test_the_run_and_the_list_say_it(researcher_client: Client) -> None:
-    running(made_worker())
+    said = f"Waits for trains (run {running(made_worker()).pk}) to end."
     first, second = waiting("first", 60), waiting("second")
-    assert "Waits for trains to end." in researcher_client.get(f"/runs/{first.pk}/").content.decode()
+    assert said in researcher_client.get(f"/runs/{first.pk}/").content.decode()
     assert "1 run before this one." in researcher_client.get(f"/runs/{second.pk}/").content.decode()
     listed = researcher_client.get("/runs/").content.decode()
-    assert "Waits for trains to end." in listed
+    assert said in listed
     assert "1 run before this one." in listed
 
 
