@@ -11,7 +11,8 @@ from webapp.evals.figures import both_ways, paired
 from webapp.evals.models import AskedProblem, Evaluation
 from webapp.evals.searched import searched_tokens
 from webapp.evals.tallying import Tallies, read_answers
-from webapp.inspection.models import RolloutGroup, Split
+from webapp.inspection.models import Prompt, RolloutGroup, Split
+from webapp.inspection.prompts import problem_text, prompt_frame
 
 MOST = 8
 MOST_DIFFERENCES = 50
@@ -36,6 +37,8 @@ class Difference:
 
     key: str
     problem_id: str
+    problem: str
+    """Its beginning, as the first evaluation asked it."""
     shares: list[tuple[float, int] | None]
     """Pass rate and group in each evaluation; None where it was not asked."""
     change: float
@@ -107,7 +110,17 @@ def _differences(
     chosen = sorted(changes, key=lambda key: (-abs(changes[key]), key))[:MOST_DIFFERENCES]
     places = [_places(each, names, set(chosen)) for each, names in zip(evaluations, keys, strict=True)]
     ids = {key: name for name, key in keys[0].items()}
-    return [Difference(key, ids[key], [place.get(key) for place in places], changes[key]) for key in chosen]
+    texts = _texts(evaluations[0], [ids[key] for key in chosen])
+    return [
+        Difference(key, ids[key], texts.get(ids[key], ""), [place.get(key) for place in places], changes[key])
+        for key in chosen
+    ]
+
+
+def _texts(evaluation: Evaluation, names: Sequence[str]) -> dict[str, str]:
+    prompts = Prompt.objects.filter(run=evaluation.run, problem_id__in=names)
+    shown = prompts.annotate(problem=problem_text(prompt_frame(evaluation.run), "text"))
+    return dict(shown.values_list("problem_id", "problem"))
 
 
 def _places(evaluation: Evaluation, names: dict[str, str], chosen: set[str]) -> dict[str, tuple[float, int]]:

@@ -106,7 +106,11 @@ def test_two_are_compared_pair_by_pair(researcher_client: Client) -> None:
     assert found[0]["less_the_first"] is None
     assert found[1]["less_the_first"]["problems"] == 2
     assert found[1]["less_the_first"]["avg"][0] == pytest.approx(0.75)
-    assert "McNemar" in page(researcher_client, response.url)
+    shown = page(researcher_client, response.url)
+    assert "McNemar" in shown
+    changed = shown.partition("Problems that changed most")[2]
+    assert "1+56" in changed, "a problem is told by its words"
+    assert "0+57" not in changed, "only one asked it"
     apart = make_evaluation((1,), first=30)
     assert "no problem that both asked" in page(researcher_client, f"/evals/compare/?ids={one.pk},{apart.pk}")
     page(researcher_client, f"/evals/compare/?ids={one.pk}", 400)
