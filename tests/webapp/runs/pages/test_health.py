@@ -71,8 +71,8 @@ def test_a_waiting_run_says_what_it_waits_for() -> None:
     assert health.present_findings(run, later)[0].message == "Waits for a worker; none is registered."
     worker = made_worker()
     assert "No worker has taken this run" in health.present_findings(run, later)[0].message
-    make_run(RunStatus.RUNNING, name="the first", worker=worker.process)
-    assert health.present_findings(run, later)[0].message == "Waits for the first to end."
+    first = make_run(RunStatus.RUNNING, name="the first", worker=worker.process)
+    assert health.present_findings(run, later)[0].message == f"Waits for the first (run {first.pk}) to end."
     assert health.present_findings(make_run(RunStatus.QUEUED), later) == []  # runs before it tell enough
 
 
