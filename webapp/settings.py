@@ -36,6 +36,7 @@ class Environment(BaseSettings):
     sandbox_workers: int = Field(default=1, ge=0, le=64)
     sandbox_slots: int = Field(default=0, ge=0, le=1024)
     sandbox_lease_seconds: float = Field(default=15.0, ge=1.0)
+    sandbox_database_password: str = ""
 
 
 env = Environment()
@@ -92,6 +93,8 @@ SANDBOX_SLOTS = env.sandbox_slots
 """Programs that each of them runs at once; 0: three for each core."""
 SANDBOX_LEASE_SECONDS = env.sandbox_lease_seconds
 """Silence after which the calls in the hands of a sandbox worker go to another one."""
+SANDBOX_DATABASE_PASSWORD = env.sandbox_database_password
+"""Of the database's role for them, which `manage.py prepare` makes; empty: there is none."""
 
 METRICS_TOKEN = env.metrics_token
 """Opens `/metrics` to whoever sends it; empty: to this machine itself and to admins."""

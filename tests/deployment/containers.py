@@ -35,6 +35,9 @@ SLOW_MS = 300_000
 """Until a trainer has made its first steps beside all else."""
 FENCE = 'test "$(id -u)" = 1000 && ! touch /app/x 2>/dev/null && ! touch /opt/x 2>/dev/null && touch /tmp/x'
 """Succeeds where a container's user has no rights and its file system cannot be written."""
+READ_USERS = "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT * FROM accounts_user')"
+APART = f'! python -c "{READ_USERS}" 2>/tmp/said && grep -q "permission denied for table accounts_user" /tmp/said'
+"""Succeeds where a container does not reach the users."""
 ROWS = "SELECT count(*) FROM inspection_rollout"
 
 
@@ -47,7 +50,8 @@ class Deployment:
         subprocess.run(["chown", str(USER), self.backups], check=True)
         settings = folder / "settings"
         settings.write_text(
-            f"POSTGRES_PASSWORD={secrets.token_hex(16)}\nSECRET_KEY={secrets.token_hex(32)}\nPORT={self.port}\n"
+            f"POSTGRES_PASSWORD={secrets.token_hex(16)}\nSANDBOX_DATABASE_PASSWORD={secrets.token_hex(16)}\n"
+            f"SECRET_KEY={secrets.token_hex(32)}\nPORT={self.port}\n"
             f"BACKUP_FOLDER={self.backups}\nHEARTBEAT_LOST_SECONDS=20\n"
         )
         files = [word for file in (COMPOSE, *also) for word in ("--file", str(file))]
@@ -147,6 +151,7 @@ def check(deployment: Deployment) -> None:
     with told("without rights, on file systems that cannot be written"):
         for name in OWN:
             deployment.compose("exec", "--no-TTY", name, "sh", "-c", FENCE)
+        deployment.compose("exec", "--no-TTY", "worker-sandbox", "sh", "-c", APART)
     for browser in open_browser():
         with told("until the demo run has made a step, and a sandbox has run a program"):
             page = browser.new_page(base_url=f"http://127.0.0.1:{deployment.port}")

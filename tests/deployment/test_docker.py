@@ -20,6 +20,8 @@ COMPOSE = (DOCKER / "compose.yml").read_text(encoding="utf-8")
 STAGES = {stage.name for stage in dockerfile.stages(DOCKERFILE)}
 NOT_DEPLOYED = {"debug", "hashed_static", "sandbox_workers"}
 """Settings of development and of `manage.py up`."""
+OF_PREPARE = {"sandbox_database_password"}
+"""Of no use to any other."""
 
 
 def test_the_dockerfile_has_no_fault() -> None:
@@ -82,8 +84,10 @@ def test_every_variable_is_in_the_example_and_none_is_there_that_nothing_reads()
 
 
 def test_every_setting_reaches_the_containers() -> None:
-    service = yaml.safe_load(COMPOSE)["services"]["web"]
-    assert {name.lower() for name in service["environment"]} >= set(Environment.model_fields) - NOT_DEPLOYED
+    services = yaml.safe_load(COMPOSE)["services"]
+    wanted = set(Environment.model_fields) - NOT_DEPLOYED
+    assert {name.lower() for name in services["web"]["environment"]} >= wanted - OF_PREPARE
+    assert {name.lower() for name in services["prepare"]["environment"]} >= wanted
 
 
 def test_sandboxes_hold_no_secret_no_data_and_no_way_out() -> None:
@@ -93,6 +97,7 @@ def test_sandboxes_hold_no_secret_no_data_and_no_way_out() -> None:
     assert all(content["networks"][name]["internal"] for name in sandbox["networks"])
     for name in ("SECRET_KEY", "HF_TOKEN", "METRICS_TOKEN"):
         assert "$" not in sandbox["environment"][name]
+    assert "POSTGRES_PASSWORD" not in str(sandbox["environment"]), "it reaches its own tables alone"
 
 
 def test_every_queue_has_a_worker_whose_image_can_do_its_work() -> None:

@@ -16,7 +16,7 @@ UNUSED = ["django_htmx/ext*"]
 
 
 class Command(BaseCommand):
-    """Migrations, static files, the first admin, the demo run."""
+    """Migrations, static files, the first admin, the role of sandbox workers, the demo run."""
 
     help = "Migrate, collect static files that changed, make the first admin and the demo run where there is none."
 
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         self._collect_static()
         call_command("first_admin", stdout=self.stdout)
+        call_command("sandbox_role", stdout=self.stdout)
         if options["demo"]:
             call_command("demo", stdout=self.stdout)
 
