@@ -108,8 +108,8 @@ def test_a_killed_trainer_fails_with_a_sentence(story: Story) -> None:
 def test_the_beaten_run_succeeds_in_the_end(story: Story) -> None:
     end = story.ends["stormy"]
     assert (end["status"], end["step"]) == ("succeeded", STEPS)
-    # Trainer and worker were killed under it, and the head of the stack too, unless a worker that was long in coming let
-    # it train to its end meanwhile.
+    # Trainer and worker were killed under it, and the head of the stack too, unless a worker that was long in coming
+    # let it train to its end meanwhile.
     assert end["attempt"] >= 3
 
 
