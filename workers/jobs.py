@@ -29,7 +29,7 @@ from webapp.machines.demand import Demand, demand_in
 from webapp.machines.devices import Gpu
 from workers import dispatch, failure
 from workers.lifecycle import is_shutting_down
-from workers.process import LOG_FILE, NICENESS, end_family, trainer_environment
+from workers.process import LOG_FILE, NICENESS, end_attempt, end_family, trainer_environment
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
             if child.poll() is None:
                 child.kill()
             child.wait()
-            end_family(self.job.folder)
+            end_attempt(self.job.folder, self.job.attempt)
         held = self.heartbeat() is not None  # also what it did in its last second
         if code:
             words = failure.explain(code, log, begin, failure.kernel_kills() > kills, self.words)
@@ -174,7 +174,7 @@ class Work(ABC, Generic[AnyJob, AnyConfig]):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=trainer_environment(folder, settings.ESPALIER_DATA) | self.devices(),
+                env=trainer_environment(folder, settings.ESPALIER_DATA, self.job.attempt) | self.devices(),
                 start_new_session=True,
                 preexec_fn=partial(_become_child, os.getpid(), self.niceness),
             )

@@ -30,7 +30,7 @@ from webapp.runs.status import ACTIVE, RunStatus, transition
 from webapp.teaching.models import TeachingJob
 from workers import host, queue
 from workers.app import GPU_QUEUE, PREFLIGHT_QUEUE
-from workers.process import end_family
+from workers.process import end_attempt
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def reap_lost_runs() -> None:
         if dead_here or _is_silent(run.heartbeat_at):
             logger.warning("run %s: its worker %s is gone", run.pk, run.worker)
             if dead_here:
-                end_family(run.folder)
+                end_attempt(run.folder, run.attempt)
             _take_back(run)
 
 
@@ -79,7 +79,7 @@ def reap_lost_jobs() -> None:
             if dead_here or _is_silent(job.heartbeat_at):
                 logger.warning("%s: its worker %s is gone", job, job.worker)
                 if dead_here:
-                    end_family(job.folder)
+                    end_attempt(job.folder, job.attempt)
                 take_from_lost_worker(job)
 
 

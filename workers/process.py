@@ -14,6 +14,8 @@ COMMAND = (sys.executable, "-m", "training", "run")
 LOG_FILE = "log.txt"
 FAMILY = "ESPALIER_RUN_DIR"
 """Environment variable that a trainer and all its descendants carry; unlike a process group they cannot leave it."""
+ATTEMPT = "ESPALIER_ATTEMPT"
+"""The same for one attempt: who was given up for dead and goes on must not end the trainer of the next."""
 SECRETS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY")
 """What a trainer neither needs nor gets."""
 
@@ -23,13 +25,13 @@ NICENESS = 5
 
 
 class TrainingProcess:
-    """`python -m training run RUN_DIR`. It dies with the thread that starts it.
+    """`python -m training run RUN_DIR`, for one attempt of a run. It dies with the thread that starts it.
 
     ``devices``: what its environment says of the devices it may use.
     """
 
-    def __init__(self, folder: Path, data: Path, devices: Mapping[str, str]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, data: Path, devices: Mapping[str, str], attempt: int) -> None:
+        self._folder, self._attempt = folder, attempt
         end_family(folder)
         self.log_begin = _size(folder / LOG_FILE)
         with (folder / LOG_FILE).open("ab") as log:
@@ -38,7 +40,7 @@ class TrainingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=trainer_environment(folder, data) | dict(devices),
+                env=trainer_environment(folder, data, attempt) | dict(devices),
                 start_new_session=True,
                 preexec_fn=partial(_become_trainer, os.getpid()),
             )
@@ -60,7 +62,7 @@ class TrainingProcess:
         if self._child.poll() is None:
             self._child.kill()
         self._child.wait()
-        end_family(self._folder)
+        end_attempt(self._folder, self._attempt)
 
 
 def end_family(folder: Path) -> None:
@@ -71,10 +73,20 @@ def end_family(folder: Path) -> None:
     kill_marked(FAMILY, str(folder))
 
 
-def trainer_environment(folder: Path, data: Path) -> dict[str, str]:
+def end_attempt(folder: Path, attempt: int) -> None:
+    """Kill what one attempt started in `folder`; returns when none of it is left."""
+    kill_marked(ATTEMPT, _mark(folder, attempt))
+
+
+def trainer_environment(folder: Path, data: Path, attempt: int = 0) -> dict[str, str]:
     """The environment of whatever computes in `folder`: the data folder to look in, and no secrets."""
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    return environment | {FAMILY: str(folder), "ESPALIER_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+    marks = {FAMILY: str(folder), ATTEMPT: _mark(folder, attempt)}
+    return environment | marks | {"ESPALIER_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+
+
+def _mark(folder: Path, attempt: int) -> str:
+    return f"{folder}#{attempt}"
 
 
 def _become_trainer(parent: int) -> None:

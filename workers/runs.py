@@ -110,7 +110,7 @@ class Supervisor:
     def _start(self) -> TrainingProcess:
         config = prepare_folder(self._run)
         self._shared = self._patiently(lambda: shared_solutions(self._run, config))
-        return TrainingProcess(self._run.folder, settings.ESPALIER_DATA, self._devices)
+        return TrainingProcess(self._run.folder, settings.ESPALIER_DATA, self._devices, self._run.attempt)
 
     def _look_after(self, process: TrainingProcess) -> None:
         """What is due every second. While the database is away the trainer goes on."""

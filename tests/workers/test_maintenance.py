@@ -19,6 +19,7 @@ from webapp.runs.models import Run, StopRequest
 from webapp.runs.status import RunStatus
 from workers import host, ingest, queue
 from workers.maintenance import AUTOMATIC_RESUMES, maintain, reap_lost_runs, resend_queued
+from workers.process import trainer_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -124,8 +125,10 @@ def test_a_lost_run_that_was_asked_to_stop_is_stopped(dead_worker: str) -> None:
 
 def test_the_leftovers_of_a_dead_worker_are_ended(dead_worker: str) -> None:
     run = active(dead_worker)
+    run.refresh_from_db()
     left = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"], env=os.environ | {"ESPALIER_RUN_DIR": str(run.folder)}
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env=trainer_environment(run.folder, run.folder.parent, run.attempt),
     )
     assert left.poll() is None
     reap_lost_runs()

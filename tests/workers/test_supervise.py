@@ -22,7 +22,7 @@ from webapp.runs.models import Run, StopRequest
 from webapp.runs.status import RunStatus
 from workers import runs
 from workers.dispatch import claim
-from workers.process import FAMILY, trainer_environment
+from workers.process import FAMILY, end_attempt, end_family, trainer_environment
 from workers.runs import supervise
 
 pytestmark = pytest.mark.processes
@@ -221,3 +221,13 @@ def test_a_trainer_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     environment = trainer_environment(tmp_path / "runs" / "1", tmp_path)
     assert "DATABASE_URL" not in environment
     assert environment["ESPALIER_DATA"] == str(tmp_path)
+
+
+def test_who_was_given_up_for_dead_ends_no_trainer_but_its_own(tmp_path: Path) -> None:
+    sleeps = [sys.executable, "-c", "import time; time.sleep(600)"]
+    old, new = (subprocess.Popen(sleeps, env=trainer_environment(tmp_path, tmp_path, attempt)) for attempt in (1, 2))
+    end_attempt(tmp_path, 1)
+    assert old.wait(10) == -9
+    assert new.poll() is None
+    end_family(tmp_path)
+    assert new.wait(10) == -9
