@@ -59,7 +59,7 @@ def test_limits_hold(executor: Executor) -> None:
 
 
 def test_a_slow_call_holds_nobody_back(executor: Executor) -> None:
-    calls = [Call("slow", SLEEP.format(1.2)), *(Call(f"{n}", f"print({n})") for n in range(12))]
+    calls = [Call("slow", SLEEP.format(4)), *(Call(f"{n}", f"print({n})") for n in range(12))]
     results = list(executor.run(calls))
     assert results[-1].id == "slow"
     assert {result.id: result.stdout for result in results[:-1]} == {f"{n}": f"{n}\n" for n in range(12)}
