@@ -38,6 +38,7 @@ class RealStack:
         self.environment = kept | ours | settings
         self.said = data / "up.log"
         self._head: psutil.Popen | None = None
+        self._commands: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Until the web answers."""
@@ -56,6 +57,8 @@ class RealStack:
 
     def stop(self) -> int:
         """As Ctrl-C does; returns the exit code."""
+        for command in self._commands:
+            command.wait(timeout=90)
         if self.head.poll() is None:
             self.head.send_signal(signal.SIGTERM)
         return int(self.head.wait(timeout=90))
@@ -111,10 +114,23 @@ class RealStack:
         return done.stdout
 
     def launch(self, config: RunConfig, name: str) -> int:
-        """Queue a run; returns its number."""
+        """Queue a run; returns its number as soon as it waits: on a busy machine the command may end long after."""
         file = self.data / f"{name}.json"
         file.write_text(config.model_dump_json())
-        return int(self.manage("launch", str(file), "--name", name).split()[1])
+        [[newest]] = self.ask("SELECT coalesce(max(id), 0) FROM runs_run")
+        command = subprocess.Popen(
+            [sys.executable, "manage.py", "launch", str(file), "--name", name],
+            cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        query = "SELECT id FROM runs_run WHERE id > %s AND name = %s AND queued_at IS NOT NULL"
+
+        def queued() -> bool:
+            assert command.poll() in {None, 0}, f"launching {name} ended with {command.returncode}"
+            return bool(self.ask(query, newest, name))
+
+        until(queued, 120, lambda: f"{name} is not queued")
+        self._commands.append(command)
+        return int(self.ask(query, newest, name)[0][0])
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """A query; waits for a database that is away."""
