@@ -16,7 +16,7 @@ FAMILY = "ESPALIER_RUN_DIR"
 """Environment variable that a trainer and all its descendants carry; unlike a process group they cannot leave it."""
 ATTEMPT = "ESPALIER_ATTEMPT"
 """The same for one attempt: who was given up for dead and goes on must not end the trainer of the next."""
-SECRETS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY")
+SECRETS = ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "SANDBOX_DATABASE_PASSWORD")
 """What a trainer neither needs nor gets."""
 
 

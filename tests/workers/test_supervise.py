@@ -217,9 +217,10 @@ def test_a_claim_counts_attempts_and_keeps_the_first_start(supervised: Supervise
 
 
 def test_a_trainer_gets_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/name")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:a-word-of-mine@host/name")
+    monkeypatch.setenv("SANDBOX_DATABASE_PASSWORD", "a-word-of-mine")
     environment = trainer_environment(tmp_path / "runs" / "1", tmp_path)
-    assert "DATABASE_URL" not in environment
+    assert not any("a-word-of-mine" in value for value in environment.values())
     assert environment["ESPALIER_DATA"] == str(tmp_path)
 
 
